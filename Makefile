@@ -1,0 +1,49 @@
+# The two commands of a newcomer: `make demo` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help demo test soak check reference format benchmark lock clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+# A failed installation leaves no marker, so the next call installs again.
+$(INSTALLED): pyproject.toml requirements/dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: $(INSTALLED) ## Prepare, train, evaluate, export and predict on generated images
+	$(BIN)/lentigo demo --out demo
+
+test: $(INSTALLED) ## Run the tests (but not the long ones)
+	$(BIN)/python -m pytest -m "not soak" -n 2 --dist worksteal
+
+soak: $(INSTALLED) ## Run the tests that take minutes
+	$(BIN)/python -m pytest -m soak
+
+check: $(INSTALLED) ## Lint, types, import floors, generated reference
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+reference: $(INSTALLED) ## Write the generated reference pages anew
+	$(BIN)/python docs/generate.py
+
+format: $(INSTALLED) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(INSTALLED) ## Resolve requirements/dev.txt anew
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --group dev --extra train pyproject.toml \
+	  -o requirements/dev.txt
+
+clean: ## Remove what make made
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache

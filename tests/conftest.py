@@ -1,0 +1,36 @@
+"""What every test may use: the real images where they exist, a phantom where they do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real images beside the checkout."""
+    folder = SHARED / "data"
+    if not folder.is_dir():
+        pytest.skip("the real images (../shared/data) are not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_weights() -> Path:
+    """The folder of ImageNet weights beside the checkout."""
+    folder = SHARED / "weights"
+    if not folder.is_dir():
+        pytest.skip("the ImageNet weights (../shared/weights) are not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """Outputs of official scorers beside the checkout."""
+    folder = SHARED / "golden"
+    if not folder.is_dir():
+        pytest.skip("the golden scores (../shared/golden) are not on this machine")
+    return folder
