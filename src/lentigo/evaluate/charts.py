@@ -1,0 +1,176 @@
+"""The plots of the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from lentigo.evaluate.facts import Findings
+from lentigo.evaluate.svg import Plot, percent_ticks, round_ticks
+from lentigo.score.arrays import Floats
+from lentigo.score.calibration import reliability
+from lentigo.score.curves import roc_band
+from lentigo.score.estimate import Estimate
+from lentigo.score.official import roc_points
+
+UNIT = (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class SmallRoc:
+    """One class of the small multiples."""
+
+    code: str
+    name: str
+    malignant: bool
+    plot: Markup
+    auc: Estimate
+
+
+def malignant_probability(findings: Findings) -> tuple[np.ndarray, Floats]:
+    """Whether each image is malignant (n,), and the probability of it (n,)."""
+    flags = np.asarray(findings.asked.taxonomy.malignant)
+    return flags[findings.scored.labels], findings.scored.probability[:, flags].sum(axis=1)
+
+
+def malignant_roc(findings: Findings) -> Markup | None:
+    """ROC curve of malignant against benign with its band and the operating points."""
+    truth, score = malignant_probability(findings)
+    if truth.all() or not truth.any():
+        return None
+    area = findings.metrics["roc_auc.malignant"]
+    plot = Plot(
+        UNIT,
+        UNIT,
+        "ROC curve, malignant against benign",
+        f"Area {area.value:.3f}; the shaded band is its pointwise 95% interval.",
+    )
+    plot.axes("benign called malignant (1 − specificity)", "malignant found (sensitivity)",
+              percent_ticks(), percent_ticks())  # fmt: skip
+    plot.line(UNIT, UNIT, "chance")
+    band = roc_band(truth, score, findings.scored.group_ids, seed=findings.seed)
+    plot.band(band.at, band.low, band.high)
+    fpr, tpr, _ = roc_points(truth, score)
+    plot.line(fpr, tpr, "main")
+    for point in findings.asked.points:
+        sensitivity, specificity = _pair(findings.metrics, f"malignant.{point.name}")
+        hint = f"{point.name}: sensitivity {sensitivity:.3f}, specificity {specificity:.3f}"
+        plot.dot(1 - specificity, sensitivity, "point", 4, hint)
+        plot.text(plot.across(1 - specificity) + 7, plot.up(sensitivity) + 12,
+                  f"{point.target_sensitivity:.0%}", kind="point-label")  # fmt: skip
+    return plot.render()
+
+
+def _pair(metrics: Mapping[str, Estimate], what: str) -> tuple[float, float]:
+    sensitivity = metrics[f"sensitivity.{what}"].value
+    specificity = metrics[f"specificity.{what}"].value
+    assert sensitivity is not None
+    assert specificity is not None
+    return sensitivity, specificity
+
+
+def class_rocs(findings: Findings) -> list[SmallRoc]:
+    """One small ROC curve a class that occurs."""
+    found = []
+    scored = findings.scored
+    for c, each in enumerate(findings.asked.taxonomy.classes):
+        truth = scored.labels == c
+        if truth.all() or not truth.any():
+            continue
+        auc = findings.metrics[f"roc_auc.{each.code}"]
+        plot = Plot(UNIT, UNIT, f"ROC curve of {each.name}", f"Area {auc.value:.3f}.",
+                    width=110, height=110, bare=True)  # fmt: skip
+        plot.line(UNIT, UNIT, "chance")
+        fpr, tpr, _ = roc_points(truth, scored.probability[:, c])
+        plot.line(fpr, tpr, "warn" if each.malignant else "main")
+        found.append(SmallRoc(each.code, each.name, each.malignant, plot.render(), auc))
+    return found
+
+
+def reliability_diagram(findings: Findings) -> Markup:
+    """Accuracy against confidence by bin, over how the confidences are spread."""
+    table = reliability(findings.scored.labels, findings.scored.probability)
+    error = findings.metrics["expected_calibration_error"].value
+    plot = Plot(
+        UNIT,
+        UNIT,
+        "Reliability diagram",
+        f"Accuracy against confidence in 15 bins; mean gap {error:.3f}. "
+        "The table below holds the numbers.",
+    )
+    plot.axes("stated confidence", "share that was right", percent_ticks(), percent_ticks())
+    share = table.weight / table.weight.sum()
+    for low, high, part in zip(table.edges[:-1], table.edges[1:], share, strict=True):
+        if part > 0:
+            plot.bar(low, high, 0.3 * part / share.max(), "histogram")
+    plot.line(UNIT, UNIT, "chance")
+    filled = table.weight > 0
+    confidence, accuracy = table.confidence[filled], table.accuracy[filled]
+    plot.line(confidence, accuracy, "main")
+    for x, y, n in zip(confidence, accuracy, table.weight[filled], strict=True):
+        radius = 2.5 + 3 * math.sqrt(n / table.weight.max())
+        plot.dot(x, y, "main", radius, f"{int(n)} images: stated {x:.1%}, right {y:.1%}")
+    return plot.render()
+
+
+def training_curves(history: Sequence[Mapping[str, Any]]) -> list[tuple[str, Markup, list[str]]]:
+    """Loss and validation scores by epoch: (caption, plot, names of the curves)."""
+    if len(history) < 2:
+        return []
+    numeric = [
+        key
+        for key in history[0]
+        if all(isinstance(row.get(key), int | float) for row in history)
+        and all(math.isfinite(row[key]) for row in history)
+    ]
+    losses = [key for key in numeric if key.endswith("loss")]
+    scores = [
+        key
+        for key in numeric
+        if key.startswith("val_")
+        and key not in losses
+        and all(0 <= row[key] <= 1 for row in history)
+    ]
+    found = []
+    for caption, keys in (("Loss", losses), ("Scores on validation", scores)):
+        if keys:
+            found.append(
+                (caption, _curves(caption, history, keys[:6]), [_plain(k) for k in keys[:6]])
+            )
+    return found
+
+
+def _curves(caption: str, history: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> Markup:
+    epochs = [float(row.get("epoch", i + 1)) for i, row in enumerate(history)]
+    values = np.array([[float(row[key]) for row in history] for key in keys])
+    low, high = float(values.min()), float(values.max())
+    room = max(0.05 * (high - low), 1e-3)
+    plot = Plot(
+        (epochs[0], epochs[-1]),
+        (low - room, high + room),
+        caption,
+        "; ".join(f"{_plain(k)} ends at {v[-1]:.3f}" for k, v in zip(keys, values, strict=True)),
+        height=260,
+    )
+    ticks = [(v, t) for v, t in round_ticks(epochs[0], epochs[-1]) if v == int(v)]
+    plot.axes("epoch", caption.lower(), ticks, round_ticks(low, high))
+    for series, row in enumerate(values):
+        plot.line(epochs, row, f"s{series}")
+    stages = [row.get("stage") for row in history]
+    for i in range(1, len(stages)):
+        if stages[i] != stages[i - 1]:
+            plot.line([epochs[i] - 0.5] * 2, [low - room, high + room], "stage")
+    return plot.render()
+
+
+def _plain(key: str) -> str:
+    """A column of the history, in words."""
+    if key == "loss":
+        return "training loss"
+    words = key.removeprefix("val_").replace("_", " ").replace("roc auc.", "AUC ")
+    return f"validation {words}" if key == "val_loss" else words

@@ -1,0 +1,223 @@
+"""Ask a predictor about a split of a prepared set, score the answers, write it all down."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lentigo.errors import InputError
+from lentigo.evaluate import access, outputs
+from lentigo.evaluate.facts import Asked, Findings, Scored
+from lentigo.evaluate.labels import DROPPED, class_table, read_labels_map
+from lentigo.evaluate.predictor import Predictor, check_spec, predict_rows
+from lentigo.files import digest_list
+from lentigo.score.bootstrap import REPLICATES
+from lentigo.score.estimate import Estimate
+from lentigo.score.panel import Panel
+
+if TYPE_CHECKING:
+    from lentigo.data.prepared import PreparedSet
+
+LOGGER = logging.getLogger(__name__)
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A finished evaluation.
+
+    Attributes:
+        path: The folder with metrics.json, predictions.csv, confusion.csv, report.html.
+        metrics: Every figure with its interval, keyed as in ``lentigo.score.panel``.
+        images: How many images were scored.
+        groups: How many groups they belong to.
+        looks: How often this list of images was looked at, this time included.
+        leaky: Whether the figures are inflated by groups on both sides of a split.
+    """
+
+    path: Path
+    metrics: dict[str, Estimate]
+    images: int
+    groups: int
+    looks: int
+    leaky: bool
+
+    @property
+    def report(self) -> Path:
+        """The page for people."""
+        return self.path / outputs.REPORT
+
+
+def evaluate(
+    predictor: Predictor,
+    prepared: PreparedSet,
+    out: Path,
+    *,
+    split: str = "test",
+    fold: int | None = None,
+    labels_map: Mapping[str, str] | Path | None = None,
+    seed: int = 0,
+    replicates: int = REPLICATES,
+    run_folder: Path | None = None,
+    access_log: Path | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure a predictor on a split and write the result into a folder.
+
+    Writes ``predictions.csv``, ``confusion.csv``, ``evaluation.json``, ``report.html`` and,
+    last, ``metrics.json``: a folder that has it is complete.
+
+    Args:
+        predictor: A run, a bundle, or anything of that shape.
+        prepared: The images; preprocessed as the predictor needs them.
+        out: Folder to write into; an earlier evaluation there is replaced.
+        split: ``test``, ``validation`` or ``train``.
+        fold: The fold that ``train`` and ``validation`` refer to.
+        labels_map: Set class to model class, or a file with it; what it does not name is
+            left out and counted.
+        seed: Of the bootstrap.
+        replicates: Of the bootstrap.
+        run_folder: The run that is evaluated; it keeps its own log of looks.
+        access_log: The log of looks across runs; beside the run (else beside ``out``)
+            where not given.
+        progress: Called with (images done, images).
+
+    Raises:
+        InputError: Another preprocessing, classes that do not fit, or no images.
+    """
+    # Longer than 40 lines for its options: the body is one call a step.
+    check_spec(predictor, prepared)
+    rows, labels, dropped = _select(predictor, prepared, split, fold, labels_map)
+    asked = _asked(predictor, prepared, split, fold)
+    outputs.begin(out)
+    looks = access.log_look(
+        asked.list_digest,
+        asked.model,
+        log=access_log or access.shared_log(out, run_folder),
+        run_folder=run_folder,
+        details={"split": split, "fold": fold, "images": len(rows), "data": asked.data_digest},
+    )
+    LOGGER.info("look %d at %s of %s: %d images", looks.total, split, prepared.path, len(rows))
+    probability = predict_rows(predictor, prepared, rows, progress=progress)
+    scored = _scored(prepared, rows, labels, probability, dropped)
+    metrics = _metrics(asked, scored, replicates, seed)
+    findings = Findings(asked, scored, metrics, looks, seed, replicates)
+    outputs.write(out, findings, prepared.images)
+    return Evaluation(out, metrics, len(rows), scored.n_groups, looks.total, asked.leaky)
+
+
+def _select(
+    predictor: Predictor,
+    prepared: PreparedSet,
+    split: str,
+    fold: int | None,
+    labels_map: Mapping[str, str] | Path | None,
+) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
+    """Rows (n,) that are scored, their labels (n,) in the model's classes, what is dropped."""
+    mapping = read_labels_map(labels_map) if isinstance(labels_map, Path) else labels_map
+    codes = prepared.taxonomy.codes
+    table = class_table(codes, predictor.taxonomy.codes, mapping)
+    rows = np.asarray(prepared.rows(split, fold=fold), dtype=np.int64)
+    own = prepared.labels[rows]
+    labels = table[own]
+    keep = labels != DROPPED
+    if not keep.any():
+        raise InputError(
+            f"No image of the {split} split of {prepared.path} is left to score.",
+            todo="Choose another split, or map more of the set's classes.",
+        )
+    lost = own[~keep]
+    dropped = {code: int((lost == c).sum()) for c, code in enumerate(codes) if (lost == c).any()}
+    return rows[keep], labels[keep], dropped
+
+
+def _scored(
+    prepared: PreparedSet,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    probability: np.ndarray,
+    dropped: dict[str, int],
+) -> Scored:
+    return Scored(
+        rows=rows,
+        image_ids=prepared.manifest["image_id"].to_numpy(dtype=object)[rows],
+        group_ids=prepared.manifest["group_id"].to_numpy(dtype=object)[rows],
+        labels=labels,
+        probability=probability,
+        dropped=dropped,
+    )
+
+
+def _asked(predictor: Predictor, prepared: PreparedSet, split: str, fold: int | None) -> Asked:
+    description = dict(predictor.describe())
+    history = tuple(description.pop("history", None) or ())
+    rows = np.asarray(prepared.rows(split, fold=fold))
+    ids = prepared.manifest["image_id"].to_numpy(dtype=object)[rows].tolist()
+    return Asked(
+        model=predictor.name,
+        description=description,
+        history=history,
+        taxonomy=predictor.taxonomy,
+        spec=predictor.spec,
+        points=tuple(predictor.operating_points),
+        data=prepared.path,
+        data_digest=prepared.digest,
+        split=split,
+        fold=fold,
+        list_digest=prepared.test_digest if split == "test" else digest_list(ids),
+        protocol=prepared.protocol,
+        leaky=bool(
+            prepared.leaky
+            or description.get("leaky")
+            or _trained_on(description, prepared, split, fold)
+        ),
+        cautions=_cautions(description, prepared, split, fold),
+    )
+
+
+def _trained_on(
+    description: Mapping[str, object], prepared: PreparedSet, split: str, fold: int | None
+) -> bool:
+    """Whether the model, by its own account, was trained on some of these very images."""
+    if description.get("prepared_digest") != prepared.digest or "fold" not in description:
+        return False
+    if split == "validation":
+        return description["fold"] != fold
+    return split == "train"
+
+
+def _cautions(
+    description: Mapping[str, object], prepared: PreparedSet, split: str, fold: int | None
+) -> tuple[str, ...]:
+    """What would make these figures better than the model is."""
+    found = []
+    if _trained_on(description, prepared, split, fold):
+        found.append("The model was trained on some of these very images: the figures flatter.")
+    elif split == "train":
+        found.append("These are images that models are trained on: the figures may flatter.")
+    elif split == "validation":
+        found.append("Temperature and thresholds were fitted on validation images.")
+    trained = description.get("prepared_digest") or description.get("data_digest")
+    same_test = split == "test" and description.get("test_digest") == prepared.test_digest
+    if trained is not None and trained != prepared.digest and not same_test:
+        found.append(
+            "The model was trained on another prepared set; whether the two share lesions "
+            "or patients was not checked."
+        )
+    return tuple(found)
+
+
+def _metrics(asked: Asked, scored: Scored, replicates: int, seed: int) -> dict[str, Estimate]:
+    panel = Panel.of(
+        scored.labels,
+        scored.probability,
+        asked.taxonomy.codes,
+        asked.taxonomy.malignant,
+        {point.name: point.threshold for point in asked.points},
+    )
+    return panel.estimates(scored.group_ids, replicates=replicates, seed=seed)

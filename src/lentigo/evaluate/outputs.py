@@ -1,0 +1,126 @@
+"""The files of an evaluation."""
+
+from __future__ import annotations
+
+import csv
+import io
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lentigo.evaluate.facts import Findings, Scored
+from lentigo.evaluate.report import render
+from lentigo.files import write_json, write_text
+from lentigo.score.calibration import reliability
+from lentigo.score.classification import confusion_matrix
+
+SCHEMA_VERSION = 1
+METRICS = "metrics.json"
+PREDICTIONS = "predictions.csv"
+CONFUSION = "confusion.csv"
+CONTEXT = "evaluation.json"
+REPORT = "report.html"
+
+
+def begin(out: Path) -> None:
+    """Make the folder; without ``metrics.json`` whatever lies there counts as unfinished."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / METRICS).unlink(missing_ok=True)
+
+
+def write(out: Path, findings: Findings, images: NDArray[np.uint8]) -> None:
+    """Write every file, ``metrics.json`` last.
+
+    Args:
+        out: The folder.
+        findings: What was found.
+        images: (N, S, S, 3) of the whole prepared set, for pictures of the worst errors.
+    """
+    codes = findings.asked.taxonomy.codes
+    write_text(out / PREDICTIONS, predictions_csv(findings.scored, codes))
+    write_text(out / CONFUSION, confusion_csv(findings.scored, codes))
+    write_json(out / CONTEXT, context(findings))
+    write_text(out / REPORT, render(findings, images))
+    write_json(out / METRICS, {key: each.to_dict() for key, each in findings.metrics.items()})
+
+
+def predictions_csv(scored: Scored, codes: tuple[str, ...]) -> str:
+    """``image_id``, ``label`` and one probability column a class, to the last bit."""
+    rows = (
+        [image_id, codes[label], *(repr(float(p)) for p in probability)]
+        for image_id, label, probability in zip(
+            scored.image_ids, scored.labels, scored.probability, strict=True
+        )
+    )
+    return _csv(["image_id", "label", *codes], rows)
+
+
+def confusion_csv(scored: Scored, codes: tuple[str, ...]) -> str:
+    """A row a true class, a column a called class, and ``undecided`` where there are ties."""
+    cells = confusion_matrix(scored.labels, scored.probability).astype(int)
+    columns = [*codes, "undecided"] if cells[:, -1].any() else list(codes)
+    rows = ([code, *cells[c, : len(columns)].tolist()] for c, code in enumerate(codes))
+    return _csv(["label", *columns], rows)
+
+
+def context(findings: Findings) -> dict[str, Any]:
+    """What the figures rest on: model, data, protocol, seeds, looks, and the reliability table."""
+    asked, scored = findings.asked, findings.scored
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "lentigo": version("lentigo"),
+        "model": asked.model,
+        "description": asked.description,
+        "data": str(asked.data),
+        "data_digest": asked.data_digest,
+        "split": asked.split,
+        "fold": asked.fold,
+        "list_digest": asked.list_digest,
+        "protocol": asked.protocol,
+        "leaky": asked.leaky,
+        "cautions": list(asked.cautions),
+        "images": len(scored.rows),
+        "groups": scored.n_groups,
+        "dropped": scored.dropped,
+        "looks": {"total": findings.looks.total, "models": findings.looks.models},
+        "bootstrap": {"replicates": findings.replicates, "seed": findings.seed, "level": 0.95},
+        "operating_points": [
+            {
+                "name": point.name,
+                "target_sensitivity": point.target_sensitivity,
+                "threshold": point.threshold,
+            }
+            for point in asked.points
+        ],
+        "reliability": _reliability_table(scored),
+    }
+
+
+def _reliability_table(scored: Scored) -> list[dict[str, float | None]]:
+    """The numbers behind the reliability diagram, one entry a bin."""
+    table = reliability(scored.labels, scored.probability)
+    return [
+        {
+            "from": float(table.edges[b]),
+            "to": float(table.edges[b + 1]),
+            "images": int(table.weight[b]),
+            "confidence": _plain(table.confidence[b]),
+            "accuracy": _plain(table.accuracy[b]),
+        }
+        for b in range(len(table.weight))
+    ]
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _csv(header: list[str], rows: Any) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,72 @@
+"""Bands around curves, by the same grouped bootstrap as the figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lentigo.score.arrays import Floats
+from lentigo.score.bootstrap import grouped_bootstrap
+from lentigo.score.estimate import LEVEL
+
+GRID = np.linspace(0, 1, 101)
+BAND_REPLICATES = 300
+
+
+@dataclass(frozen=True)
+class Band:
+    """A pointwise 95% band: ``low`` and ``high`` (m,) of the curve at ``at`` (m,)."""
+
+    at: Floats
+    low: Floats
+    high: Floats
+
+
+def roc_band(
+    positive: ArrayLike,
+    score: ArrayLike,
+    group_ids: NDArray[Any],
+    *,
+    replicates: int = BAND_REPLICATES,
+    seed: int = 0,
+) -> Band:
+    """Pointwise band of the sensitivity at each false positive rate of a grid of 101.
+
+    Args:
+        positive: (n,) true where the answer is yes.
+        score: (n,) higher means more likely yes.
+        group_ids: (n,) the group of each image.
+        replicates: Fewer than for figures: a band is looked at, not quoted.
+        seed: Of the resampling.
+    """
+    truth = np.asarray(positive, dtype=bool)
+    value = np.asarray(score, dtype=np.float64)
+    order = np.argsort(-value, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(value[order])), len(order) - 1)
+    gain = truth[order][:, None]
+
+    def curves(weights: Floats) -> Floats:
+        ranked = weights[order]
+        true_positive = np.cumsum(np.where(gain, ranked, 0), axis=0)[last]
+        false_positive = np.cumsum(np.where(gain, 0, ranked), axis=0)[last]
+        pairs = zip(true_positive.T, false_positive.T, strict=True)
+        return np.stack([_on_grid(tp, fp) for tp, fp in pairs], axis=1)
+
+    drawn = grouped_bootstrap(curves, group_ids, replicates=replicates, seed=seed)
+    drawn = drawn[:, ~np.isnan(drawn).any(axis=0)]
+    if drawn.shape[1] == 0:
+        return Band(GRID, np.zeros_like(GRID), np.ones_like(GRID))
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
+    return Band(GRID, low, high)
+
+
+def _on_grid(true_positive: Floats, false_positive: Floats) -> Floats:
+    """Sensitivity on the grid from cumulative counts (m,); NaN where a side has none."""
+    if not true_positive[-1] or not false_positive[-1]:
+        return np.full(len(GRID), np.nan)
+    share_false = np.append(0, false_positive / false_positive[-1])
+    share_true = np.append(0, true_positive / true_positive[-1])
+    return np.asarray(np.interp(GRID, share_false, share_true))

@@ -1,0 +1,83 @@
+"""A figure with its uncertainty."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVEL = 0.95
+# An interval from replicates of which more than a tenth are undefined would describe
+# only the lucky ones.
+DEFINED_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value, its 95% interval, and how many independent groups it rests on.
+
+    Attributes:
+        value: The figure on the images as they are; None where it is undefined.
+        low: Lower end of the interval; None where there is none.
+        high: Upper end.
+        n_groups: Groups (patients, else lesions) in the figure's denominator.
+        reason: Why something is None, or how the interval was made if not by bootstrap.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n_groups: int
+    reason: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """``value, low, high, n_groups`` and, where there is one, ``reason``; never NaN."""
+        fields: dict[str, Any] = {
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "n_groups": self.n_groups,
+        }
+        if self.reason is not None:
+            fields["reason"] = self.reason
+        return fields
+
+
+def summarise(
+    value: float,
+    replicates: NDArray[np.floating[Any]],
+    n_groups: int,
+    *,
+    proportion: bool = False,
+    reason: str | None = None,
+) -> Estimate:
+    """An estimate from an observed value and its bootstrap replicates.
+
+    The interval is the percentile interval. A proportion that no replicate moves from
+    0 or 1 gets the exact binomial bound for ``n_groups`` trials instead (Clopper and
+    Pearson 1934), because resampling cannot show an error that was never seen.
+
+    Args:
+        value: The observed figure; NaN where undefined.
+        replicates: (r,) the figure in each replicate; NaN where undefined.
+        n_groups: Groups in its denominator.
+        proportion: Whether the figure is a share in [0, 1] of independent trials.
+        reason: What to say about the figure, e.g. why it is undefined.
+    """
+    if not math.isfinite(value):
+        return Estimate(None, None, None, n_groups, reason or "undefined on these images")
+    value = float(value)
+    defined = replicates[np.isfinite(replicates)]
+    if proportion and n_groups > 0 and value in {0.0, 1.0}:
+        slack = 1 - ((1 - LEVEL) / 2) ** (1 / n_groups)
+        low, high = (1 - slack, 1.0) if value else (0.0, slack)
+        return Estimate(value, low, high, n_groups, reason or "exact binomial bound for the groups")
+    if len(replicates) == 0 or len(defined) < DEFINED_SHARE * len(replicates):
+        missing = len(replicates) - len(defined)
+        text = f"no interval: undefined in {missing} of {len(replicates)} replicates"
+        return Estimate(value, None, None, n_groups, reason or text)
+    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(value, float(low), float(high), n_groups, reason)

@@ -1,0 +1,35 @@
+"""Looks at a list are kept through crashes and counted by list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lentigo.evaluate.access import log_look, read_looks, shared_log
+
+
+def test_looks_are_counted_by_list_and_by_model(tmp_path: Path) -> None:
+    log = tmp_path / "test_access.jsonl"
+    assert log_look("a", "one", log=log).total == 1
+    assert log_look("b", "one", log=log).total == 1
+    assert log_look("a", "one", log=log).models == 1
+    looks = log_look("a", "two", log=log, details={"images": 3})
+    assert (looks.total, looks.models) == (3, 2)
+    assert read_looks(log)[-1]["images"] == 3
+
+
+def test_a_line_torn_by_a_crash_spoils_no_other(tmp_path: Path) -> None:
+    log = tmp_path / "test_access.jsonl"
+    log_look("a", "one", log=log)
+    with log.open("a") as stream:
+        stream.write('{"digest": "a", "mod')
+    assert log_look("a", "two", log=log).total == 2
+
+
+def test_the_shared_log_lies_beside_the_runs(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "one"
+    assert shared_log(run / "evaluation", run) == tmp_path / "runs" / "test_access.jsonl"
+    assert shared_log(tmp_path / "out", None) == tmp_path / "test_access.jsonl"
+
+
+def test_no_log_means_no_looks(tmp_path: Path) -> None:
+    assert read_looks(tmp_path / "none.jsonl") == []

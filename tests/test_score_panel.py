@@ -1,0 +1,169 @@
+"""All scores at once are the scores one by one; intervals come from groups."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from lentigo import score
+from lentigo.errors import InputError
+from lentigo.score.bootstrap import bootstrap_estimate, replicate_weights
+from lentigo.score.estimate import summarise
+from lentigo.score.panel import Panel
+
+CODES = ("bkl", "mel", "nv", "bcc")
+MALIGNANT = (False, True, False, True)
+
+
+def _case(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(4, n, p=[0.2, 0.15, 0.55, 0.1])
+    probability = score.softmax(rng.normal(size=(n, 4)) + 1.5 * np.eye(4)[labels])
+    return labels, probability, np.array([f"g{i}" for i in rng.integers(0, n // 2, n)])
+
+
+def _panel(n: int = 300) -> Panel:
+    labels, probability, _ = _case(n)
+    return Panel.of(labels, probability, CODES, MALIGNANT, {"sensitivity_0.90": 0.25})
+
+
+def test_the_panel_holds_the_same_values_as_the_single_scores() -> None:
+    labels, probability, _ = _case()
+    panel = _panel()
+    weights = np.random.default_rng(1).integers(0, 4, len(labels)).astype(float)
+    values = dict(zip(panel.keys, panel.compute(weights[:, None])[:, 0], strict=True))
+    given = (labels, probability, weights)
+    expected = {
+        "accuracy": score.accuracy(*given),
+        "balanced_accuracy": score.balanced_accuracy(*given),
+        "expected_calibration_error": score.expected_calibration_error(*given),
+        "brier_score": score.brier_score(*given),
+        "roc_auc.macro": score.roc_auc_macro(*given),
+        "roc_auc.mel": score.roc_auc(*given)[1],
+        "average_precision.bcc": score.average_precision(*given)[3],
+        "sensitivity": score.sensitivity(*given).mean(),
+        "specificity.nv.argmax": score.specificity(*given)[2],
+        "precision.macro.argmax": score.precision(*given).mean(),
+        "f1": score.f1(*given).mean(),
+    }
+    assert {key: values[key] for key in expected} == pytest.approx(expected, abs=1e-9)
+    assert values["f1"] == values["f1.macro.argmax"]
+
+
+def test_malignant_is_decided_by_the_sum_of_its_classes() -> None:
+    labels, probability, _ = _case()
+    panel = _panel()
+    values = dict(zip(panel.keys, panel.compute(np.ones((300, 1)))[:, 0], strict=True))
+    truth, total = np.isin(labels, [1, 3]), probability[:, [1, 3]].sum(axis=1)
+    assert values["roc_auc.malignant"] == pytest.approx(score.binary_roc_auc(truth, total))
+    called = total >= 0.25
+    assert values["sensitivity.malignant.sensitivity_0.90"] == pytest.approx(called[truth].mean())
+    assert values["specificity.malignant.sensitivity_0.90"] == pytest.approx(
+        (~called[~truth]).mean()
+    )
+
+
+def test_single_precision_weights_are_precise_enough_for_intervals() -> None:
+    panel = _panel()
+    weights = np.random.default_rng(2).integers(0, 4, (300, 5)).astype(np.float64)
+    np.testing.assert_allclose(
+        panel.compute(weights), panel.compute(weights.astype(np.float32)), atol=2e-6
+    )
+
+
+def test_replicates_draw_whole_groups_and_as_many_as_there_are() -> None:
+    groups = np.array(["a", "b", "a", "c"])
+    weights = np.concatenate(list(replicate_weights(groups, 500, seed=4)), axis=1)
+    assert weights.shape == (4, 500)
+    assert (weights[0] == weights[2]).all()
+    assert (weights[[0, 1, 3]].sum(axis=0) == 3).all()
+    assert weights[0].mean() == pytest.approx(1, abs=0.15)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_does_not() -> None:
+    _, _, groups = _case()
+    panel = _panel()
+    once, again = (panel.estimates(groups, replicates=100, seed=1) for _ in range(2))
+    assert once == again
+    other = panel.estimates(groups, replicates=100, seed=2)
+    assert once["roc_auc.mel"].value == other["roc_auc.mel"].value
+    assert once["roc_auc.mel"].low != other["roc_auc.mel"].low
+
+
+def test_repeating_every_image_in_its_group_does_not_narrow_the_interval() -> None:
+    labels, probability, groups = _case(200)
+    wide = Panel.of(labels, probability, CODES, MALIGNANT).estimates(groups, replicates=300)
+    tenfold = np.repeat(np.arange(200), 10)
+    same = Panel.of(labels[tenfold], probability[tenfold], CODES, MALIGNANT).estimates(
+        groups[tenfold], replicates=300
+    )
+    assert same["accuracy"].n_groups == wide["accuracy"].n_groups
+    for end in ("low", "high"):
+        assert getattr(same["accuracy"], end) == pytest.approx(getattr(wide["accuracy"], end))
+
+
+def test_the_interval_of_an_independent_share_is_near_the_binomial_one() -> None:
+    right = np.random.default_rng(0).random(400) < 0.8
+    estimate = bootstrap_estimate(
+        lambda weights: float((weights * right).sum() / weights.sum()),
+        np.arange(400),
+        replicates=2000,
+    )
+    assert estimate.high - estimate.low == pytest.approx(2 * 1.96 * 0.02, rel=0.12)
+
+
+def test_a_class_without_images_is_none_with_a_reason_and_never_nan() -> None:
+    labels, probability, groups = _case(80)
+    labels[labels == 3] = 2
+    estimates = Panel.of(labels, probability, CODES, MALIGNANT).estimates(groups, replicates=50)
+    text = json.dumps({key: each.to_dict() for key, each in estimates.items()}, allow_nan=False)
+    assert "NaN" not in text
+    assert estimates["roc_auc.bcc"].value is None
+    assert estimates["roc_auc.bcc"].reason == "no image here is bcc"
+    assert "bcc" in (estimates["balanced_accuracy"].reason or "")
+    assert estimates["balanced_accuracy"].value is not None
+
+
+def test_a_class_in_two_groups_gets_a_value_but_no_interval() -> None:
+    labels, probability, groups = _case(80)
+    labels[labels == 3] = 2
+    labels[:2], groups[:2] = 3, ["x", "y"]
+    estimate = Panel.of(labels, probability, CODES, MALIGNANT).estimates(groups, replicates=400)[
+        "roc_auc.bcc"
+    ]
+    assert estimate.value is not None
+    assert (estimate.low, estimate.high) == (None, None)
+    assert "replicates" in (estimate.reason or "")
+
+
+def test_a_share_of_all_keeps_an_honest_lower_bound() -> None:
+    estimate = summarise(1.0, np.ones(100), 10, proportion=True)
+    assert estimate.low == pytest.approx(0.025 ** (1 / 10))
+    assert estimate.high == 1.0
+
+
+def test_a_binary_set_with_a_class_called_malignant_has_every_key_once() -> None:
+    panel = Panel.of(
+        [0, 1, 0, 1],
+        [[0.8, 0.2], [0.3, 0.7], [0.6, 0.4], [0.7, 0.3]],
+        ("benign", "malignant"),
+        (False, True),
+        {"sensitivity_0.90": 0.3},
+    )
+    assert len(panel.keys) == len(set(panel.keys))
+    assert "roc_auc.malignant" in panel.keys
+    assert "sensitivity.malignant.sensitivity_0.90" in panel.keys
+
+
+def test_a_class_may_not_be_called_macro() -> None:
+    with pytest.raises(InputError, match="macro"):
+        Panel.of([0, 1], [[0.8, 0.2], [0.3, 0.7]], ("macro", "b"), (False, True))
+
+
+def test_a_set_without_malignant_classes_has_no_malignant_keys() -> None:
+    panel = Panel.of(
+        [0, 1], [[0.8, 0.2], [0.3, 0.7]], ("a", "b"), (False, False), {"sensitivity_0.90": 0.5}
+    )
+    assert not [key for key in panel.keys if "malignant" in key]
