@@ -1,0 +1,28 @@
+"""Recipes: what to do, frozen, read from TOML."""
+
+from lentigo.recipe.schema import (
+    Augmentation,
+    Head,
+    Loss,
+    Network,
+    Recipe,
+    Sampling,
+    SelectionMetric,
+    Stage,
+)
+from lentigo.recipe.toml import load_recipe, packaged_recipes, parse_recipe, to_toml
+
+__all__ = [
+    "Augmentation",
+    "Head",
+    "Loss",
+    "Network",
+    "Recipe",
+    "Sampling",
+    "SelectionMetric",
+    "Stage",
+    "load_recipe",
+    "packaged_recipes",
+    "parse_recipe",
+    "to_toml",
+]

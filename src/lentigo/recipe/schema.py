@@ -1,0 +1,201 @@
+"""The recipe: everything that a training does, in one frozen value read from TOML.
+
+Every field is stated in the resolved recipe that a run keeps, so nothing that shaped a
+model hides in a default of some library.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lentigo.files import digest_json
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+SelectionMetric = Literal[
+    "balanced_accuracy", "accuracy", "roc_auc.macro", "roc_auc.malignant", "loss"
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Network(_Part):
+    """The backbone and where its weights come from.
+
+    ``name`` is an entry of ``lentigo networks`` or ``module:function``, a function
+    ``(input_shape, alpha) -> keras.Model`` from scaled images to a feature map.
+    ``weights`` is ``imagenet`` (Keras's own download), ``none`` or a path.
+    ``batch_norm_momentum`` replaces Keras's value, which is far too slow for a few hundred
+    steps an epoch (MobileNetV2: 0.999); leave it out to keep the network's own.
+    """
+
+    name: str = "MobileNetV2"
+    alpha: Positive = 1.0
+    weights: str = "imagenet"
+    size: int = Field(default=224, ge=32, le=1024)
+    batch_norm_momentum: float | None = Field(default=None, ge=0, lt=1)
+
+
+class Head(_Part):
+    """What stands between the feature map and the logits.
+
+    ``pooled-dense``: global average pooling, then the hidden layers. ``pool2x2-flatten``:
+    2x2 pooling, flatten, then the hidden layers (sun2023's parameter counts).
+    ``single_logit`` gives two-class models one output unit; it is widened to the logits
+    ``[0, z]``, whose softmax is the sigmoid of ``z``, so that all else sees two classes.
+    """
+
+    kind: Literal["pooled-dense", "pool2x2-flatten"] = "pooled-dense"
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    activation: str = "relu"
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    single_logit: bool = False
+
+
+class Loss(_Part):
+    """Cross-entropy or focal loss (Lin 2017, eq. 5).
+
+    ``class_weights``: ``balanced`` is n / (k n_c), counted on the training split; a list
+    gives one weight a class in the taxonomy's order.
+    """
+
+    kind: Literal["cross-entropy", "focal"] = "cross-entropy"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    focal_gamma: NotNegative = 2.0
+    class_weights: Literal["none", "balanced"] | tuple[Positive, ...] = "none"
+
+
+class Sampling(_Part):
+    """Which training images make an epoch; validation and test are never resampled.
+
+    ``all``: each once. ``weighted``: as many draws as there are images, with replacement,
+    an image of class c with a weight of n_c ** -power (1 balances the classes, 0.5 goes
+    half the way). ``oversample``: classes repeated up to the largest. ``undersample``:
+    classes cut to the smallest, other images every epoch.
+    """
+
+    kind: Literal["all", "weighted", "oversample", "undersample"] = "all"
+    power: Share = 1.0
+
+
+class Augmentation(_Part):
+    """Random changes to training images; zeros change nothing.
+
+    Geometry is one affine resampling: rotation in degrees either way, shift and shear as
+    share of the side, zoom as the log-uniform range of magnification. Colour follows:
+    brightness and channel shift as share of the full range 255, contrast and saturation as
+    factor ranges, hue in turns (0.5 is the complementary colour).
+    """
+
+    rotation_deg: Annotated[float, Field(ge=0, le=180)] = 0.0
+    shift: Share = 0.0
+    shear: Share = 0.0
+    zoom: tuple[Positive, Positive] = (1.0, 1.0)
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+    fill: Literal["constant", "nearest", "reflect"] = "reflect"
+    fill_value: Annotated[float, Field(ge=0, le=255)] = 0.0
+    brightness: Share = 0.0
+    contrast: tuple[NotNegative, NotNegative] = (1.0, 1.0)
+    saturation: tuple[NotNegative, NotNegative] = (1.0, 1.0)
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    channel_shift: Share = 0.0
+
+    @model_validator(mode="after")
+    def _ranges_rise(self) -> Augmentation:
+        for name in ("zoom", "contrast", "saturation"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"augmentation.{name} must rise, not {low} to {high}")
+        return self
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every image passes as it is."""
+        return self.model_copy(update={"fill": "reflect", "fill_value": 0.0}) == Augmentation()
+
+
+class Stage(_Part):
+    """One stretch of training with its own trainable layers and optimiser.
+
+    ``train``: ``all``, ``head`` (backbone frozen) or ``after:N`` (first N backbone layers
+    frozen). ``batch_norm``: ``train`` normalises by the batch and moves the statistics,
+    ``frozen`` uses the stored statistics and trains neither scale nor offset; in frozen
+    layers it is always frozen. ``reestimate_batches`` re-computes the statistics
+    on so many batches of training images before each validation (0: never).
+    ``schedule``: ``constant``, ``cosine`` (to 1% over the stage, after ``warmup_epochs``
+    linear epochs) or ``plateau`` (times ``plateau_factor`` after ``plateau_patience``
+    epochs without a better selection metric). ``average_decay``: exponential moving average
+    of the weights a step, validated and kept in place of the last ones (0: none).
+    ``cached_views``: a frozen backbone runs once over so many augmented views an image, and
+    the head trains on the features (0: the backbone runs every epoch).
+    """
+
+    name: str = "train"
+    epochs: int = Field(ge=1)
+    train: str = Field(default="all", pattern=r"^(all|head|after:\d+)$")
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: Positive = 1e-3
+    weight_decay: NotNegative = 0.0
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    schedule: Literal["constant", "cosine", "plateau"] = "constant"
+    warmup_epochs: NotNegative = 0.0
+    plateau_patience: int = Field(default=3, ge=1)
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    early_stopping_patience: int = Field(default=0, ge=0)
+    batch_size: int = Field(default=32, ge=1)
+    batch_norm: Literal["train", "frozen"] = "train"
+    reestimate_batches: int = Field(default=0, ge=0)
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    cached_views: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _caching_needs_a_frozen_backbone(self) -> Stage:
+        if self.cached_views and self.train != "head":
+            raise ValueError(f"stage {self.name!r}: cached_views needs train = 'head'")
+        return self
+
+
+class Recipe(_Part):
+    """One experiment: citation, command, claims and every hyperparameter."""
+
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    title: str
+    citation: str = ""
+    command: str = ""
+    claims: dict[str, float] = Field(default_factory=dict)
+    notes: str = ""
+    protocol: Literal["leak-free", "as-published"] = "leak-free"
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    selection_metric: SelectionMetric = "balanced_accuracy"
+    network: Network = Field(default_factory=Network)
+    head: Head = Field(default_factory=Head)
+    loss: Loss = Field(default_factory=Loss)
+    sampling: Sampling = Field(default_factory=Sampling)
+    augmentation: Augmentation = Field(default_factory=Augmentation)
+    stages: tuple[Stage, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _stage_names_differ(self) -> Recipe:
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) != len(names):
+            raise ValueError(f"stages need different names, not {names}")
+        return self
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages together."""
+        return sum(stage.epochs for stage in self.stages)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that shapes the model; prose about it does not count."""
+        prose = {"title", "citation", "command", "claims", "notes"}
+        return digest_json(self.model_dump(mode="json", exclude=prose))

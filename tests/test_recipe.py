@@ -1,0 +1,95 @@
+"""Recipes: read from TOML, changed from the command line, written back whole."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lentigo.errors import RecipeError
+from lentigo.recipe import Recipe, Stage, load_recipe, packaged_recipes, parse_recipe, to_toml
+
+SMALL = """
+name = "small"
+title = "A small one"
+[network]
+alpha = 0.35
+[[stages]]
+epochs = 2
+"""
+
+
+@pytest.mark.parametrize("name", sorted(packaged_recipes()))
+def test_every_packaged_recipe_reads_back_equal_to_what_it_writes(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert parse_recipe(to_toml(recipe), "written") == recipe
+    assert recipe.command.startswith(f"lentigo train {name}")
+
+
+def test_overrides_reach_into_tables_and_lists() -> None:
+    recipe = parse_recipe(
+        SMALL, "x", ["network.alpha=0.5", "stages.0.epochs=7", "head.kind=pool2x2-flatten"]
+    )
+    assert (recipe.network.alpha, recipe.stages[0].epochs) == (0.5, 7)
+    assert recipe.head.kind == "pool2x2-flatten"
+
+
+@pytest.mark.parametrize(
+    "override", ["epochs", "stages.9.epochs=1", "stages.x=1", "=3", "name.x=1"]
+)
+def test_an_override_that_leads_nowhere_is_refused(override: str) -> None:
+    with pytest.raises(RecipeError):
+        parse_recipe(SMALL, "x", [override])
+
+
+def test_all_problems_of_a_recipe_are_named_at_once_with_their_lines() -> None:
+    text = SMALL.replace("alpha = 0.35", 'alpha = -1\ncolour = "red"')
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text, "bad.toml", ["stages.0.epochs=0"])
+    message = str(caught.value)
+    assert "network.alpha" in message
+    assert "(line 5)" in message
+    assert "network.colour" in message
+    assert "stages.0.epochs" in message
+
+
+def test_broken_toml_is_named_with_its_line() -> None:
+    with pytest.raises(RecipeError, match="line 2"):
+        parse_recipe("name = 'x'\nsize = = 3", "bad.toml")
+
+
+def test_an_unknown_recipe_lists_the_known_ones() -> None:
+    with pytest.raises(RecipeError, match="lentigo-mobilenetv2"):
+        load_recipe("no-such")
+
+
+def test_prose_does_not_change_the_digest_and_every_number_does() -> None:
+    recipe = parse_recipe(SMALL, "x")
+    assert recipe.model_copy(update={"title": "other"}).digest == recipe.digest
+    assert parse_recipe(SMALL, "x", ["head.dropout=0.21"]).digest != recipe.digest
+
+
+def test_cached_views_need_a_frozen_backbone() -> None:
+    with pytest.raises(ValueError, match="cached_views"):
+        Stage(epochs=1, train="all", cached_views=2)
+
+
+@given(
+    dropout=st.floats(0, 0.99),
+    zoom=st.tuples(st.floats(0.1, 1), st.floats(1, 3)),
+    hidden=st.lists(st.integers(1, 4096), max_size=3),
+    title=st.text(max_size=40),
+)
+def test_any_recipe_survives_the_way_to_toml_and_back(
+    dropout: float, zoom: tuple[float, float], hidden: list[int], title: str
+) -> None:
+    content = {
+        "name": "any",
+        "title": title,
+        "head": {"dropout": dropout, "hidden": hidden},
+        "augmentation": {"zoom": zoom},
+        "stages": [{"epochs": 1}],
+    }
+    recipe = Recipe.model_validate(content)
+    assert parse_recipe(to_toml(recipe), "written") == recipe
