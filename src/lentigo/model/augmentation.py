@@ -1,0 +1,156 @@
+"""Augmentation as one affine resampling and one colour map an image.
+
+What is random is drawn on the host, as a function of (seed, epoch, position), into a short
+row of parameters an image; what is heavy runs in Keras operations on the accelerator and
+has no state. So an epoch can be repeated exactly, on any backend, after any interruption.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from lentigo.recipe import Augmentation
+
+AFFINE = 8
+"""Projective coefficients an image; the last two stay 0."""
+
+PARAMETERS = AFFINE + 9 + 3 + 1
+"""Affine (8), colour matrix (3 x 3), offset (3), contrast (1)."""
+
+_UNIFORMS = 14
+# Rec. 601 luma and the YIQ chroma plane, in which hue is a rotation.
+_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+_FROM_YIQ = np.linalg.inv(_TO_YIQ)
+
+
+def draw_parameters(
+    augmentation: Augmentation, size: int, count: int, key: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """The random parameters of ``count`` images, float32 (count, PARAMETERS).
+
+    Args:
+        augmentation: The ranges.
+        size: Side of the images in pixels.
+        count: How many.
+        key: What the draw is a function of, such as (seed, epoch).
+    """
+    draws = np.random.default_rng(key).random((count, _UNIFORMS))
+    parameters = np.zeros((count, PARAMETERS))
+    parameters[:, :6] = _affine(augmentation, size, draws[:, :8])
+    parameters[:, AFFINE : AFFINE + 9] = _colour_matrix(augmentation, draws[:, 8:10])
+    offset = _around(draws[:, 10:13], augmentation.channel_shift) * 255
+    parameters[:, AFFINE + 9 : AFFINE + 12] = offset + _brightness(augmentation, draws[:, 7:8])
+    parameters[:, -1] = _between(draws[:, 13], augmentation.contrast)
+    return parameters.astype(np.float32)
+
+
+def _around(draws: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
+    return (2 * draws - 1) * reach
+
+
+def _between(draws: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.float64]:
+    return limits[0] + draws * (limits[1] - limits[0])
+
+
+def _brightness(augmentation: Augmentation, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _around(draws, augmentation.brightness) * 255
+
+
+def _affine(
+    augmentation: Augmentation, size: int, draws: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Output-to-input map about the image centre: x_in = a0 x + a1 y + a2, likewise b."""
+    angle = _around(draws[:, 0], np.deg2rad(augmentation.rotation_deg))
+    zoom = np.exp(_between(draws[:, 1], tuple(np.log(augmentation.zoom))))
+    shear = _around(draws[:, 2], augmentation.shear)
+    shift = _around(draws[:, 3:5], augmentation.shift) * size
+    mirror_x = np.where(augmentation.flip_horizontal & (draws[:, 5] < 0.5), -1.0, 1.0)
+    mirror_y = np.where(augmentation.flip_vertical & (draws[:, 6] < 0.5), -1.0, 1.0)
+    cos, sin = np.cos(angle) / zoom, np.sin(angle) / zoom
+    a0, a1 = cos * mirror_x, (cos * shear - sin) * mirror_y
+    b0, b1 = sin * mirror_x, (sin * shear + cos) * mirror_y
+    centre = (size - 1) / 2
+    a2 = centre - (a0 + a1) * centre + shift[:, 0]
+    b2 = centre - (b0 + b1) * centre + shift[:, 1]
+    return np.stack([a0, a1, a2, b0, b1, b2], axis=1)
+
+
+def _colour_matrix(augmentation: Augmentation, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Saturation and hue as one matrix an image, flattened (n, 9), for row vectors."""
+    scale = _between(draws[:, 0], augmentation.saturation)
+    turn = _around(draws[:, 1], augmentation.hue) * 2 * np.pi
+    chroma = np.zeros((len(draws), 3, 3))
+    chroma[:, 0, 0] = 1
+    chroma[:, 1, 1] = chroma[:, 2, 2] = scale * np.cos(turn)
+    chroma[:, 1, 2] = -scale * np.sin(turn)
+    chroma[:, 2, 1] = scale * np.sin(turn)
+    matrix: NDArray[np.float64] = _FROM_YIQ @ chroma @ _TO_YIQ
+    return np.swapaxes(matrix, 1, 2).reshape(len(draws), 9)
+
+
+@keras.saving.register_keras_serializable(package="lentigo")
+class Augment(keras.layers.Layer):
+    """Applies drawn parameters: images (B, S, S, 3) in [0, 255] stay in that range."""
+
+    def __init__(self, augmentation: Augmentation | dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(dtype="float32", **kwargs)
+        self.augmentation = Augmentation.model_validate(augmentation)
+
+    def call(self, images: Any, parameters: Any) -> Any:
+        """Augment ``images`` by ``parameters`` (B, PARAMETERS)."""
+        ops = keras.ops
+        images = ops.cast(images, "float32")
+        if self._moves:
+            images = ops.image.affine_transform(
+                images,
+                parameters[:, :AFFINE],
+                interpolation="bilinear",
+                fill_mode=self.augmentation.fill,
+                fill_value=self.augmentation.fill_value,
+            )
+        if not self._colours:
+            return images
+        matrix = ops.reshape(parameters[:, AFFINE : AFFINE + 9], (-1, 3, 3))
+        offset = ops.expand_dims(parameters[:, AFFINE + 9 : AFFINE + 12], 1)
+        contrast = ops.reshape(parameters[:, -1], (-1, 1, 1))
+        size = images.shape[1]
+        pixels = ops.reshape(images, (-1, size * size, 3))
+        # Contrast turns about the image's mean; all steps are linear, so one map does them.
+        mean = ops.mean(pixels, axis=1, keepdims=True)
+        offset = offset + (1 - contrast) * ops.matmul(mean, matrix)
+        pixels = ops.matmul(pixels, contrast * matrix) + offset
+        return ops.reshape(ops.clip(pixels, 0.0, 255.0), (-1, size, size, 3))
+
+    @property
+    def _moves(self) -> bool:
+        a = self.augmentation
+        flips = a.flip_horizontal or a.flip_vertical
+        return bool(a.rotation_deg or a.shift or a.shear or a.zoom != (1.0, 1.0) or flips)
+
+    @property
+    def _colours(self) -> bool:
+        a = self.augmentation
+        factors = a.contrast != (1.0, 1.0) or a.saturation != (1.0, 1.0)
+        return bool(a.brightness or a.hue or a.channel_shift or factors)
+
+    def compute_output_shape(self, images_shape: Any, *_: Any) -> Any:
+        """As the images."""
+        return images_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs."""
+        return {**super().get_config(), "augmentation": self.augmentation.model_dump()}
+
+
+def augment(
+    images: NDArray[np.uint8], augmentation: Augmentation, key: tuple[int, ...]
+) -> NDArray[np.uint8]:
+    """Augmented copies of ``images`` (n, S, S, 3) uint8, for looking at them."""
+    parameters = draw_parameters(augmentation, images.shape[1], len(images), key)
+    augmented = Augment(augmentation)(images.astype(np.float32), parameters)
+    rounded: NDArray[np.uint8] = np.rint(keras.ops.convert_to_numpy(augmented)).astype(np.uint8)
+    return rounded

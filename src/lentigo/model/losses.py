@@ -1,0 +1,64 @@
+"""Losses on logits, one value an image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from lentigo.errors import RecipeError
+from lentigo.recipe import Loss
+
+
+@keras.saving.register_keras_serializable(package="lentigo")
+class FocalLoss(keras.losses.Loss):
+    """Focal loss of a softmax, ``-(1 - p)^gamma log p`` of the true class (Lin 2017, eq. 4).
+
+    With two classes and `TwoLogits` it equals the sigmoid form of the paper.
+    """
+
+    def __init__(self, gamma: float = 2.0, name: str = "focal", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.gamma = gamma
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss (B,) of one-hot or smoothed labels and logits, both (B, k)."""
+        log_p = keras.ops.log_softmax(y_pred, axis=-1)
+        weight = keras.ops.power(1.0 - keras.ops.exp(log_p), self.gamma)
+        return -keras.ops.sum(y_true * weight * log_p, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs."""
+        return {**super().get_config(), "gamma": self.gamma}
+
+
+def build_loss(loss: Loss) -> keras.losses.Loss:
+    """The recipe's loss on logits and one-hot labels, both (B, k)."""
+    if loss.kind == "focal":
+        return FocalLoss(loss.focal_gamma)
+    return keras.losses.CategoricalCrossentropy(from_logits=True)
+
+
+def class_weights(loss: Loss, labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+    """Weight of each class, (classes,).
+
+    ``balanced`` is n / (k n_c), scikit-learn's definition, counted on ``labels`` (the
+    training split); a class without images weighs 0.
+
+    Raises:
+        RecipeError: A list of weights of another length than the classes.
+    """
+    if loss.class_weights == "none":
+        return np.ones(classes, np.float32)
+    if loss.class_weights == "balanced":
+        counts = np.bincount(labels, minlength=classes)
+        present = np.maximum(counts, 1) * np.count_nonzero(counts)
+        return np.where(counts > 0, len(labels) / present, 0).astype(np.float32)
+    if len(loss.class_weights) != classes:
+        raise RecipeError(
+            f"loss.class_weights has {len(loss.class_weights)} values; the data has "
+            f"{classes} classes."
+        )
+    return np.asarray(loss.class_weights, np.float32)

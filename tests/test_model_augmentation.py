@@ -1,0 +1,94 @@
+"""Augmentation: one affine resampling and one colour map, repeatable from its key."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lentigo.model import augment, draw_parameters
+from lentigo.recipe import Augmentation
+
+FULL = Augmentation(
+    rotation_deg=180,
+    shift=0.1,
+    shear=0.1,
+    zoom=(0.8, 1.2),
+    flip_horizontal=True,
+    flip_vertical=True,
+    brightness=0.1,
+    contrast=(0.7, 1.3),
+    saturation=(0.5, 1.5),
+    hue=0.1,
+    channel_shift=0.05,
+)
+
+
+@pytest.fixture
+def images() -> NDArray[np.uint8]:
+    smooth = np.add.outer(np.arange(48), np.arange(48))[None, :, :, None]
+    offsets = np.array([20, 60, 100])
+    return np.clip(smooth + offsets, 0, 255).astype(np.uint8).repeat(6, axis=0)
+
+
+def test_no_augmentation_changes_nothing(images: NDArray[np.uint8]) -> None:
+    assert Augmentation().changes_nothing
+    assert not FULL.changes_nothing
+    np.testing.assert_array_equal(augment(images, Augmentation(), (0, 0)), images)
+
+
+def test_the_same_key_repeats_and_another_differs(images: NDArray[np.uint8]) -> None:
+    first = augment(images, FULL, (1, 2))
+    np.testing.assert_array_equal(first, augment(images, FULL, (1, 2)))
+    assert (first != augment(images, FULL, (1, 3))).mean() > 0.5
+
+
+def test_images_of_one_batch_are_changed_differently(images: NDArray[np.uint8]) -> None:
+    changed = augment(images, FULL, (0, 0))
+    assert (changed[0] != changed[1]).mean() > 0.5
+
+
+def test_a_flip_alone_is_exact(images: NDArray[np.uint8]) -> None:
+    changed = augment(images, Augmentation(flip_horizontal=True), (0, 5))
+    same = (changed == images).all(axis=(1, 2, 3))
+    mirrored = (changed == images[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert (same ^ mirrored).all()
+    assert same.any()
+    assert mirrored.any()
+
+
+@pytest.mark.parametrize("fill", ["constant", "nearest", "reflect"])
+def test_fill_decides_what_lies_outside(fill: str) -> None:
+    white = np.full((8, 32, 32, 3), 255, np.uint8)
+    changed = augment(white, Augmentation(shift=0.5, fill=fill, fill_value=7), (0, 0))
+    assert (changed == 7).any() == (fill == "constant")
+
+
+def test_brightness_adds_the_same_to_every_pixel(images: NDArray[np.uint8]) -> None:
+    changed = augment(images, Augmentation(brightness=0.05), (0, 0)).astype(int)
+    for difference in changed - images:
+        assert np.ptp(difference[images[0] < 230]) <= 1
+        assert abs(difference[0, 0, 0]) <= 13
+
+
+def test_contrast_keeps_the_mean_of_each_channel(images: NDArray[np.uint8]) -> None:
+    changed = augment(images, Augmentation(contrast=(0.5, 0.9)), (0, 0))
+    before, after = images.mean(axis=(1, 2)), changed.mean(axis=(1, 2))
+    np.testing.assert_allclose(after, before, atol=0.6)
+    assert (changed.std(axis=(1, 2)) < images.std(axis=(1, 2))).all()
+
+
+def test_saturation_0_gives_luma_and_keeps_grey(images: NDArray[np.uint8]) -> None:
+    changed = augment(images, Augmentation(saturation=(0, 0)), (0, 0)).astype(int)
+    assert np.ptp(changed, axis=-1).max() <= 1
+    luma = images @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(changed[..., 0] - luma).max() <= 1.5
+    grey = np.full((2, 8, 8, 3), 90, np.uint8)
+    turned = augment(grey, Augmentation(hue=0.5, saturation=(0.2, 2)), (0, 0))
+    assert np.abs(turned.astype(int) - 90).max() <= 1
+
+
+def test_parameters_have_one_row_an_image_and_are_float32() -> None:
+    parameters = draw_parameters(FULL, 32, 5, (0, 0))
+    assert parameters.shape == (5, 21)
+    assert parameters.dtype == np.float32
