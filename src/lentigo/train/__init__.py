@@ -1,0 +1,18 @@
+"""From a recipe and a prepared set to a finished run."""
+
+from lentigo.train.loop import Progress
+from lentigo.train.run import Run, RunInfo, open_run
+from lentigo.train.seal import Calibration, OperatingPoint
+from lentigo.train.trackers import open_tracker
+from lentigo.train.train import train
+
+__all__ = [
+    "Calibration",
+    "OperatingPoint",
+    "Progress",
+    "Run",
+    "RunInfo",
+    "open_run",
+    "open_tracker",
+    "train",
+]

@@ -1,0 +1,89 @@
+"""Batches for Keras, and predictions in batches of one shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from lentigo.model import PARAMETERS
+
+
+class EpochBatches(keras.utils.PyDataset):
+    """One epoch: (inputs, one-hot labels, weights) for `keras.Model.fit`.
+
+    The last batch is filled up from the start of the epoch's order, so that all have one
+    shape: several accelerators refuse a batch they do not divide.
+
+    Args:
+        images: uint8 (N, S, S, 3), memory-mapped; or float32 features (N, ...).
+        order: Rows of ``images``, (m,).
+        targets: Labels as probabilities, float32 (N, k), by row of ``images``.
+        weights: Loss weight by row of ``images``, (N,).
+        parameters: Augmentation parameters by position in the order, (m, PARAMETERS), or
+            None for inputs without augmentation.
+        batch_size: Images a batch.
+    """
+
+    def __init__(
+        self,
+        images: NDArray[Any],
+        order: NDArray[np.int64],
+        targets: NDArray[np.float32],
+        weights: NDArray[np.float32],
+        parameters: NDArray[np.float32] | None,
+        batch_size: int,
+    ) -> None:
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
+        self._images, self._order, self._targets = images, order, targets
+        self._weights, self._parameters, self._batch_size = weights, parameters, batch_size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._order) / self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, NDArray[np.float32], NDArray[np.float32]]:
+        start = index * self._batch_size
+        places = np.arange(start, start + self._batch_size) % len(self._order)
+        rows = self._order[places]
+        # A sorted read walks the memory map forward.
+        ascending, back = np.unique(rows, return_inverse=True)
+        inputs: Any = self._images[ascending][back]
+        if self._parameters is not None:
+            inputs = (inputs, self._parameters[places])
+        return inputs, self._targets[rows], self._weights[rows]
+
+
+def batches_of(
+    images: NDArray[Any], rows: NDArray[np.int64], batch_size: int
+) -> Iterator[tuple[NDArray[Any], int]]:
+    """Batches of one shape, in order, each with how many of it count."""
+    for start in range(0, len(rows), batch_size):
+        part = rows[start : start + batch_size]
+        batch = images[part]
+        if len(part) < batch_size:
+            filling = np.repeat(batch[-1:], batch_size - len(part), axis=0)
+            batch = np.concatenate([batch, filling])
+        yield batch, len(part)
+
+
+def predict_rows(
+    model: keras.Model, images: NDArray[Any], rows: NDArray[np.int64], batch_size: int = 64
+) -> NDArray[np.float32]:
+    """What ``model`` answers for ``images[rows]``, (len(rows), ...), float32."""
+    batch_size = min(batch_size, max(len(rows), 1))
+    answers = [
+        np.asarray(model.predict_on_batch(batch))[:count]
+        for batch, count in batches_of(images, rows, batch_size)
+    ]
+    if not answers:
+        return np.zeros((0, *model.output_shape[1:]), np.float32)
+    return np.concatenate(answers).astype(np.float32)
+
+
+def no_parameters(count: int) -> NDArray[np.float32]:
+    """Parameters of inputs that the graph leaves as they are, (count, PARAMETERS)."""
+    return np.zeros((count, PARAMETERS), np.float32)

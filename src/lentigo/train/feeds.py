@@ -1,0 +1,162 @@
+"""What a stage trains on: augmented images, or cached features of a frozen backbone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from lentigo.data.prepared import PreparedSet
+from lentigo.model import Augment, class_weights, draw_parameters, split_at_head
+from lentigo.recipe import Recipe, Stage
+from lentigo.train.feeding import EpochBatches, predict_rows
+from lentigo.train.sampling import AUGMENT, VIEWS, epoch_order
+
+
+@dataclass(frozen=True)
+class Material:
+    """The images of a run and what is wanted of them.
+
+    Attributes:
+        images: (N, S, S, 3) uint8, memory-mapped.
+        labels: (N,) class indices.
+        training: Rows of the training split.
+        validation: Rows of the validation split.
+        targets: (N, k) labels as probabilities, smoothed where the recipe says so.
+        weights: (N,) loss weights.
+        seed: The run's seed.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    training: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    targets: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    seed: int
+
+
+def gather_material(recipe: Recipe, data: PreparedSet, fold: int | None, seed: int) -> Material:
+    """The rows, targets and weights that a recipe takes from a prepared set."""
+    training, validation = data.rows("train", fold), data.rows("validation", fold)
+    classes = len(data.taxonomy.classes)
+    smoothing = recipe.loss.label_smoothing
+    one_hot = np.eye(classes, dtype=np.float32)[data.labels]
+    by_class = class_weights(recipe.loss, data.labels[training], classes)
+    return Material(
+        images=data.images,
+        labels=data.labels,
+        training=training,
+        validation=validation,
+        targets=one_hot * (1 - smoothing) + smoothing / classes,
+        weights=by_class[data.labels],
+        seed=seed,
+    )
+
+
+class Feed(Protocol):
+    """What the loop asks of a stage's material."""
+
+    model: keras.Model
+    """The model to compile and fit."""
+
+    def batches(self, epoch: int) -> EpochBatches:
+        """The batches of an epoch, a function of (seed, epoch)."""
+
+    def validation_logits(self) -> NDArray[np.float32]:
+        """Logits of the validation split, (n, k)."""
+
+
+def _augmenter(recipe: Recipe, rest: keras.Model) -> keras.Model:
+    size = recipe.network.size
+    image = keras.Input((size, size, 3), dtype="uint8", name="image")
+    parameters = keras.Input((draw_parameters(recipe.augmentation, size, 0, (0,)).shape[1],))
+    augmented = Augment(recipe.augmentation, name="augment")(image, parameters)
+    return keras.Model([image, parameters], rest(augmented))
+
+
+class ImageFeed:
+    """Images through augmentation and the whole model."""
+
+    def __init__(
+        self, classifier: keras.Model, recipe: Recipe, stage: Stage, material: Material
+    ) -> None:
+        self._classifier, self._recipe, self._stage = classifier, recipe, stage
+        self._material = material
+        self.model = _augmenter(recipe, classifier)
+
+    def batches(self, epoch: int) -> EpochBatches:
+        """The batches of an epoch, a function of (seed, epoch)."""
+        m, recipe = self._material, self._recipe
+        order = epoch_order(m.labels[m.training], recipe.sampling, seed=m.seed, epoch=epoch)
+        parameters = draw_parameters(
+            recipe.augmentation, recipe.network.size, len(order), (m.seed, epoch, AUGMENT)
+        )
+        return EpochBatches(
+            m.images, m.training[order], m.targets, m.weights, parameters, self._stage.batch_size
+        )
+
+    def validation_logits(self) -> NDArray[np.float32]:
+        """Logits of the validation split, (n, k)."""
+        return predict_rows(self._classifier, self._material.images, self._material.validation)
+
+
+class FeatureFeed:
+    """Features of a frozen backbone: it runs once a view, whatever the number of epochs.
+
+    Epoch e trains on view e modulo views. Exact for a frozen backbone but for the number of
+    different views, which bounds the augmentation the head sees.
+    """
+
+    def __init__(
+        self,
+        classifier: keras.Model,
+        recipe: Recipe,
+        stage: Stage,
+        material: Material,
+        folder: Path,
+    ) -> None:
+        self._recipe, self._stage, self._material = recipe, stage, material
+        trunk, self.model = split_at_head(classifier)
+        self._views = self._compute_views(trunk, folder)
+        self._validation = predict_rows(trunk, material.images, material.validation)
+
+    def _compute_views(self, trunk: keras.Model, folder: Path) -> NDArray[np.float32]:
+        """(views, n, ...) float32 in a file under ``folder``, so that memory stays flat."""
+        m, recipe, count = self._material, self._recipe, self._stage.cached_views
+        forward = _augmenter(recipe, trunk)
+        shape = (count, len(m.training), *trunk.output_shape[1:])
+        folder.mkdir(parents=True, exist_ok=True)
+        views: NDArray[Any] = np.lib.format.open_memmap(
+            folder / f"features-{self._stage.name}.npy", "w+", np.float32, shape
+        )
+        batch_size = 64
+        for view in range(count):
+            parameters = draw_parameters(
+                recipe.augmentation, recipe.network.size, len(m.training), (m.seed, view, VIEWS)
+            )
+            batches = EpochBatches(
+                m.images, m.training, m.targets, m.weights, parameters, batch_size
+            )
+            for step in range(len(batches)):
+                start = step * batch_size
+                features = np.asarray(forward.predict_on_batch(list(batches[step][0])))
+                end = min(start + batch_size, len(m.training))
+                views[view, start:end] = features[: end - start]
+        return views
+
+    def batches(self, epoch: int) -> EpochBatches:
+        """The batches of an epoch, a function of (seed, epoch)."""
+        m = self._material
+        order = epoch_order(m.labels[m.training], self._recipe.sampling, seed=m.seed, epoch=epoch)
+        view = self._views[epoch % len(self._views)]
+        targets, weights = m.targets[m.training], m.weights[m.training]
+        return EpochBatches(view, order, targets, weights, None, self._stage.batch_size)
+
+    def validation_logits(self) -> NDArray[np.float32]:
+        """Logits of the validation split, (n, k)."""
+        return predict_rows(self.model, self._validation, np.arange(len(self._validation)))

@@ -1,0 +1,246 @@
+"""The loop over stages and epochs, which can be killed and goes on."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from lentigo.errors import RunError
+from lentigo.model import build_loss, build_model
+from lentigo.recipe import Recipe, Stage
+from lentigo.train.feeds import FeatureFeed, Feed, ImageFeed, Material
+from lentigo.train.sampling import STATISTICS
+from lentigo.train.stages import build_optimizer, set_trainable
+from lentigo.train.state import (
+    HistoryRow,
+    Standing,
+    assign,
+    load_checkpoint,
+    rekey_seeds,
+    save_checkpoint,
+    values_of,
+)
+from lentigo.train.statistics import StatisticsEstimator
+from lentigo.train.validation import selection_score, validation_scores
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress display is told after each batch, and with ``row`` after each epoch."""
+
+    stage: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    images_per_s: float
+    row: HistoryRow | None = None
+
+
+Report = Callable[[Progress], None]
+
+
+class _Batches(keras.callbacks.Callback):
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        self._tell(batch + 1)
+
+
+class Training:
+    """A recipe's training on its material, from its checkpoint on where there is one.
+
+    Args:
+        recipe: What to do.
+        material: On what.
+        malignant: Whether each class is.
+        folder: Where the checkpoints lie.
+        report: Told after each batch and epoch.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        material: Material,
+        malignant: tuple[bool, ...],
+        folder: Path,
+        report: Report,
+    ) -> None:
+        self._recipe, self._material, self._malignant = recipe, material, malignant
+        self._folder, self._report = folder, report
+        # Initialisers draw from Keras's global generator; nothing after this does.
+        keras.utils.set_random_seed(material.seed)
+        self.model = build_model(recipe, len(malignant))
+        self.standing = Standing()
+        self._optimizer_values: Sequence[Any] | None = None
+        if self._last.is_file():
+            self.standing, values, self._optimizer_values = load_checkpoint(self._last)
+            assign(self.model.variables, values)
+            _log.info("resumed after epoch %d", self.standing.epoch)
+
+    @property
+    def _last(self) -> Path:
+        return self._folder / "last.npz"
+
+    @property
+    def _best(self) -> Path:
+        return self._folder / "best.npz"
+
+    def to_the_end(self) -> None:
+        """Train all stages; then ``model`` holds the best epoch."""
+        while self.standing.stage < len(self._recipe.stages):
+            self._train_stage(self._recipe.stages[self.standing.stage])
+        _, values, _ = load_checkpoint(self._best)
+        assign(self.model.variables, values)
+
+    def _train_stage(self, stage: Stage) -> None:
+        set_trainable(self.model, stage)
+        feed = self._feed(stage)
+        steps = len(feed.batches(self.standing.epoch))
+        optimizer = build_optimizer(stage, steps=steps, precision=self._recipe.precision)
+        # XLA on TensorFlow's CPU lacks the resampling and is no faster.
+        compiled = keras.backend.backend() != "tensorflow"
+        feed.model.compile(optimizer, build_loss(self._recipe.loss), jit_compile=compiled)
+        optimizer.build(feed.model.trainable_variables)
+        if self._optimizer_values and self.standing.stage_epoch:
+            assign(optimizer.variables, self._optimizer_values)
+        self._optimizer_values = None
+        estimate = StatisticsEstimator(self.model) if stage.reestimate_batches else None
+        here = self.standing.stage
+        while self.standing.stage == here:
+            self._train_epoch(stage, feed, optimizer, estimate)
+            values = optimizer.variables if self.standing.stage == here else []
+            save_checkpoint(self._last, self.standing, self.model.variables, values)
+
+    def _feed(self, stage: Stage) -> Feed:
+        if stage.cached_views:
+            return FeatureFeed(self.model, self._recipe, stage, self._material, self._folder)
+        return ImageFeed(self.model, self._recipe, stage, self._material)
+
+    def _train_epoch(
+        self,
+        stage: Stage,
+        feed: Feed,
+        optimizer: keras.optimizers.Optimizer,
+        estimate: StatisticsEstimator | None,
+    ) -> None:
+        standing = self.standing
+        rekey_seeds(self.model, seed=self._material.seed, epoch=standing.epoch)
+        if stage.schedule != "cosine":
+            optimizer.learning_rate = stage.learning_rate * standing.rate_factor
+        batches = feed.batches(standing.epoch)
+        start = time.perf_counter()
+        loss = self._fit(stage, feed, batches, start)
+        speed = len(batches) * stage.batch_size / (time.perf_counter() - start)
+        with _averaged(feed.model, optimizer, on=stage.average_decay > 0):
+            if estimate is not None:
+                self._estimate(estimate, stage)
+            logits = feed.validation_logits()
+            labels = self._material.labels[self._material.validation]
+            row = self._row(stage, optimizer, loss)
+            scores = validation_scores(logits, labels, self._malignant)
+            row |= {f"val_{name}": value for name, value in scores.items()}
+            self._keep_if_best(row)
+        self._advance(stage, row)
+        self._tell(stage, len(batches), len(batches), speed, row)
+
+    def _fit(self, stage: Stage, feed: Feed, batches: Any, start: float) -> float:
+        steps = len(batches)
+
+        def tell(step: int) -> None:
+            speed = step * stage.batch_size / (time.perf_counter() - start)
+            self._tell(stage, step, steps, speed, None)
+
+        fitted = feed.model.fit(
+            batches, epochs=1, shuffle=False, verbose=0, callbacks=[_Batches(tell)]
+        )
+        loss = float(fitted.history["loss"][0])
+        if not math.isfinite(loss):
+            raise RunError(
+                f"Training diverged: the loss of epoch {self.standing.epoch + 1} is {loss}.",
+                todo=f"Lower the learning rate of stage {stage.name!r} "
+                f"(--set stages.{self.standing.stage}.learning_rate={stage.learning_rate / 10:g}).",
+            )
+        return loss
+
+    def _tell(
+        self, stage: Stage, step: int, steps: int, speed: float, row: HistoryRow | None
+    ) -> None:
+        epoch = self.standing.epoch + (row is None)
+        self._report(Progress(stage.name, epoch, self._recipe.epochs, step, steps, speed, row))
+
+    def _estimate(self, estimate: StatisticsEstimator, stage: Stage) -> None:
+        m = self._material
+        random = np.random.default_rng((m.seed, self.standing.epoch, STATISTICS))
+        wanted = min(stage.reestimate_batches * stage.batch_size, len(m.training))
+        rows = random.choice(m.training, size=wanted, replace=False)
+        estimate(m.images, rows, stage.batch_size)
+
+    def _row(self, stage: Stage, optimizer: keras.optimizers.Optimizer, loss: float) -> HistoryRow:
+        rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+        return {
+            "epoch": self.standing.epoch + 1,
+            "stage": stage.name,
+            "learning_rate": rate,
+            "loss": loss,
+        }
+
+    def _keep_if_best(self, row: HistoryRow) -> None:
+        score = selection_score(row, self._recipe.selection_metric)
+        if math.isnan(score):
+            raise RunError(
+                f"The selection metric {self._recipe.selection_metric!r} is undefined on these "
+                "validation images.",
+                todo="Choose another: --set selection_metric=balanced_accuracy",
+            )
+        if self.standing.best is None or score > self.standing.best:
+            self.standing.best, self.standing.best_epoch = score, int(row["epoch"])
+            save_checkpoint(self._best, self.standing, self.model.variables, [])
+
+    def _advance(self, stage: Stage, row: HistoryRow) -> None:
+        s = self.standing
+        score = selection_score(row, self._recipe.selection_metric)
+        better = s.stage_best is None or score > s.stage_best
+        s.stage_best = score if better else s.stage_best
+        s.stale_rate = 0 if better else s.stale_rate + 1
+        s.stale_stop = 0 if better else s.stale_stop + 1
+        if stage.schedule == "plateau" and s.stale_rate >= stage.plateau_patience:
+            s.rate_factor, s.stale_rate = s.rate_factor * stage.plateau_factor, 0
+        s.history.append(row)
+        s.epoch += 1
+        s.stage_epoch += 1
+        stopped = 0 < stage.early_stopping_patience <= s.stale_stop
+        if stopped or s.stage_epoch == stage.epochs:
+            s.stage, s.stage_epoch, s.stage_best = s.stage + 1, 0, None
+            s.stale_rate, s.stale_stop, s.rate_factor = 0, 0, 1.0
+
+
+@contextmanager
+def _averaged(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, *, on: bool
+) -> Iterator[None]:
+    """Inside, the trainable weights are their moving average."""
+    if not on:
+        yield
+        return
+    current = values_of(model.trainable_variables)
+    optimizer.finalize_variable_values(model.trainable_variables)
+    # On JAX both would share one buffer, which the next prediction donates.
+    assign(model.trainable_variables, values_of(model.trainable_variables))
+    try:
+        yield
+    finally:
+        assign(model.trainable_variables, current)

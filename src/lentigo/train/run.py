@@ -1,0 +1,186 @@
+"""The run: a folder named from recipe digest and seed, and the value that opens it."""
+
+from __future__ import annotations
+
+import csv
+import platform
+import tomllib
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lentigo.errors import RunError
+from lentigo.files import digest_json, read_json
+from lentigo.image import PreprocessSpec
+from lentigo.recipe import Recipe
+from lentigo.score.calibration import softmax
+from lentigo.taxonomy import Taxonomy
+from lentigo.train.feeding import predict_rows
+from lentigo.train.seal import Calibration, OperatingPoint
+from lentigo.train.state import HistoryRow
+
+SCHEMA_VERSION = 1
+
+
+class RunInfo(BaseModel):
+    """What ``run.json`` holds; it is written last, so a run that has it is finished."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    name: str
+    recipe: str
+    recipe_digest: str
+    seed: int
+    fold: int | None
+    protocol: str
+    leaky: bool
+    source: str
+    prepared_path: str
+    prepared_digest: str
+    test_digest: str
+    taxonomy: Taxonomy
+    spec: PreprocessSpec
+    training_images: int
+    validation_images: int
+    parameters: int
+    weights_sha256: str | None
+    best_epoch: int
+    seconds: float
+    environment: dict[str, str]
+    finished: Literal[True] = True
+
+
+def environment() -> dict[str, str]:
+    """Versions and machine that a figure depends on."""
+    return {
+        "lentigo": version("lentigo"),
+        "python": platform.python_version(),
+        "keras": keras.version(),
+        "backend": keras.backend.backend(),
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "devices": ", ".join(keras.distribution.list_devices()),
+    }
+
+
+def run_name(recipe: Recipe, data_digest: str, fold: int | None, seed: int) -> str:
+    """The folder's name: recipe, digest of recipe and data, fold, seed."""
+    digest = digest_json([recipe.digest, data_digest])[:10]
+    part = "official" if fold is None else f"fold{fold}"
+    return f"{recipe.name}-{digest}-{part}-seed{seed}"
+
+
+class Run:
+    """A finished run; satisfies ``lentigo.evaluate.Predictor``.
+
+    Attributes:
+        path: The folder.
+        info: What was trained on what.
+        calibration: Temperature and operating points, sealed when training ended.
+    """
+
+    def __init__(self, path: Path, info: RunInfo, calibration: Calibration) -> None:
+        self.path, self.info, self.calibration = path, info, calibration
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.info.name
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Classes in the order of the logits."""
+        return self.info.taxonomy
+
+    @property
+    def spec(self) -> PreprocessSpec:
+        """How the training images were preprocessed."""
+        return self.info.spec
+
+    @property
+    def temperature(self) -> float:
+        """Fitted on validation."""
+        return self.calibration.temperature
+
+    @property
+    def operating_points(self) -> tuple[OperatingPoint, ...]:
+        """Thresholds on the malignant probability, fitted on validation."""
+        return self.calibration.operating_points
+
+    @cached_property
+    def model(self) -> keras.Model:
+        """The best epoch's model: RGB in [0, 255] (B, S, S, 3) to logits (B, k)."""
+        return keras.saving.load_model(self.path / "model.keras", compile=False)
+
+    def predict_logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits (N, k) of prepared ``images`` (N, S, S, 3) uint8."""
+        return predict_rows(self.model, images, np.arange(len(images)))
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
+        """Calibrated probabilities (N, k) of prepared ``images`` (N, S, S, 3) uint8."""
+        return softmax(self.predict_logits(images), self.temperature)
+
+    def history(self) -> list[HistoryRow]:
+        """A row an epoch."""
+        with (self.path / "history.csv").open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        return [{key: _number(value) for key, value in row.items()} for row in rows]
+
+    def recipe(self) -> Recipe:
+        """The resolved recipe."""
+        text = (self.path / "recipe.toml").read_text(encoding="utf-8")
+        return Recipe.model_validate(tomllib.loads(text))
+
+    def describe(self) -> dict[str, Any]:
+        """What a report says about this run."""
+        described = self.info.model_dump(mode="json", exclude={"taxonomy", "schema_version"})
+        return {
+            "kind": "run",
+            **described,
+            "temperature": self.temperature,
+            "network": self.recipe().network.model_dump(mode="json"),
+            "history": self.history(),
+        }
+
+
+def _number(text: str) -> float | int | str:
+    for convert in (int, float):
+        try:
+            return convert(text)
+        except ValueError:
+            continue
+    return text
+
+
+def open_run(path: Path | str) -> Run:
+    """Open a finished run.
+
+    Raises:
+        RunError: No run, an unfinished one, or one of a newer lentigo.
+    """
+    path = Path(path)
+    if not (path / "run.json").is_file():
+        unfinished = (path / "recipe.toml").is_file()
+        raise RunError(
+            f"{path} is {'an unfinished run' if unfinished else 'not a run'}.",
+            todo="Type its `lentigo train` command again: it goes on from the last epoch."
+            if unfinished
+            else "A run is the folder that `lentigo train` prints.",
+        )
+    content = read_json(path / "run.json")
+    if isinstance(content, dict) and content.get("schema_version", 0) > SCHEMA_VERSION:
+        raise RunError(f"{path} was made by a newer lentigo.", todo="Upgrade lentigo.")
+    try:
+        info = RunInfo.model_validate(content)
+        calibration = Calibration.model_validate(read_json(path / "calibration.json"))
+    except ValidationError as error:
+        raise RunError(f"{path} was changed after training: {error}") from None
+    return Run(path, info, calibration)

@@ -1,0 +1,48 @@
+"""Which training images make an epoch, in which order: a function of (seed, epoch)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lentigo.recipe import Sampling
+
+ORDER, AUGMENT, DROPOUT, VIEWS, STATISTICS = range(5)
+"""Streams of random numbers: the third part of every key (seed, epoch, stream)."""
+
+
+def epoch_order(
+    labels: NDArray[np.int64], sampling: Sampling, *, seed: int, epoch: int
+) -> NDArray[np.int64]:
+    """Positions into the training split, in the order of the epoch.
+
+    Args:
+        labels: Class index of every training image, (n,).
+        sampling: How classes are weighed against each other.
+        seed: The run's seed.
+        epoch: Epochs done before this one.
+
+    Returns:
+        (m,) positions in [0, n): m = n for ``all`` and ``weighted``, classes times the
+        largest class for ``oversample``, times the smallest for ``undersample``.
+    """
+    random = np.random.default_rng((seed, epoch, ORDER))
+    if sampling.kind == "all":
+        return random.permutation(len(labels))
+    counts = np.bincount(labels)
+    if sampling.kind == "weighted":
+        weights = np.where(counts > 0, np.maximum(counts, 1.0) ** -sampling.power, 0.0)[labels]
+        return random.choice(len(labels), size=len(labels), p=weights / weights.sum())
+    present = counts[counts > 0]
+    wanted = int(present.max() if sampling.kind == "oversample" else present.min())
+    drawn = [_dealt(np.flatnonzero(labels == c), wanted, random) for c in np.unique(labels)]
+    return random.permutation(np.concatenate(drawn))
+
+
+def _dealt(
+    members: NDArray[np.int64], wanted: int, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """``wanted`` of the members: each as often as any other, give or take one."""
+    rounds = -(-wanted // len(members))
+    shuffled = [random.permutation(members) for _ in range(rounds)]
+    return np.concatenate(shuffled)[:wanted]

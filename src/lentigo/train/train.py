@@ -1,0 +1,153 @@
+"""`train`: a recipe and a prepared set in, a finished run out."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from lentigo.data.prepared import PreparedSet, open_prepared
+from lentigo.data.splits import check_no_group_crosses
+from lentigo.errors import LeakageError, RecipeError
+from lentigo.files import digest_file, write_json, write_text
+from lentigo.recipe import Recipe, load_recipe, to_toml
+from lentigo.train.feeding import predict_rows
+from lentigo.train.feeds import gather_material
+from lentigo.train.loop import Progress, Report, Training
+from lentigo.train.run import Run, RunInfo, environment, open_run, run_name
+from lentigo.train.seal import seal
+from lentigo.train.state import HistoryRow
+from lentigo.train.trackers import Tracker
+
+_log = logging.getLogger(__name__)
+
+
+def train(
+    recipe: Recipe | str,
+    data: PreparedSet | Path | str,
+    *,
+    out: Path | str = "runs",
+    fold: int | None = None,
+    seed: int = 0,
+    restart: bool = False,
+    report: Report | None = None,
+    trackers: Sequence[Tracker] = (),
+) -> Run:
+    """Train a recipe on a prepared set; a killed training goes on where it was.
+
+    Args:
+        recipe: A recipe, the name of a packaged one, or a path to a TOML file.
+        data: A prepared set or its folder.
+        out: The folder of runs.
+        fold: The training fold that validates; by default the official validation split,
+            where there is none fold 0.
+        seed: Order, augmentation, dropout and initial weights are functions of it.
+        restart: Throw an unfinished run away and begin anew.
+        report: Told after each batch and epoch.
+        trackers: Told after each epoch (TensorBoard, MLflow).
+
+    Returns:
+        The finished run; one that was finished before is returned as it is.
+
+    Raises:
+        LeakageError: Leaky data without a recipe that names the published protocol.
+        RecipeError: The recipe does not fit the data.
+        RunError: Training diverged, or a checkpoint is damaged.
+        WeightsError: Pretrained weights cannot be had.
+    """
+    recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    data = data if isinstance(data, PreparedSet) else open_prepared(Path(data))
+    _check_fits(recipe, data)
+    if fold is None and not (data.manifest["split"] == "validation").any():
+        fold = 0
+    path = Path(out) / run_name(recipe, data.digest, fold, seed)
+    if (path / "run.json").is_file():
+        _log.info("%s is finished", path)
+        return open_run(path)
+    if restart:
+        shutil.rmtree(path, ignore_errors=True)
+    write_text(path / "recipe.toml", to_toml(recipe))
+
+    def tell(progress: Progress) -> None:
+        if report is not None:
+            report(progress)
+        if progress.row is not None:
+            for tracker in trackers:
+                tracker.log(progress.epoch, progress.row)
+
+    started = time.perf_counter()
+    material = gather_material(recipe, data, fold, seed)
+    if not len(material.training) or not len(material.validation):
+        raise RecipeError("The data leaves no training or no validation images.")
+    training = Training(recipe, material, data.taxonomy.malignant, path / "checkpoint", tell)
+    training.to_the_end()
+    write_history(path / "history.csv", training.standing.history)
+    _save_model(training.model, path / "model.keras")
+    logits = predict_rows(training.model, data.images, material.validation)
+    seal(path, data, material.validation, logits)
+    info = RunInfo(
+        name=path.name,
+        recipe=recipe.name,
+        recipe_digest=recipe.digest,
+        seed=seed,
+        fold=fold,
+        protocol=recipe.protocol,
+        leaky=data.leaky or recipe.protocol == "as-published",
+        source=data.info.source,
+        prepared_path=str(data.path.resolve()),
+        prepared_digest=data.digest,
+        test_digest=data.test_digest,
+        taxonomy=data.taxonomy,
+        spec=data.spec,
+        training_images=len(material.training),
+        validation_images=len(material.validation),
+        parameters=training.model.count_params(),
+        weights_sha256=_weights_digest(recipe),
+        best_epoch=training.standing.best_epoch,
+        seconds=round(time.perf_counter() - started, 1),
+        environment=environment(),
+    )
+    write_json(path / "run.json", info.model_dump(mode="json"))
+    shutil.rmtree(path / "checkpoint")
+    return open_run(path)
+
+
+def _check_fits(recipe: Recipe, data: PreparedSet) -> None:
+    if data.leaky and recipe.protocol != "as-published":
+        raise LeakageError(
+            f"{data.path} was prepared by a leaky protocol.",
+            todo="Prepare it leak-free, or ask for the leak by name: "
+            "--set protocol=as-published (every result is then stamped LEAKY).",
+        )
+    if recipe.network.size != data.spec.size:
+        raise RecipeError(
+            f"The recipe's network takes {recipe.network.size} pixels, {data.path} has "
+            f"{data.spec.size}.",
+            todo=f"lentigo prepare ... --size {recipe.network.size}, or "
+            f"--set network.size={data.spec.size}",
+        )
+    if not data.leaky:
+        check_no_group_crosses(data.manifest)
+
+
+def write_history(path: Path, history: list[HistoryRow]) -> None:
+    """Write ``history.csv``: a row an epoch, numbers to their last bit."""
+    write_text(path, pd.DataFrame(history).to_csv(index=False))
+
+
+def _save_model(model: keras.Model, path: Path) -> None:
+    # Keras insists on the suffix, so the temporary file carries it too.
+    temporary = path.with_name(".saving.keras")
+    model.trainable = True
+    model.save(temporary)
+    temporary.replace(path)
+
+
+def _weights_digest(recipe: Recipe) -> str | None:
+    path = Path(recipe.network.weights)
+    return digest_file(path) if path.is_file() else None

@@ -1,0 +1,177 @@
+"""The parts of training that need no training: order, batches, stages, statistics, state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lentigo.errors import RecipeError, RunError
+from lentigo.model import batch_norms, build_model
+from lentigo.recipe import Network, Recipe, Sampling, Stage
+from lentigo.train.feeding import EpochBatches, predict_rows
+from lentigo.train.sampling import epoch_order
+from lentigo.train.seal import fit_calibration
+from lentigo.train.stages import build_optimizer, set_trainable
+from lentigo.train.state import Standing, load_checkpoint, rekey_seeds, save_checkpoint
+from lentigo.train.statistics import StatisticsEstimator
+
+LABELS = np.repeat([0, 1, 2], [60, 30, 6])
+
+
+def small_model() -> keras.Model:
+    network = Network(size=32, alpha=0.35, weights="none")
+    return build_model(Recipe(name="t", title="t", network=network, stages=(Stage(epochs=1),)), 3)
+
+
+@given(
+    seed=st.integers(0, 99),
+    epoch=st.integers(0, 99),
+    kind=st.sampled_from(["all", "weighted", "oversample", "undersample"]),
+)
+@settings(max_examples=40)
+def test_the_order_is_a_function_of_seed_and_epoch(seed: int, epoch: int, kind: str) -> None:
+    sampling = Sampling(kind=kind)
+    first = epoch_order(LABELS, sampling, seed=seed, epoch=epoch)
+    np.testing.assert_array_equal(first, epoch_order(LABELS, sampling, seed=seed, epoch=epoch))
+    other = epoch_order(LABELS, sampling, seed=seed, epoch=epoch + 1)
+    assert len(first) == len(other)
+    assert (first != other).any()
+
+
+def test_each_sampling_gives_the_classes_their_share() -> None:
+    def counts(kind: str, power: float = 1.0) -> np.ndarray:
+        sampling = Sampling(kind=kind, power=power)
+        orders = [epoch_order(LABELS, sampling, seed=0, epoch=e) for e in range(200)]
+        return np.mean([np.bincount(LABELS[o], minlength=3) for o in orders], axis=0)
+
+    np.testing.assert_array_equal(counts("all"), [60, 30, 6])
+    np.testing.assert_array_equal(counts("oversample"), [60, 60, 60])
+    np.testing.assert_array_equal(counts("undersample"), [6, 6, 6])
+    np.testing.assert_allclose(counts("weighted"), [32, 32, 32], atol=2)
+    np.testing.assert_allclose(counts("weighted", 0.0), [60, 30, 6], atol=2)
+
+
+def test_oversampling_uses_every_image_before_repeating_one() -> None:
+    order = epoch_order(LABELS, Sampling(kind="oversample"), seed=0, epoch=0)
+    times = np.bincount(order, minlength=len(LABELS))
+    assert times[LABELS == 2].tolist() == [10] * 6
+    assert times[LABELS == 1].tolist() == [2] * 30
+
+
+def test_batches_have_one_shape_and_the_last_is_filled_from_the_start() -> None:
+    images = np.arange(10, dtype=np.uint8)[:, None]
+    targets, weights = np.eye(10, dtype=np.float32), np.ones(10, np.float32)
+    order = np.array([3, 1, 2, 9, 0])
+    batches = EpochBatches(images, order, targets, weights, None, 4)
+    inputs, labels, _ = batches[1]
+    assert len(batches) == 2
+    assert inputs[:, 0].tolist() == [0, 3, 1, 2]
+    assert labels.argmax(axis=1).tolist() == [0, 3, 1, 2]
+
+
+def test_predictions_do_not_depend_on_the_batch_size() -> None:
+    model = small_model()
+    images = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3), np.uint8)
+    rows = np.array([6, 0, 3, 5, 1])
+    whole = predict_rows(model, images, rows, batch_size=5)
+    np.testing.assert_allclose(whole, predict_rows(model, images, rows, batch_size=2), atol=1e-6)
+    assert predict_rows(model, images, rows[:0]).shape == (0, 3)
+
+
+def test_stages_freeze_and_thaw_again() -> None:
+    model = small_model()
+    everything = len(model.trainable_variables)
+    set_trainable(model, Stage(epochs=1, train="head"))
+    assert [v.path.split("/")[0] for v in model.trainable_variables] == ["logits", "logits"]
+    set_trainable(model, Stage(epochs=1, batch_norm="frozen"))
+    assert len(model.trainable_variables) == everything - 2 * len(batch_norms(model))
+    set_trainable(model, Stage(epochs=1, train="after:10"))
+    backbone = model.get_layer("backbone")
+    assert not any(layer.trainable for layer in backbone.layers[:10])
+    assert all(layer.trainable for layer in backbone.layers[10:])
+    set_trainable(model, Stage(epochs=1))
+    assert len(model.trainable_variables) == everything
+    with pytest.raises(RecipeError, match="freezes 9999"):
+        set_trainable(model, Stage(epochs=1, train="after:9999"))
+
+
+def test_the_cosine_schedule_rises_peaks_and_ends_at_a_hundredth() -> None:
+    stage = Stage(epochs=10, schedule="cosine", warmup_epochs=1, learning_rate=1e-2)
+    schedule = build_optimizer(stage, steps=20, precision="float32")._learning_rate
+    rates = [float(schedule(step)) for step in range(0, 201, 20)]
+    assert rates[0] == pytest.approx(1e-4)
+    assert rates[1] == pytest.approx(1e-2)
+    assert rates[-1] == pytest.approx(1e-4)
+    assert rates[1:] == sorted(rates[1:], reverse=True)
+
+
+def test_half_precision_scales_the_loss() -> None:
+    stage = Stage(epochs=1)
+    scaled = build_optimizer(stage, steps=1, precision="mixed_float16")
+    assert isinstance(scaled, keras.optimizers.LossScaleOptimizer)
+    plain = build_optimizer(stage, steps=1, precision="mixed_bfloat16")
+    assert not isinstance(plain, keras.optimizers.LossScaleOptimizer)
+
+
+def test_estimated_statistics_are_those_of_the_training_images() -> None:
+    model = small_model()
+    set_trainable(model, Stage(epochs=1))
+    images = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), np.uint8)
+    first = batch_norms(model)[0]
+    momentum = first.momentum
+    StatisticsEstimator(model)(images, np.arange(64), 16)
+    assert first.momentum == momentum
+    backbone = model.get_layer("backbone")
+    stem = keras.Model(backbone.inputs[0], backbone.get_layer("Conv1").output)
+    seen = np.asarray(stem((images / 127.5 - 1.0).astype(np.float32)))
+    np.testing.assert_allclose(np.asarray(first.moving_mean), seen.mean((0, 1, 2)), atol=1e-4)
+    batches = seen.reshape(4, 16, *seen.shape[1:]).var(axis=(1, 2, 3)).mean(axis=0)
+    np.testing.assert_allclose(np.asarray(first.moving_variance), batches, rtol=1e-3)
+
+
+def test_seeds_are_functions_of_seed_and_epoch() -> None:
+    model = small_model()
+    state = next(v for v in model.variables if v.path.endswith("seed_generator_state"))
+
+    def keyed(seed: int, epoch: int) -> list[int]:
+        rekey_seeds(model, seed=seed, epoch=epoch)
+        return np.asarray(keras.ops.convert_to_numpy(state)).tolist()
+
+    assert keyed(0, 3) == keyed(0, 3)
+    assert keyed(0, 3) != keyed(0, 4)
+    assert keyed(0, 3) != keyed(1, 3)
+
+
+def test_a_checkpoint_holds_everything_to_the_last_bit_and_a_damaged_one_is_refused(
+    tmp_path: Path,
+) -> None:
+    model = small_model()
+    standing = Standing(epoch=3, best=0.1 + 0.2, history=[{"epoch": 1, "loss": 1 / 3}])
+    path = tmp_path / "last.npz"
+    save_checkpoint(path, standing, model.variables, [])
+    loaded, values, optimizer = load_checkpoint(path)
+    assert loaded == standing
+    assert optimizer == []
+    for variable, value in zip(model.variables, values, strict=True):
+        np.testing.assert_array_equal(np.asarray(keras.ops.convert_to_numpy(variable)), value)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(RunError, match="damaged"):
+        load_checkpoint(path)
+
+
+def test_thresholds_reach_their_sensitivity_on_validation() -> None:
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 300)
+    logits = (np.eye(3)[labels] * 2 + random.normal(size=(300, 3))).astype(np.float32)
+    fitted = fit_calibration(logits, labels, (True, False, True), [str(i) for i in range(300)])
+    scaled = np.exp(logits / fitted.temperature)
+    malignant = (scaled / scaled.sum(axis=1, keepdims=True))[:, [0, 2]].sum(axis=1)
+    for point in fitted.operating_points:
+        reached = (malignant[labels != 1] >= point.threshold).mean()
+        assert point.target_sensitivity <= reached <= point.target_sensitivity + 0.01
+    assert not fit_calibration(logits, labels, (False,) * 3, ["a"]).operating_points
