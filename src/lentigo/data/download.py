@@ -1,0 +1,128 @@
+"""Bring a public data set here: challenge archives over HTTP, collections by `isic-cli`.
+
+The addresses of the challenge archives are the public ones of the ISIC challenges. They could
+not be reached from where this was built: the transfers are tested against a local server, the
+addresses themselves are not. No digests are published for these files, so archives are verified
+by the checksums they carry, tables by what the source makes of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lentigo.data.isic_cli import fetch_collection
+from lentigo.data.sources import SOURCES
+from lentigo.data.sources.table import Archive, IsicCollection, ReadOptions, Source
+from lentigo.data.transfer import Patience, Progress, fetch
+from lentigo.data.unpack import unpack
+from lentigo.errors import DownloadError, SourceError
+from lentigo.files import digest_file, read_json, write_json
+
+logger = logging.getLogger(__name__)
+
+RECORD_NAME = "download.json"
+ZIP_ENDING = ".zip"
+
+
+def download(
+    source: str | Source,
+    out: Path,
+    *,
+    base_url: str | None = None,
+    progress: Progress | None = None,
+    patience: Patience | None = None,
+    isic_command: Sequence[str] | None = None,
+) -> Path:
+    """Download a source into a folder that ``prepare`` reads; run again, it resumes.
+
+    Zips are deleted once unpacked; ``download.json`` records them. At the end the source is read.
+
+    Args:
+        source: A name in ``SOURCES``, or a source.
+        out: The folder.
+        base_url: Where the archives lie instead of the publisher's server.
+        progress: Called with a file's name, what is here of it, and its size or None.
+        patience: How long to wait for a server.
+        isic_command: How ``isic-cli`` is started, where not as installed.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        DownloadError: The source has no download, or a file failed; the file is named.
+        MissingExtraError: ``isic-cli`` is needed and not installed.
+    """
+    wanted = _source(source)
+    if wanted.download is None:
+        where = f"Get it from {wanted.url}" if wanted.url else "It is made or brought by you"
+        raise DownloadError(f"{wanted.name} has no public download.", todo=f"{where}.")
+    out.mkdir(parents=True, exist_ok=True)
+    if isinstance(wanted.download, IsicCollection):
+        fetch_collection(wanted.download, out, command=isic_command, progress=progress)
+    else:
+        for archive in wanted.download:
+            _Transfer(archive, out, base_url).run(patience, progress)
+    _check(wanted, out)
+    return out
+
+
+def _check(source: Source, out: Path) -> None:
+    try:
+        table = source.read(out, ReadOptions())
+    except SourceError as error:
+        raise DownloadError(
+            f"What was downloaded is not complete: {error.problem}",
+            todo=f"Delete {out / RECORD_NAME} and run the same command again.",
+        ) from None
+    logger.info("%s: %d images in %s.", source.name, len(table.frame), out)
+
+
+def _source(source: str | Source) -> Source:
+    if isinstance(source, Source):
+        return source
+    if source not in SOURCES:
+        raise SourceError(f"There is no source {source!r}.", todo=f"Sources: {sorted(SOURCES)}.")
+    return SOURCES[source]
+
+
+@dataclass(frozen=True)
+class _Transfer:
+    """One archive on its way into ``out``."""
+
+    archive: Archive
+    out: Path
+    base_url: str | None
+
+    def run(self, patience: Patience | None, progress: Progress | None) -> None:
+        record = self._record()
+        url = self.archive.url
+        if self.base_url is not None:
+            url = f"{self.base_url.rstrip('/')}/{self.archive.name}"
+        path = self.out / self.archive.name
+        is_zip = path.suffix.lower() == ZIP_ENDING
+        known = record.get(self.archive.name)
+        if known is not None and (is_zip or path.is_file()):
+            return
+        fetch(self.archive, url, path, patience=patience, progress=progress)
+        entry = {"url": url, "sha256": digest_file(path), "n_bytes": path.stat().st_size}
+        if is_zip:
+            entry["n_files"] = self._unpack(path)
+        # The record before the deletion: a run killed between the two fetches nothing again.
+        write_json(self.out / RECORD_NAME, {**record, self.archive.name: entry})
+        if is_zip:
+            path.unlink()
+
+    def _unpack(self, path: Path) -> int:
+        try:
+            return unpack(path, self.out)
+        except DownloadError:
+            path.unlink()  # kept, it would stand in the way of a sound one
+            raise
+
+    def _record(self) -> dict[str, Any]:
+        path = self.out / RECORD_NAME
+        return dict(read_json(path)) if path.exists() else {}

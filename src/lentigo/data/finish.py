@@ -1,0 +1,195 @@
+"""The last step of ``prepare``: from hashed images to manifest, split, audit and marker."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lentigo.data.audit import Links, audit
+from lentigo.data.duplicates import exact_duplicates, near_duplicates
+from lentigo.data.manifest import COLUMNS, write_manifest
+from lentigo.data.pixels import Finished
+from lentigo.data.prepared import MARKER, SCHEMA_VERSION, PreparedInfo, digest_of
+from lentigo.data.sources.table import SourceTable
+from lentigo.data.splits import (
+    assign,
+    check_no_group_crosses,
+    crossings,
+    group_ids,
+    split_digest,
+)
+from lentigo.data.workfolder import WorkFolder, copy_rows
+from lentigo.errors import SHOWN, SourceError, listed
+from lentigo.files import digest_file, digest_json, write_json
+from lentigo.image.spec import PreprocessSpec
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What decides the result, besides the images."""
+
+    source: str
+    spec: PreprocessSpec
+    group_by: str | None
+    protocol: str
+    seed: int
+    folds: int
+    test_share: float
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits."""
+        return digest_json(dataclasses.asdict(self) | {"spec": self.spec.model_dump(mode="json")})
+
+
+def finish(
+    work: WorkFolder,
+    table: SourceTable,
+    options: Options,
+    inputs: str,
+    results: Sequence[Finished],
+) -> None:
+    """Split, audit, and put everything in place, the marker last.
+
+    Args:
+        work: The folder of the work under way, every row written.
+        table: The data set.
+        options: With the grouping resolved.
+        inputs: Digest of what was handed in.
+        results: All chunks in order.
+
+    Raises:
+        SourceError: No image could be read.
+    """
+    frame, hashes, keep, unread = _readable(table, results)
+    links = _links(frame, hashes, table)
+    manifest, strict = _split(frame, links, options)
+    report = {
+        **audit(manifest, table.taxonomy, links, strict, frame["split"].tolist()),
+        "set_aside": unread + [{"image_id": i, "reason": r} for i, r in table.set_aside],
+        "missing": list(table.missing),
+    }
+    _log(report)
+    _place_images(work, keep)
+    write_manifest(manifest, work.out / "manifest.csv")
+    write_json(work.out / "audit.json", report)
+    info = _info(work.out, manifest, table, options, inputs)
+    write_json(work.out / MARKER, info.model_dump(mode="json"))
+    work.remove()
+
+
+def _readable(
+    table: SourceTable, results: Sequence[Finished]
+) -> tuple[pd.DataFrame, NDArray[np.uint8], NDArray[np.bool_], list[dict[str, str]]]:
+    """The rows that could be read, their hashes, which they are, and the others by name."""
+    reasons = list(itertools.chain.from_iterable(each.reasons for each in results))
+    digests = list(itertools.chain.from_iterable(each.sha256 for each in results))
+    keep = np.array([not reason for reason in reasons])
+    unread = [
+        {"image_id": image_id, "path": path, "reason": reason}
+        for image_id, path, reason in zip(
+            table.frame["image_id"], table.frame["path"], reasons, strict=True
+        )
+        if reason
+    ]
+    if not keep.any():
+        told = [f"{each['path']}: {each['reason']}" for each in unread]
+        raise SourceError(f"None of the {len(told)} images can be read:\n{listed(told)}")
+    hexadecimal = "".join(itertools.chain.from_iterable(each.hashes for each in results))
+    hashes = np.frombuffer(bytes.fromhex(hexadecimal), np.uint8).reshape(int(keep.sum()), -1)
+    frame = table.frame.assign(sha256=digests)[keep].reset_index(drop=True)
+    return frame, hashes, keep, unread
+
+
+def _links(frame: pd.DataFrame, hashes: NDArray[np.uint8], table: SourceTable) -> Links:
+    row = {image_id: position for position, image_id in enumerate(frame["image_id"])}
+    published = [
+        (min(row[a], row[b]), max(row[a], row[b]))
+        for a, b in table.known_duplicates
+        if a in row and b in row
+    ]
+    return Links(
+        exact=exact_duplicates(frame["sha256"].tolist()),
+        near=near_duplicates(hashes),
+        published=sorted(published),
+    )
+
+
+def _split(frame: pd.DataFrame, links: Links, options: Options) -> tuple[pd.DataFrame, list[str]]:
+    """The manifest, and each row's group by the strictest grouping."""
+    groups = group_ids(frame, links.all, options.group_by)
+    split, fold = assign(
+        groups,
+        frame["label"].tolist(),
+        frame["split"].tolist(),
+        seed=options.seed,
+        test_share=options.test_share,
+        folds=options.folds,
+        exclude_crossing=options.protocol == "leak-free",
+    )
+    manifest = frame.assign(group_id=groups, split=split, fold=fold, parent_id="")
+    if options.protocol == "leak-free":
+        check_no_group_crosses(manifest)
+    return manifest[list(COLUMNS)], group_ids(frame, links.all)
+
+
+def _place_images(work: WorkFolder, keep: NDArray[np.bool_]) -> None:
+    """Move the pixels to their place, without the rows of images set aside."""
+    source, target = work.images, work.out / "images.npy"
+    if not keep.all():
+        source = work.path / "kept.npy"
+        copy_rows(work.images, source, keep)
+    with source.open("rb") as written:
+        os.fsync(written.fileno())
+    source.replace(target)
+
+
+def _info(
+    out: Path, manifest: pd.DataFrame, table: SourceTable, options: Options, inputs: str
+) -> PreparedInfo:
+    leaky = options.group_by == "image" or bool(crossings(manifest["group_id"], manifest["split"]))
+    return PreparedInfo(
+        schema_version=SCHEMA_VERSION,
+        source=options.source,
+        spec=options.spec,
+        taxonomy=table.taxonomy,
+        protocol=options.protocol,
+        leaky=leaky,
+        seed=options.seed,
+        folds=options.folds,
+        test_share=options.test_share,
+        group_by=str(options.group_by),
+        n_images=len(manifest),
+        inputs_digest=inputs,
+        manifest_sha256=digest_file(out / "manifest.csv"),
+        digest=digest_of(options.spec, table.taxonomy, options.protocol, manifest),
+        test_digest=split_digest(manifest, "test"),
+    )
+
+
+def _log(report: dict[str, Any]) -> None:
+    """Say what a user should not have to look for."""
+    if set_aside := report["set_aside"]:
+        told = [f"{each['image_id']}: {each['reason']}" for each in set_aside]
+        logger.warning("%d image(s) set aside:\n%s", len(told), listed(told))
+    if missing := report["missing"]:
+        logger.warning("%d listed image(s) are absent: %s", len(missing), missing[:SHOWN])
+    for crossing in report["crossings"]["official"]:
+        logger.warning(
+            "Official split: %d group(s) sit on both sides of %s (%d images of the first).",
+            crossing["groups"],
+            crossing["between"],
+            crossing["images"],
+        )

@@ -1,0 +1,145 @@
+"""The work on pixels, one chunk of images at a time, in a process of its own.
+
+Imports nothing heavy: every worker process pays for it. A chunk's rows are written straight
+into their place in the file, so memory does not grow with the number of images.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lentigo.data.duplicates import perceptual_hash
+from lentigo.errors import ImageError
+from lentigo.image.decode import decode_bgr
+from lentigo.image.spec import SPARE, PreprocessSpec
+
+_CHUNK_BYTES = 8 << 20
+_CHUNK_IMAGES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A run of images that one worker prepares.
+
+    Attributes:
+        number: Position among the chunks.
+        start: Row of the first image.
+        paths: The images.
+    """
+
+    number: int
+    start: int
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What is known of a chunk once its pixels are written.
+
+    Attributes:
+        number: Position among the chunks.
+        crc32: Of its pixels as written.
+        sha256: Of each file's bytes; empty where the image was set aside.
+        hashes: Perceptual hash of each image, 64 hexadecimal digits; empty where set aside.
+        reasons: Why an image was set aside; empty where it was not.
+    """
+
+    number: int
+    crc32: int
+    sha256: tuple[str, ...]
+    hashes: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFile:
+    """Where rows go: a ``.npy`` file whose first row lies ``offset`` bytes in."""
+
+    path: Path
+    offset: int
+    row_bytes: int
+
+    def write(self, start: int, rows: NDArray[np.uint8]) -> None:
+        """Write rows (n, S, S, 3) uint8 to their place."""
+        with self.path.open("r+b") as stream:
+            stream.seek(self.offset + start * self.row_bytes)
+            stream.write(np.ascontiguousarray(rows).data)
+
+    def crc32(self, start: int, n: int) -> int:
+        """Checksum of ``n`` rows as they lie in the file."""
+        with self.path.open("rb") as stream:
+            stream.seek(self.offset + start * self.row_bytes)
+            return zlib.crc32(stream.read(n * self.row_bytes))
+
+
+def chunks_of(paths: list[str], size: int) -> list[Chunk]:
+    """Cut a list of images into chunks of a few megabytes.
+
+    Args:
+        paths: The images in row order.
+        size: Side of a prepared image, pixels.
+    """
+    step = max(1, min(_CHUNK_IMAGES, _CHUNK_BYTES // (size * size * 3)))
+    starts = range(0, len(paths), step)
+    return [
+        Chunk(number, start, tuple(paths[start : start + step]))
+        for number, start in enumerate(starts)
+    ]
+
+
+def prepare_chunk(chunk: Chunk, spec: PreprocessSpec, target: PixelFile) -> Finished:
+    """Decode, preprocess and hash a chunk, and write its rows.
+
+    Every file is read and decoded once: its digest, its pixels and its perceptual hash come
+    from the same bytes. The hash is taken before preprocessing, so that which images belong
+    together (and with that the test list) does not depend on hair removal or colour.
+
+    Args:
+        chunk: The images.
+        spec: What is done to each.
+        target: Where the rows go; an image that cannot be read leaves a black row.
+    """
+    rows = np.zeros((len(chunk.paths), spec.size, spec.size, 3), np.uint8)
+    results = [_prepare_one(Path(path), spec, rows[i]) for i, path in enumerate(chunk.paths)]
+    target.write(chunk.start, rows)
+    sha256, hashes, reasons = zip(*results, strict=True)
+    return Finished(chunk.number, zlib.crc32(rows.data), sha256, hashes, reasons)
+
+
+def pixels_of(content: bytes, spec: PreprocessSpec) -> tuple[NDArray[np.uint8], str]:
+    """The prepared pixels of one image and its perceptual hash, from one decoding.
+
+    Args:
+        content: The file's bytes.
+        spec: What is done to it.
+
+    Returns:
+        (S, S, 3) uint8 RGB, to the byte what ``lentigo.image.preprocess`` gives; and 64
+        hexadecimal digits.
+
+    Raises:
+        ImageError: It cannot be read.
+    """
+    enough_px = SPARE * spec.size if spec.reduce else None
+    bgr = decode_bgr(content, background=spec.background, enough_px=enough_px)
+    rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+    return spec.apply(rgb), perceptual_hash(rgb).tobytes().hex()
+
+
+def _prepare_one(path: Path, spec: PreprocessSpec, row: NDArray[np.uint8]) -> tuple[str, str, str]:
+    """Digest, hash and reason of one image; its pixels go into ``row``."""
+    try:
+        content = path.read_bytes()
+        row[:], perceptual = pixels_of(content, spec)
+    except ImageError as error:
+        return "", "", error.problem.removeprefix("The image (bytes): ")
+    except OSError as error:
+        return "", "", f"it cannot be read: {error.strerror}."
+    return hashlib.sha256(content).hexdigest(), perceptual, ""

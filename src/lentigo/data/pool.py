@@ -1,0 +1,85 @@
+"""Chunks of images over processes.
+
+The processes are started afresh (``spawn``), because forking is unsafe once a library such
+as TensorFlow has started threads; and they end when their parent does, however it ends.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+
+import cv2
+
+from lentigo.data.pixels import Chunk, Finished, PixelFile, prepare_chunk
+from lentigo.errors import LentigoError
+from lentigo.image.spec import PreprocessSpec
+
+# Starting a process costs about as much as preparing this many images.
+_IMAGES_WORTH_A_PROCESS = 100
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_chunks(
+    chunks: Sequence[Chunk], spec: PreprocessSpec, target: PixelFile, workers: int
+) -> Iterator[Finished]:
+    """Prepare chunks, in this process or in several.
+
+    Args:
+        chunks: The work.
+        spec: What is done to each image.
+        target: Where rows go.
+        workers: At most this many processes; few images get fewer.
+
+    Yields:
+        Each chunk when it is finished, in any order.
+
+    Raises:
+        LentigoError: A worker died.
+    """
+    n_images = sum(len(chunk.paths) for chunk in chunks)
+    workers = min(workers, len(chunks), 1 + n_images // _IMAGES_WORTH_A_PROCESS)
+    if workers <= 1:
+        for chunk in chunks:
+            yield prepare_chunk(chunk, spec, target)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
+    try:
+        futures = [pool.submit(prepare_chunk, chunk, spec, target) for chunk in chunks]
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool:
+        raise LentigoError(
+            "A worker process ended before its work was done.",
+            todo="Was there enough memory? A script that calls prepare() must do so under "
+            "`if __name__ == '__main__':`. Run the same again: it resumes. "
+            "With workers=1 no process is started.",
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start() -> None:
+    """Set up a worker: one thread each, and an end when the parent is gone."""
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        # A worker of a killed run would otherwise wait for work for ever.
+        os._exit(1)

@@ -1,0 +1,241 @@
+"""The prepared set: a folder that training and evaluation read, and never write.
+
+::
+
+    manifest.csv     a row an image, in the order of the pixels
+    images.npy       (N, H, W, 3) uint8, RGB
+    audit.json       what was found: counts, duplicates, crossings, images set aside
+    prepared.json    how it was made; written last, so it marks the folder complete
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from lentigo.data.manifest import SPLITS, manifest_text, read_manifest
+from lentigo.errors import InputError
+from lentigo.files import digest_file, digest_json, digest_text, read_json
+from lentigo.image.spec import PreprocessSpec
+from lentigo.taxonomy import Taxonomy
+
+SCHEMA_VERSION = 1
+MARKER = "prepared.json"
+WORK = ".prepare"
+
+
+class PreparedInfo(BaseModel):
+    """What ``prepared.json`` says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int
+    source: str
+    spec: PreprocessSpec
+    taxonomy: Taxonomy
+    protocol: str
+    leaky: bool
+    seed: int
+    folds: int
+    test_share: float
+    group_by: str
+    n_images: int
+    inputs_digest: str
+    manifest_sha256: str
+    digest: str
+    test_digest: str
+
+
+def digest_of(
+    spec: PreprocessSpec, taxonomy: Taxonomy, protocol: str, manifest: pd.DataFrame
+) -> str:
+    """The identity of a prepared set, wherever its images lie: 64 hexadecimal digits."""
+    return digest_json(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "spec": spec.model_dump(mode="json"),
+            "taxonomy": taxonomy.model_dump(mode="json"),
+            "protocol": protocol,
+            "manifest": digest_text(manifest_text(manifest.drop(columns="path"))),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class PreparedSet:
+    """Images ready for a network, and everything known of them.
+
+    Attributes:
+        path: The folder.
+        info: How it was made.
+        manifest: Row i describes ``images[i]``; see ``lentigo.data.manifest``.
+        images: (N, H, W, 3) uint8 RGB, memory-mapped, read-only.
+        audit: What was found on the way.
+    """
+
+    path: Path
+    info: PreparedInfo
+    manifest: pd.DataFrame
+    images: NDArray[np.uint8]
+    audit: dict[str, Any]
+
+    @property
+    def spec(self) -> PreprocessSpec:
+        """What was done to every image."""
+        return self.info.spec
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The classes."""
+        return self.info.taxonomy
+
+    @property
+    def protocol(self) -> str:
+        """``leak-free`` or ``as-published``."""
+        return self.info.protocol
+
+    @property
+    def leaky(self) -> bool:
+        """Whether the same lesion, patient or picture may sit on two sides of a split."""
+        return self.info.leaky
+
+    @property
+    def seed(self) -> int:
+        """What dealt the groups."""
+        return self.info.seed
+
+    @property
+    def folds(self) -> int:
+        """Number of folds of the training part."""
+        return self.info.folds
+
+    @property
+    def digest(self) -> str:
+        """The identity of the set; the folder's place does not count."""
+        return self.info.digest
+
+    @property
+    def test_digest(self) -> str:
+        """The identity of the test list."""
+        return self.info.test_digest
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,) class indices into ``taxonomy.codes``."""
+        index = {code: position for position, code in enumerate(self.taxonomy.codes)}
+        return np.array([index[code] for code in self.manifest["label"]], np.int64)
+
+    def rows(self, split: str, fold: int | None = None) -> NDArray[np.int64]:
+        """Row numbers of one side.
+
+        Args:
+            split: ``test``; ``train``: all training rows, or with a fold those outside it;
+                ``validation``: with a fold the training rows in it, without one the official
+                validation rows; ``excluded``.
+            fold: 0 to ``folds - 1``.
+
+        Returns:
+            Ascending row numbers.
+
+        Raises:
+            InputError: An unknown split or fold, or a side without rows.
+        """
+        if split not in SPLITS:
+            raise InputError(f"{split!r} is no split.", todo=f"Choose one of {SPLITS}.")
+        if fold is not None and not 0 <= fold < self.folds:
+            raise InputError(
+                f"{self.path} has no fold {fold}.", todo=f"Its folds are 0 to {self.folds - 1}."
+            )
+        splits, folds = self.manifest["split"].to_numpy(), self.manifest["fold"].to_numpy()
+        if fold is None or split not in {"train", "validation"}:
+            chosen = splits == split
+        else:
+            chosen = (splits == "train") & ((folds == fold) == (split == "validation"))
+        found = np.flatnonzero(chosen).astype(np.int64)
+        if not len(found) and split != "excluded":
+            raise self._empty(split, fold)
+        return found
+
+    def _empty(self, split: str, fold: int | None) -> InputError:
+        where = f"{self.path} has no {split} images"
+        if fold is not None:
+            return InputError(f"{where} for fold {fold}.", todo="Prepare it with fewer folds.")
+        told = {
+            "validation": "Its source has no official validation part: name a fold.",
+            "test": "Its source has an official split without a test part.",
+        }
+        return InputError(f"{where}.", todo=told.get(split))
+
+
+def open_prepared(path: Path | str) -> PreparedSet:
+    """Open a prepared set and check that it is whole.
+
+    Args:
+        path: A folder that ``prepare`` made.
+
+    Raises:
+        InputError: It is not there, not finished, changed since, or newer than this lentigo.
+    """
+    path = Path(path)
+    info = read_info(path)
+    manifest_path, images_path = path / "manifest.csv", path / "images.npy"
+    absent = [
+        name for name in ("manifest.csv", "images.npy", "audit.json") if not (path / name).is_file()
+    ]
+    if absent:
+        raise InputError(f"{path} lacks {', '.join(absent)}.", todo=_AGAIN)
+    if digest_file(manifest_path) != info.manifest_sha256:
+        raise InputError(f"{manifest_path} was changed after it was prepared.", todo=_AGAIN)
+    try:
+        images = np.load(images_path, mmap_mode="r")
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{images_path} cannot be read: {error}", todo=_AGAIN) from None
+    expected = (info.n_images, info.spec.size, info.spec.size, 3)
+    if images.shape != expected or images.dtype != np.uint8:
+        raise InputError(
+            f"{images_path} holds {images.dtype} {images.shape}, not uint8 {expected}.", todo=_AGAIN
+        )
+    return PreparedSet(
+        path=path,
+        info=info,
+        manifest=read_manifest(manifest_path),
+        images=images,
+        audit=read_json(path / "audit.json"),
+    )
+
+
+_AGAIN = "Prepare it again into a fresh folder."
+
+
+def read_info(path: Path) -> PreparedInfo:
+    """Read and check ``prepared.json``.
+
+    Raises:
+        InputError: It is not there, not finished, or newer than this lentigo.
+    """
+    marker = path / MARKER
+    if not marker.is_file():
+        if (path / WORK).is_dir():
+            raise InputError(
+                f"{path} is not finished.", todo="Run the same `lentigo prepare` again: it resumes."
+            )
+        what = "is not a prepared set" if path.exists() else "does not exist"
+        raise InputError(f"{path} {what}.", todo="Make one: lentigo prepare SOURCE PATH --out DIR")
+    content = read_json(marker)
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise InputError(
+            f"{marker} has schema version {version}; this lentigo knows {SCHEMA_VERSION}.",
+            todo="Update lentigo.",
+        )
+    try:
+        return PreparedInfo.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{marker} is damaged: {error}", todo=_AGAIN) from None

@@ -1,0 +1,86 @@
+"""ISIC 2019 challenge: 25,331 training images, eight classes; its test set adds unknowns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lentigo.data.sources.listing import Item, Listing, Row, refuse_malignant
+from lentigo.data.sources.scanning import scan
+from lentigo.data.sources.table import Archive, ReadOptions, Source, SourceTable
+from lentigo.errors import SourceError
+from lentigo.taxonomy import ISIC2019
+
+NAME = "isic2019"
+LICENSE = "CC-BY-NC-4.0"
+UNKNOWN = "UNK"
+_TRUTH = r"ISIC_2019_(Training|Test)_GroundTruth\.csv"
+_METADATA = r"ISIC_2019_(Training|Test)_Metadata\.csv"
+_CODES = {code.upper(): code for code in ISIC2019.codes}
+_SPLITS = {"training": "train", "test": "test"}
+
+
+def read(root: Path, options: ReadOptions) -> SourceTable:
+    """Read ISIC 2019: the training part, and the test part where its ground truth is here.
+
+    Images of the class UNK ("none of the others", test part only) belong to no class of the
+    taxonomy: they are set aside and named.
+
+    Raises:
+        SourceError: All problems at once.
+    """
+    refuse_malignant(NAME, options)
+    folder = scan(root)
+    truths = folder.tables_named(_TRUTH)
+    if not truths:
+        raise SourceError(f"{folder.root} has no ISIC_2019_Training_GroundTruth.csv.")
+    listing = Listing(NAME, folder.root, LICENSE)
+    people = {
+        row.known("image"): row
+        for _, path in folder.tables_named(_METADATA)
+        for row in listing.read_rows(path, ["image", "age_approx", "sex"])
+    }
+    if not people:
+        listing.problems.append("ISIC_2019_Training_Metadata.csv, which names lesions, is absent.")
+    for match, path in truths:
+        for row in listing.read_rows(path, ["image", *_CODES]):
+            _take(listing, row, _SPLITS[match[1].lower()], people)
+    return listing.finish(ISIC2019, options, folder.images_by_id())
+
+
+def _take(listing: Listing, row: Row, split: str, people: dict[str, Row]) -> None:
+    image_id = row.known("image")
+    codes = {**_CODES, UNKNOWN: UNKNOWN} if UNKNOWN in row.cells else _CODES
+    label = listing.one_hot(row, codes)
+    if label == UNKNOWN:
+        listing.set_aside.append((image_id, "class UNK, none of the others"))
+        return
+    person = people.get(image_id, Row(row.where, {}))
+    listing.items.append(
+        Item(
+            image_id=image_id,
+            label=label,
+            where=row.where,
+            lesion_id=person.known("lesion_id"),
+            diagnosis=label,
+            split=split,
+            age=listing.age(person, "age_approx"),
+            sex=person.known("sex"),
+            site=person.known("anatom_site_general"),
+        )
+    )
+
+
+_BASE = "https://isic-challenge-data.s3.amazonaws.com/2019/ISIC_2019_Training_"
+SOURCE = Source(
+    name=NAME,
+    title="ISIC 2019 challenge: 25,331 images, 8 classes",
+    license=LICENSE,
+    url="https://challenge.isic-archive.com/data/#2019",
+    taxonomy=ISIC2019,
+    read=read,
+    layout="ISIC_2019_Training_GroundTruth.csv, ISIC_2019_Training_Metadata.csv and "
+    "ISIC_2019_Training_Input/; likewise _Test",
+    download=tuple(
+        Archive(f"{_BASE}{part}") for part in ("GroundTruth.csv", "Metadata.csv", "Input.zip")
+    ),
+)

@@ -1,0 +1,128 @@
+"""What every source hands on: one row an image, before anything is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lentigo.taxonomy import Taxonomy
+
+TABLE_COLUMNS = (
+    "image_id",
+    "path",
+    "source",
+    "license",
+    "lesion_id",
+    "patient_id",
+    "diagnosis",
+    "confirmed_by",
+    "label",
+    "split",
+    "age",
+    "sex",
+    "site",
+    "skin_tone",
+)
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a source is read.
+
+    Attributes:
+        skip_missing: Go on without images that are listed but absent, and record them.
+        malignant: Which labels count as malignant, for sources whose classes are the user's
+            own (``folder``, ``table``); elsewhere the taxonomy says so and this is refused.
+        metadata: The table to read where it does not lie in the folder of the images.
+    """
+
+    skip_missing: bool = False
+    malignant: frozenset[str] | None = None
+    metadata: Path | None = None
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """One data set as its publisher describes it.
+
+    Attributes:
+        frame: One row an image, sorted by ``image_id`` (unique), with ``TABLE_COLUMNS``.
+            ``path`` is absolute; ``age`` is float64 in years, NaN where unknown; all other
+            columns are ``str``, empty where unknown. ``label`` is a code of ``taxonomy``;
+            ``split`` is train, validation, test, or empty where the publisher has none (a
+            training part without its test part is no split, so it counts as none).
+        taxonomy: The classes.
+        missing: Sorted ids that are listed but have no image; empty unless
+            ``ReadOptions.skip_missing``.
+        known_duplicates: Pairs of ids that the publisher calls the same picture, each pair
+            and the list sorted; both images are in ``frame``.
+        set_aside: Sorted (id, reason) of images that are there but belong to no class.
+    """
+
+    frame: pd.DataFrame
+    taxonomy: Taxonomy
+    missing: tuple[str, ...] = ()
+    known_duplicates: tuple[tuple[str, str], ...] = ()
+    set_aside: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One file of a public download.
+
+    Attributes:
+        url: Where it is published.
+        sha256: Its published digest (64 hexadecimal digits), or None: a zip is then verified
+            by the checksums it carries.
+        n_bytes: Its published size, or None.
+    """
+
+    url: str
+    sha256: str | None = None
+    n_bytes: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name, the last part of the address."""
+        return self.url.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class IsicCollection:
+    """A collection of the ISIC Archive, fetched with the official ``isic-cli``.
+
+    Attributes:
+        number: The collection's id in the archive.
+    """
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A public data set, or a form of the user's own.
+
+    Attributes:
+        name: What the command line calls it.
+        title: One line for listings.
+        license: SPDX identifier of the images' licence, or a short phrase where there is none.
+        url: Where its publisher describes it, or empty.
+        taxonomy: Its classes, or None where they are the user's own.
+        read: Reads a folder (or a CSV file) into a table.
+
+            Raises: SourceError with all problems at once.
+        layout: How the folder must look, in one or two lines.
+        download: What ``lentigo download`` fetches, or None where it cannot.
+    """
+
+    name: str
+    title: str
+    license: str
+    url: str
+    taxonomy: Taxonomy | None
+    read: Callable[[Path, ReadOptions], SourceTable]
+    layout: str
+    download: tuple[Archive, ...] | IsicCollection | None = None

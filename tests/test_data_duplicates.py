@@ -1,0 +1,141 @@
+"""The same picture twice, whatever was done to the copy."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from lentigo.data.duplicates import (
+    NEAR_BITS,
+    SEARCHED_BITS,
+    exact_duplicates,
+    find_duplicates,
+    near_duplicates,
+    orientations,
+    perceptual_hash,
+)
+from lentigo.data.phantom import view_pixels
+
+
+def picture(lesion: int) -> NDArray[np.uint8]:
+    return view_pixels(0, lesion, 0, 150)
+
+
+def distance(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int:
+    return int(np.unpackbits(a ^ b).sum())
+
+
+def resaved(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    encoded = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
+
+
+CHANGES = {
+    "resaved": lambda rgb: resaved(rgb, 60),
+    "smaller": lambda rgb: cv2.resize(rgb, (90, 90), interpolation=cv2.INTER_AREA),
+    "larger": lambda rgb: cv2.resize(rgb, (400, 400), interpolation=cv2.INTER_CUBIC),
+    "brighter": lambda rgb: np.clip(rgb * 1.1 + 8, 0, 255).astype(np.uint8),
+    "blurred": lambda rgb: cv2.GaussianBlur(rgb, (0, 0), 1.0),
+}
+TURNS = {
+    "mirrored": lambda rgb: rgb[:, ::-1],
+    "upside down": lambda rgb: rgb[::-1],
+    "turned by 90": np.rot90,
+    "turned by 180": lambda rgb: np.rot90(rgb, 2),
+    "turned by 270": lambda rgb: np.rot90(rgb, 3),
+    "transposed": lambda rgb: rgb.transpose(1, 0, 2),
+    "transposed the other way": lambda rgb: np.rot90(rgb, 2).transpose(1, 0, 2),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("lesion", range(4))
+def test_a_changed_copy_is_near_its_original(change: str, lesion: int) -> None:
+    original = picture(lesion)
+    copy = CHANGES[change](original)
+    assert distance(perceptual_hash(original), perceptual_hash(copy)) <= NEAR_BITS
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_turned_copy_is_found(turn: str) -> None:
+    original = picture(2)
+    copy = resaved(np.ascontiguousarray(TURNS[turn](original)), 80)
+    hashes = np.stack([perceptual_hash(each) for each in (picture(3), original, copy)])
+    assert distance(hashes[1], hashes[2]) > NEAR_BITS
+    assert near_duplicates(hashes) == [(1, 2)]
+
+
+def test_the_frame_around_the_central_square_does_not_matter() -> None:
+    wide = cv2.copyMakeBorder(picture(1), 0, 0, 40, 40, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+    assert distance(perceptual_hash(wide), perceptual_hash(picture(1))) == 0
+
+
+def test_different_lesions_are_not_joined() -> None:
+    hashes = np.stack([perceptual_hash(picture(lesion)) for lesion in range(60)])
+    assert near_duplicates(hashes) == []
+
+
+def test_flat_pictures_have_no_near_copies() -> None:
+    flat = [np.full((50, 70, 3), level, np.uint8) for level in (0, 0, 90, 255)]
+    assert near_duplicates(np.stack([perceptual_hash(each) for each in flat])) == []
+
+
+def test_identical_files_are_found_even_when_flat() -> None:
+    digests = [hashlib.sha256(each).hexdigest() for each in (b"a", b"b", b"a", b"a")]
+    hashes = np.zeros((4, 32), np.uint8)
+    assert exact_duplicates(digests) == [(0, 2), (0, 3)]
+    assert find_duplicates(digests, hashes) == [(0, 2), (0, 3)]
+
+
+def test_nothing_and_one_image_have_no_duplicates() -> None:
+    assert find_duplicates([], np.zeros((0, 32), np.uint8)) == []
+    assert find_duplicates(["a"], np.full((1, 32), 7, np.uint8)) == []
+
+
+def test_a_radius_that_the_search_cannot_guarantee_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_bits"):
+        near_duplicates(np.zeros((2, 32), np.uint8), max_bits=SEARCHED_BITS + 1)
+
+
+def compare_all(hashes: NDArray[np.uint8], max_bits: int) -> set[tuple[int, int]]:
+    turned = list(orientations(hashes))
+    return {
+        (i, j)
+        for i in range(len(hashes))
+        for j in range(i + 1, len(hashes))
+        if min(distance(each[i], hashes[j]) for each in turned) <= max_bits
+    }
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.integers(0, SEARCHED_BITS))
+def test_the_search_finds_what_comparing_all_pairs_finds(seed: int, max_bits: int) -> None:
+    rng = np.random.default_rng(seed)
+    bits = rng.integers(0, 2, (4, 256), dtype=np.uint8)
+    rows = [bits]
+    for original in bits:  # copies with 0 to 40 wrong bits, on both sides of the radius
+        wrong = np.zeros(256, np.uint8)
+        wrong[rng.permutation(256)[: rng.integers(0, 41)]] = 1
+        turned = list(orientations(np.packbits(original ^ wrong)[None]))
+        rows.append(np.unpackbits(turned[rng.integers(8)], axis=1))
+    hashes = np.packbits(np.concatenate(rows), axis=1)
+    assert set(near_duplicates(hashes, max_bits=max_bits)) == compare_all(hashes, max_bits)
+
+
+@pytest.mark.real_data
+def test_the_known_copies_in_ham10000_are_found(shared_data: Path) -> None:
+    names = ["ISIC_0024366", "ISIC_0029861", "ISIC_0024777", "ISIC_0029938"]
+    names += ["ISIC_0025226", "ISIC_0030074"]  # one photograph, filed as two lesions
+    paths = [shared_data / "ham10000" / "images" / f"{name}.jpg" for name in names]
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    images = [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) for path in paths]
+    hashes = np.stack([perceptual_hash(np.asarray(each, np.uint8)) for each in images])
+    assert exact_duplicates(digests) == [(0, 1), (2, 3)]
+    assert find_duplicates(digests, hashes) == [(0, 1), (2, 3), (4, 5)]
