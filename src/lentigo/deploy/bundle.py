@@ -1,0 +1,296 @@
+"""The bundle: one ``.tflite`` file that carries its own description.
+
+A zip archive stands behind the graph's bytes. A LiteRT interpreter reads the graph from the
+front and does not look at what follows; a zip reader looks from the end. The entries are
+stored, not compressed, so that a browser finds ``bundle.json`` without an inflater.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lentigo.errors import BundleError, listed
+from lentigo.files import write_bytes
+from lentigo.image.spec import PreprocessSpec
+from lentigo.taxonomy import Taxonomy
+
+SCHEMA_VERSION = 1
+MEMBER = "bundle.json"
+CARD = "model_card.md"
+
+Quantization = Literal["float32", "float16", "dynamic", "int8"]
+
+# A flatbuffer names its format in bytes 4 to 8.
+_TFLITE_MARK = b"TFL3"
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+_AGAIN = "Copy the file again from where it came from, or export it again."
+# What zipfile raises on bytes that only look like an archive.
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    OSError,
+)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class OperatingPoint(_Part):
+    """A threshold on the malignant probability, fitted on validation images.
+
+    Attributes:
+        name: Such as ``sensitivity_0.90``.
+        target_sensitivity: Share of malignant validation images at or above the threshold.
+        threshold: In [0, 1].
+    """
+
+    name: str
+    target_sensitivity: float = Field(gt=0, le=1)
+    threshold: float = Field(ge=0, le=1)
+
+
+class Figure(_Part):
+    """A measured value with its 95% interval and the groups that it rests on."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n_groups: int = Field(ge=0)
+    reason: str | None = None
+
+
+class Parity(_Part):
+    """What conversion changed, on validation images of the run.
+
+    Attributes:
+        quantization: What was converted to.
+        images: How many images were compared.
+        max_difference: Largest difference of a calibrated probability, in [0, 1].
+        top1_agreement: Share of images with the same most probable class.
+        balanced_accuracy_keras: Of the original on these images.
+        balanced_accuracy_bundle: Of the bundle on these images.
+        rule: The tolerance that was kept.
+    """
+
+    quantization: Quantization
+    images: int = Field(ge=1)
+    max_difference: float = Field(ge=0, le=1)
+    top1_agreement: float = Field(ge=0, le=1)
+    balanced_accuracy_keras: float = Field(ge=0, le=1)
+    balanced_accuracy_bundle: float = Field(ge=0, le=1)
+    rule: str
+
+
+class BundleInfo(_Part):
+    """What ``bundle.json`` holds: all that is needed to use the graph, and to judge it.
+
+    Attributes:
+        schema_version: Of this description.
+        name: What the model is called.
+        created_with: Versions of what made it.
+        network: The network's name, with its width.
+        taxonomy: Classes in the order of the logits.
+        spec: How an image becomes the graph's uint8 input.
+        temperature: Logits are divided by it before the softmax.
+        operating_points: Thresholds on the malignant probability.
+        attention: What the second output shows: class activation maps (Zhou 2016), one a
+            class, or the mean absolute feature, one for all classes.
+        quantization: Of the graph.
+        intended_use: For whom and what.
+        limits: What it cannot do.
+        license: Of the model; the training images bind it.
+        parity: What conversion changed; None in a bundle that was not made from a run.
+        metrics: Figures on held-out images, where they were given.
+        recipe_digest: Digest of the recipe.
+        data_digest: Digest of the prepared set.
+        test_digest: Digest of the list of test images.
+        leaky: Trained under a protocol that lets lesions cross splits.
+        graph_sha256: Of the bytes before the zip; stamped when written.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str = Field(min_length=1)
+    created_with: dict[str, str]
+    network: str
+    taxonomy: Taxonomy
+    spec: PreprocessSpec
+    temperature: float = Field(gt=0)
+    operating_points: tuple[OperatingPoint, ...] = ()
+    attention: Literal["class-activation", "feature-mean"]
+    quantization: Quantization = "float32"
+    intended_use: str
+    limits: str
+    license: str
+    parity: Parity | None = None
+    metrics: dict[str, Figure] | None = None
+    recipe_digest: str
+    data_digest: str
+    test_digest: str
+    leaky: bool
+    graph_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle in memory.
+
+    Attributes:
+        info: What ``bundle.json`` says.
+        graph: The LiteRT graph's bytes, checked against their digest.
+        model_card: Markdown; empty where none was written.
+        source: The file's name, for messages.
+    """
+
+    info: BundleInfo
+    graph: bytes
+    model_card: str = ""
+    source: str = "bundle"
+
+
+def write_bundle(graph: bytes, info: BundleInfo, out: Path, *, model_card: str = "") -> BundleInfo:
+    """Write graph and description as one file, atomically; equal input gives equal bytes.
+
+    Args:
+        graph: A LiteRT graph.
+        info: Its description; ``graph_sha256`` is stamped here.
+        out: The file, by custom ``*.tflite``.
+        model_card: Markdown, stored beside ``bundle.json`` where not empty.
+
+    Returns:
+        ``info`` with the digest.
+
+    Raises:
+        BundleError: ``graph`` is not a LiteRT graph.
+    """
+    if graph[4:8] != _TFLITE_MARK:
+        raise BundleError(f"What was to become {out} is not a LiteRT graph.")
+    stamped = info.model_copy(update={"graph_sha256": hashlib.sha256(graph).hexdigest()})
+    entries = {MEMBER: json.dumps(stamped.model_dump(mode="json"), indent=1, ensure_ascii=False)}
+    if model_card:
+        entries[CARD] = model_card
+    stream = io.BytesIO(graph)
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_STORED) as archive:
+        for name, text in entries.items():
+            entry = zipfile.ZipInfo(name, _ZIP_EPOCH)
+            entry.create_system = 3
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, text.encode())
+    write_bytes(out, stream.getvalue())
+    return stamped
+
+
+def read_bundle(path: Path | str) -> Bundle:
+    """Read and check a bundle.
+
+    Raises:
+        BundleError: Missing, damaged, foreign, or newer than this lentigo; the reason is
+            named.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise BundleError(f"{path} does not exist.") from None
+    except IsADirectoryError:
+        raise BundleError(
+            f"{path} is a folder, not a bundle.",
+            todo="A bundle is one .tflite file; `lentigo export RUN` makes it.",
+        ) from None
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}.") from None
+    return parse_bundle(content, source=str(path))
+
+
+def parse_bundle(content: bytes, *, source: str = "bundle") -> Bundle:
+    """Check a bundle's bytes; errors as in `read_bundle`.
+
+    Args:
+        content: The whole file.
+        source: Its name, for messages.
+    """
+    if content[4:8] != _TFLITE_MARK:
+        raise BundleError(
+            f"{source} is not a LiteRT graph, so it is no bundle.",
+            todo="Give the .tflite file that `lentigo export RUN` wrote.",
+        )
+    members, graph_bytes = _members(content, source)
+    info = _info(members[MEMBER], source)
+    graph = content[:graph_bytes]
+    if hashlib.sha256(graph).hexdigest() != info.graph_sha256:
+        raise BundleError(
+            f"{source} is damaged: its graph does not have the digest that it states.", todo=_AGAIN
+        )
+    try:
+        card = members.get(CARD, b"").decode()
+    except UnicodeDecodeError:
+        raise BundleError(
+            f"{source} is damaged: its model card is not text.", todo=_AGAIN
+        ) from None
+    return Bundle(info, graph, card, source)
+
+
+def _members(content: bytes, source: str) -> tuple[dict[str, bytes], int]:
+    """The zip's known entries, and how many bytes stand before it."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            names = {entry.filename for entry in entries} & {MEMBER, CARD}
+            members = {name: archive.read(name) for name in names}
+    except _ZIP_ERRORS as error:
+        raise _not_readable(content, source, error) from None
+    if MEMBER not in members:
+        raise BundleError(
+            f"{source} is foreign: the zip behind its graph holds no {MEMBER}.",
+            todo="Only files that `lentigo export` wrote can be opened.",
+        )
+    return members, min(entry.header_offset for entry in entries)
+
+
+def _not_readable(content: bytes, source: str, error: Exception) -> BundleError:
+    if MEMBER.encode() in content:
+        return BundleError(
+            f"{source} is damaged: it was cut short or changed on the way ({error}).", todo=_AGAIN
+        )
+    return BundleError(
+        f"{source} carries no {MEMBER}: a plain .tflite of another origin, or a bundle that was "
+        "cut short.",
+        todo="Give the file that `lentigo export RUN` wrote, whole.",
+    )
+
+
+def _info(text: bytes, source: str) -> BundleInfo:
+    try:
+        fields: Any = json.loads(text)
+    except ValueError as error:
+        raise BundleError(f"{source} is damaged: {MEMBER}: {error}", todo=_AGAIN) from None
+    version = fields.get("schema_version") if isinstance(fields, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise BundleError(
+            f"{source} has schema {version}; this lentigo reads up to {SCHEMA_VERSION}.",
+            todo="Upgrade lentigo: pip install --upgrade lentigo",
+        )
+    try:
+        return BundleInfo.model_validate(fields)
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise BundleError(
+            f"{source} is foreign or damaged; its {MEMBER} cannot be used:\n{listed(problems)}",
+            todo=_AGAIN,
+        ) from None

@@ -1,0 +1,181 @@
+"""The converter: ``python -m lentigo.deploy.convert JOB.json...``, started by ``lentigo export``.
+
+The only module that imports TensorFlow. It wraps a run's model so that it takes one uint8
+image and gives logits and an attention map, and writes it as a LiteRT graph of built-in
+operations only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from lentigo.deploy.job import Attention, ConversionJob, ConversionResult
+from lentigo.errors import LentigoError
+from lentigo.files import read_json, write_bytes, write_json
+
+# Importing lentigo.model also registers every layer of its own that a saved model may hold.
+from lentigo.model import TwoLogits
+
+_CLOSE = 1e-3
+
+
+def convert(job: ConversionJob) -> None:
+    """Write the graph and the result that ``job`` asks for.
+
+    Raises:
+        LentigoError: A model of another make, or int8 without images.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise LentigoError(
+            f"The converter runs on the TensorFlow backend, not on {keras.backend.backend()}.",
+            todo="Start it with KERAS_BACKEND=tensorflow.",
+        )
+    for module in job.modules:
+        importlib.import_module(module)
+    model = keras.saving.load_model(job.model, compile=False)
+    in_float32(model)
+    serve, attention = with_attention(model)
+    size = model.input_shape[1]
+    _check_wrapping(model, serve, size)
+    images = None if job.representative is None else np.load(job.representative, mmap_mode="r")
+    write_bytes(job.graph, _graph(serve, size, job.quantization, images))
+    result = ConversionResult(attention=attention, tensorflow=tf.__version__)
+    write_json(job.result, result.model_dump(mode="json"))
+
+
+def in_float32(model: keras.Model) -> None:
+    """Make every layer, nested ones too, compute in float32; mixed precision is for training."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            in_float32(layer)
+        elif layer.dtype_policy.compute_dtype != layer.dtype_policy.variable_dtype:
+            layer.dtype_policy = keras.DTypePolicy("float32")
+
+
+def with_attention(model: keras.Model) -> tuple[Callable[[Any], tuple[Any, Any]], Attention]:
+    """The model as a function from images (B, S, S, 3) to logits and an attention map.
+
+    Where the head is pooling and one dense layer, the map is the class activation map
+    (Zhou 2016), (B, h, w, k): the features times the dense weights, whose mean over the
+    image is the logit without its bias. Otherwise it is the mean absolute feature,
+    (B, h, w, 1).
+
+    Raises:
+        LentigoError: A model that is not scaling, backbone and head in a chain.
+    """
+    names = [layer.name for layer in model.layers]
+    if "backbone" not in names:
+        raise LentigoError(f"The model has no layer 'backbone', only {names}.")
+    cut = names.index("backbone") + 1
+    trunk, head = model.layers[1:cut], model.layers[cut:]
+    kernel = _dense_weights(head)
+    widen = [layer for layer in head if isinstance(layer, TwoLogits)]
+
+    def serve(image: Any) -> tuple[Any, Any]:
+        features = _chain(trunk, tf.cast(image, tf.float32))
+        logits = _chain(head, features)
+        if kernel is None:
+            return logits, tf.reduce_mean(tf.abs(features), axis=-1, keepdims=True)
+        return logits, _chain(widen, tf.nn.conv2d(features, kernel, 1, "VALID"))
+
+    return serve, "feature-mean" if kernel is None else "class-activation"
+
+
+def _chain(layers: list[keras.layers.Layer], value: Any) -> Any:
+    for layer in layers:
+        value = layer(value)
+    return value
+
+
+def _dense_weights(head: list[keras.layers.Layer]) -> Any:
+    """The weights (1, 1, C, k) of a head that is pooling and one linear layer, else None."""
+    essential = [each for each in head if not isinstance(each, keras.layers.Dropout | TwoLogits)]
+    match essential:
+        case [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense() as dense]:
+            linear = dense.activation is keras.activations.linear
+            return tf.convert_to_tensor(dense.kernel)[None, None] if linear else None
+    return None
+
+
+def _check_wrapping(model: keras.Model, serve: Callable[[Any], Any], size: int) -> None:
+    """A model whose layers branch would come out wrong without a word, so compare once."""
+    image = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
+    wanted = model(image.astype(np.float32), training=False).numpy()
+    got = serve(tf.constant(image))[0].numpy()
+    if not np.allclose(got, wanted, rtol=_CLOSE, atol=_CLOSE):
+        raise LentigoError("The model is not a chain of scaling, backbone and head.")
+
+
+def _graph(
+    serve: Callable[[Any], tuple[Any, Any]],
+    size: int,
+    quantization: str,
+    images: NDArray[np.uint8] | None,
+) -> bytes:
+    # A static batch of 1: LiteRT.js refuses a dynamic one.
+    signature = [tf.TensorSpec((1, size, size, 3), tf.uint8, name="image")]
+    traced = tf.function(serve, input_signature=signature).get_concrete_function()
+    # Keras variables reach a saved model as resources, which int8 calibration cannot read.
+    frozen = convert_variables_to_constants_v2(traced)
+
+    def named(image: Any) -> dict[str, Any]:
+        logits, attention = frozen(image)
+        return {"logits": logits, "attention": attention}
+
+    module = tf.Module()
+    module.serve = tf.function(named, input_signature=signature)
+    with tempfile.TemporaryDirectory(prefix="lentigo-saved-") as folder:
+        tf.saved_model.save(
+            module,
+            folder,
+            signatures={"serving_default": module.serve},
+            # Swish has one, which does not outlive the freezing; nobody trains a graph.
+            options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+        )
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        _choose(converter, quantization, images)
+        return bytes(converter.convert())
+
+
+def _choose(converter: Any, quantization: str, images: NDArray[np.uint8] | None) -> None:
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if quantization == "float32":
+        return
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantization == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if quantization == "int8":
+        if images is None:
+            raise LentigoError("int8 is calibrated on training images, and none were given.")
+
+        def representative() -> Iterator[list[NDArray[np.uint8]]]:
+            for image in images:
+                yield [image[None]]
+
+        converter.representative_dataset = representative
+
+
+def main(arguments: list[str]) -> int:
+    """Convert what the job files name; 2 and the reason on stderr where one is refused."""
+    try:
+        for argument in arguments:
+            convert(ConversionJob.model_validate(read_json(Path(argument))))
+    except LentigoError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,111 @@
+"""The LiteRT interpreters behind a predictor."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from lentigo.deploy.bundle import Bundle
+from lentigo.errors import BundleError
+
+# Descriptor 2 belongs to the whole process, so two threads must not redirect it at once.
+_QUIET = threading.Lock()
+
+
+class Engine:
+    """One LiteRT interpreter, for one thread at a time.
+
+    Args:
+        bundle: Whose graph it runs.
+        threads: CPU threads it computes with.
+
+    Raises:
+        BundleError: LiteRT refuses the graph, or it is not what the bundle says.
+    """
+
+    def __init__(self, bundle: Bundle, threads: int) -> None:
+        try:
+            with _without_greeting():
+                self._interpreter = Interpreter(model_content=bundle.graph, num_threads=threads)
+                self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise BundleError(f"{bundle.source}: LiteRT refuses the graph: {error}") from None
+        inputs = self._interpreter.get_input_details()
+        outputs = {len(each["shape"]): each for each in self._interpreter.get_output_details()}
+        size, classes = bundle.info.spec.size, len(bundle.info.taxonomy.codes)
+        if (
+            [(tuple(each["shape"]), each["dtype"]) for each in inputs]
+            != [((1, size, size, 3), np.uint8)]
+            or set(outputs) != {2, 4}
+            or tuple(outputs[2]["shape"]) != (1, classes)
+        ):
+            raise BundleError(
+                f"{bundle.source}: its graph does not take one uint8 image of {size} pixels a "
+                f"side, or does not give {classes} logits and an attention map.",
+                todo="Export the run again.",
+            )
+        self._input, self._logits = inputs[0]["index"], outputs[2]["index"]
+        self._attention = outputs[4]["index"]
+
+    def run(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits (k,) and attention (h, w, k or 1) of one image (S, S, 3)."""
+        self._interpreter.set_tensor(self._input, image[None])
+        self._interpreter.invoke()
+        logits = self._interpreter.get_tensor(self._logits)[0]
+        return logits, self._interpreter.get_tensor(self._attention)[0]
+
+
+class Engines:
+    """Up to ``count`` engines, each made when it is first needed and no other is idle.
+
+    Args:
+        bundle: Whose graph they run.
+        count: How many at most.
+        threads: CPU threads each computes with.
+    """
+
+    def __init__(self, bundle: Bundle, *, count: int, threads: int) -> None:
+        self._bundle, self._threads = bundle, threads
+        self._idle: queue.LifoQueue[Engine | None] = queue.LifoQueue()
+        for _ in range(count):
+            self._idle.put(None)
+
+    @contextmanager
+    def one(self) -> Iterator[Engine]:
+        """An engine for this thread alone; waits where all are busy."""
+        engine = self._idle.get()
+        try:
+            engine = engine or Engine(self._bundle, self._threads)
+            yield engine
+        finally:
+            self._idle.put(engine)
+
+
+@contextmanager
+def _without_greeting() -> Iterator[None]:
+    """Keep LiteRT from writing that it created its delegate to the user's stderr.
+
+    It has no switch for that, so the descriptor itself points elsewhere for the moment;
+    what goes wrong in it is raised all the same.
+    """
+    with _QUIET:
+        try:
+            saved = os.dup(2)
+        except OSError:  # a process without stderr has nobody to spare the line
+            yield
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            os.close(nowhere)

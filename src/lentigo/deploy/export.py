@@ -1,0 +1,221 @@
+"""From a finished run to the one-file bundle, if the bundle says what the network says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lentigo.data.prepared import PreparedSet, open_prepared
+from lentigo.deploy.bundle import (
+    Bundle,
+    BundleInfo,
+    Figure,
+    OperatingPoint,
+    Parity,
+    Quantization,
+    write_bundle,
+)
+from lentigo.deploy.job import Converted, convert_apart
+from lentigo.deploy.parity import demand, measure
+from lentigo.deploy.runtime import BundlePredictor
+from lentigo.errors import InputError, RunError
+from lentigo.score.calibration import softmax
+from lentigo.train.run import Run, open_run
+
+QUANTIZATIONS: tuple[Quantization, ...] = ("float32", "float16", "int8", "dynamic")
+REPRESENTATIVE_IMAGES = 200
+# Validation images are read so many at a time, which keeps memory flat.
+_PIECE = 256
+
+INTENDED_USE = (
+    "Research and teaching about the classification of dermoscopic images. Not a medical device; "
+    "not for diagnosis, triage or reassurance."
+)
+LIMITS = (
+    "It has seen dermoscopic images of the training set's classes only. Other lesions, other "
+    "cameras, photos without a dermatoscope and skin tones that the training set lacks give "
+    "answers that mean nothing, with probabilities that look as sure as others."
+)
+
+
+@dataclass(frozen=True)
+class Card:
+    """What people, not the run, say about a bundle.
+
+    Attributes:
+        name: What it is called; the recipe's name where None.
+        license: Of the model; the licences of its training images where None.
+        intended_use: For whom and what.
+        limits: What it cannot do.
+        metrics: Figures on held-out images.
+        markdown: The model card.
+    """
+
+    name: str | None = None
+    license: str | None = None
+    intended_use: str = INTENDED_USE
+    limits: str = LIMITS
+    metrics: dict[str, Figure] | None = None
+    markdown: str = ""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A written bundle.
+
+    Attributes:
+        path: The file.
+        parity: What conversion changed.
+        size_bytes: Of the file.
+    """
+
+    path: Path
+    parity: Parity
+    size_bytes: int
+
+
+def export(
+    run: Run | Path | str,
+    *,
+    data: PreparedSet | Path | str | None = None,
+    quant: Quantization = "float32",
+    out: Path | str | None = None,
+    card: Card | None = None,
+) -> Exported:
+    """Convert a run's network and write it as a bundle.
+
+    Args:
+        run: The run or its folder.
+        data: The prepared set that made it, where it has moved; the run knows its path.
+        quant: ``float32``, ``float16`` (weights), ``dynamic`` (8-bit weights) or ``int8``
+            (8-bit throughout, calibrated on training images).
+        out: The file; ``RUN/export/<name>-<quant>.tflite`` where None.
+        card: What to say about it beside what the run knows.
+
+    Raises:
+        InputError: No such quantization.
+        RunError: Not a finished network, or a prepared set that did not make it.
+        ParityError: The bundle does not agree with the network; nothing is written.
+    """
+    if quant not in QUANTIZATIONS:
+        raise InputError(f"There is no quantization {quant!r}.", todo=f"One of {QUANTIZATIONS}.")
+    run = run if isinstance(run, Run) else open_run(run)
+    card = card or Card()
+    prepared = _prepared(run, data)
+    own_network = run.recipe().network.name
+    converted = convert_apart(
+        run.path / "model.keras",
+        quant,
+        representative=_representative(run, prepared) if quant == "int8" else None,
+        modules=(own_network.partition(":")[0],) if ":" in own_network else (),
+    )
+    info = _info(run, prepared, converted, quant, card)
+    parity = _parity(run, prepared, Bundle(info, converted.graph, source=f"the {quant} graph"))
+    demand(parity)
+    name = card.name or run.info.recipe
+    path = run.path / "export" / f"{name}-{quant}.tflite" if out is None else Path(out)
+    info = info.model_copy(update={"parity": parity})
+    write_bundle(converted.graph, info, path, model_card=card.markdown)
+    return Exported(path, parity, path.stat().st_size)
+
+
+def _prepared(run: Run, data: PreparedSet | Path | str | None) -> PreparedSet:
+    if not isinstance(data, PreparedSet):
+        path = Path(data if data is not None else run.info.prepared_path)
+        if not path.exists():
+            raise RunError(
+                f"The prepared set {path} of {run.path} does not exist.",
+                todo="Name where it is now with --data DIR.",
+            )
+        data = open_prepared(path)
+    if data.digest != run.info.prepared_digest:
+        raise RunError(
+            f"{data.path} is not the prepared set that made {run.path}: its digest is "
+            f"{data.digest[:12]}, the run's {run.info.prepared_digest[:12]}.",
+            todo="Name the right one with --data DIR, or prepare it again with the same options.",
+        )
+    return data
+
+
+def _representative(run: Run, prepared: PreparedSet) -> NDArray[np.uint8]:
+    """Training images spread evenly over the rows, so that every run of this takes the same."""
+    rows = prepared.rows("train", fold=run.info.fold)
+    count = min(REPRESENTATIVE_IMAGES, len(rows))
+    chosen = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
+    return np.stack([prepared.images[row] for row in chosen])
+
+
+def _info(
+    run: Run, prepared: PreparedSet, converted: Converted, quant: Quantization, card: Card
+) -> BundleInfo:
+    info, network = run.info, run.recipe().network
+    created_with = {**info.environment, "converter": f"tensorflow {converted.tensorflow}"}
+    return BundleInfo(
+        name=card.name or info.recipe,
+        created_with=created_with,
+        network=f"{network.name} (width {network.alpha:g})",
+        taxonomy=run.taxonomy,
+        spec=run.spec,
+        temperature=run.temperature,
+        operating_points=tuple(
+            OperatingPoint(
+                name=point.name,
+                target_sensitivity=point.target_sensitivity,
+                threshold=point.threshold,
+            )
+            for point in run.operating_points
+        ),
+        attention=converted.attention,
+        quantization=quant,
+        intended_use=card.intended_use,
+        limits=card.limits,
+        license=card.license or _licenses(prepared),
+        metrics=card.metrics,
+        recipe_digest=info.recipe_digest,
+        data_digest=info.prepared_digest,
+        test_digest=info.test_digest,
+        leaky=info.leaky,
+    )
+
+
+def _licenses(prepared: PreparedSet) -> str:
+    known = sorted({str(each) for each in prepared.manifest["license"].dropna()} - {""})
+    if not known:
+        return "unknown: the licence of the training images is not recorded"
+    return f"as its training images: {', '.join(known)}"
+
+
+def _parity(run: Run, prepared: PreparedSet, bundle: Bundle) -> Parity:
+    rows, logits = _kept_predictions(run, prepared)
+    # Ids may lie anywhere in the file; in order of rows the disk is read once through.
+    order = np.argsort(rows)
+    rows, logits = rows[order], logits[order]
+    predictor = BundlePredictor(bundle)
+    pieces = np.array_split(rows, max(1, len(rows) // _PIECE))
+    answers = np.concatenate([predictor.predict(prepared.images[piece]) for piece in pieces])
+    kept = np.asarray(softmax(logits, run.temperature), dtype=np.float64)
+    return measure(bundle.info.quantization, prepared.labels[rows], kept, answers)
+
+
+def _kept_predictions(
+    run: Run, prepared: PreparedSet
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Rows (n,) of the validation images, and the logits (n, k) that training kept of them."""
+    path = run.path / "validation_predictions.csv"
+    columns = [f"logit_{code}" for code in run.taxonomy.codes]
+    try:
+        kept = pd.read_csv(path, dtype={"image_id": str}, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from None
+    missing = [name for name in ("image_id", *columns) if name not in kept.columns]
+    if missing or kept.empty:
+        raise RunError(f"{path} was changed: it lacks {missing or 'rows'}.")
+    place = pd.Series(np.arange(len(prepared.manifest)), index=prepared.manifest["image_id"])
+    rows = place.reindex(kept["image_id"])
+    if rows.isna().any():
+        raise RunError(f"{path} names {int(rows.isna().sum())} images that {prepared.path} lacks.")
+    return rows.to_numpy(dtype=np.int64), kept[columns].to_numpy(dtype=np.float64)

@@ -1,0 +1,179 @@
+"""What a bundle answers about one image, and the words for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lentigo.deploy.bundle import BundleInfo, OperatingPoint
+from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The malignant probability held against one operating point.
+
+    Attributes:
+        name: Of the operating point, such as ``sensitivity_0.90``.
+        target_sensitivity: Share of malignant validation images at or above the threshold.
+        threshold: In [0, 1].
+        above: Whether the malignant probability reaches the threshold.
+    """
+
+    name: str
+    target_sensitivity: float
+    threshold: float
+    above: bool
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer about one image.
+
+    Attributes:
+        image: The file, or what the image was called.
+        codes: Class codes in order.
+        probability: Calibrated probability of each class in [0, 1]; they sum to 1.
+        top: Code of the most probable class.
+        malignant_probability: Of all malignant classes together; None where the taxonomy
+            has none.
+        readings: That probability against each operating point.
+        warnings: What about the photo makes the answer doubtful.
+        attention: (h, w, k) class activation maps, or (h, w, 1) for all classes together;
+            None where they were not asked for.
+    """
+
+    image: str
+    codes: tuple[str, ...]
+    probability: tuple[float, ...]
+    top: str
+    malignant_probability: float | None
+    readings: tuple[Reading, ...]
+    warnings: tuple[str, ...] = ()
+    attention: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def top_probability(self) -> float:
+        """Calibrated probability of the most probable class."""
+        return self.probability[self.codes.index(self.top)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, without the attention map."""
+        return {
+            "image": self.image,
+            "top": self.top,
+            "probability": dict(zip(self.codes, self.probability, strict=True)),
+            "malignant_probability": self.malignant_probability,
+            "operating_points": [
+                {
+                    "name": reading.name,
+                    "target_sensitivity": reading.target_sensitivity,
+                    "threshold": reading.threshold,
+                    "above": reading.above,
+                }
+                for reading in self.readings
+            ],
+            "warnings": list(self.warnings),
+            "notice": NOT_A_MEDICAL_DEVICE,
+        }
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An image that could not be read.
+
+    Attributes:
+        image: The file, or what the image was called.
+        reason: One sentence.
+    """
+
+    image: str
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {"image": self.image, "error": self.reason}
+
+
+def read_off(
+    image: str,
+    probability: NDArray[np.float64],
+    info: BundleInfo,
+    *,
+    warnings: tuple[str, ...] = (),
+    attention: NDArray[np.float32] | None = None,
+) -> Prediction:
+    """The prediction that calibrated probabilities (k,) of one image amount to."""
+    taxonomy = info.taxonomy
+    flags = np.asarray(taxonomy.malignant)
+    malignant = float(min(probability[flags].sum(), 1.0)) if flags.any() else None
+    points = () if malignant is None else info.operating_points
+    return Prediction(
+        image=image,
+        codes=taxonomy.codes,
+        probability=tuple(probability.tolist()),
+        top=taxonomy.codes[int(probability.argmax())],
+        malignant_probability=malignant,
+        readings=tuple(_reading(point, malignant or 0.0) for point in points),
+        warnings=warnings,
+        attention=attention,
+    )
+
+
+def _reading(point: OperatingPoint, malignant: float) -> Reading:
+    return Reading(
+        name=point.name,
+        target_sensitivity=point.target_sensitivity,
+        threshold=point.threshold,
+        above=malignant >= point.threshold,
+    )
+
+
+def describe(prediction: Prediction, info: BundleInfo) -> str:
+    """The answer in words, some lines of plain text.
+
+    It speaks of likeness to training images only: it gives no diagnosis and never says that
+    a lesion needs no attention. A probability below a threshold comes with the share of
+    malignant images that lie there too.
+    """
+    names = {each.code: each.name for each in info.taxonomy.classes}
+    label = prediction.top
+    if names[label] != label:
+        label = f"{label} ({names[label]})"
+    lines = [
+        prediction.image,
+        f"  most like training images labelled {label}: {_percent(prediction.top_probability)}",
+    ]
+    if prediction.malignant_probability is not None:
+        lines += _malignant_lines(prediction, info)
+    lines += [f"  photo: {warning}" for warning in prediction.warnings]
+    if info.leaky:
+        lines.append("  LEAKY model: it was trained under a protocol that flatters its figures")
+    return "\n".join([*lines, f"  {NOT_A_MEDICAL_DEVICE}"])
+
+
+def _malignant_lines(prediction: Prediction, info: BundleInfo) -> list[str]:
+    codes = ", ".join(each.code for each in info.taxonomy.classes if each.malignant)
+    lines = [
+        f"  malignant classes together ({codes}): {_percent(prediction.malignant_probability)}"
+    ]
+    for reading in prediction.readings:
+        share, threshold = f"{reading.target_sensitivity:.0%}", _percent(reading.threshold)
+        if reading.above:
+            text = f"above the threshold {threshold}, which {share} of malignant images reached"
+        else:
+            missed = f"{1 - reading.target_sensitivity:.0%}"
+            text = f"below the threshold {threshold}, but so were {missed} of malignant images"
+        lines.append(f"    {text} in validation")
+    return lines
+
+
+def _percent(share: float | None) -> str:
+    """A share in words: 4.2%; what rounds to 0 or 100 is bounded, since it is neither."""
+    value = 100 * (share or 0.0)
+    if value < 0.1:
+        return "under 0.1%"
+    return "over 99.9%" if value > 99.9 else f"{value:.1f}%"

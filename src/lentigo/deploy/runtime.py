@@ -1,0 +1,230 @@
+"""A bundle at work: images in, calibrated probabilities out.
+
+Part of the light set: it runs where only LiteRT, NumPy, OpenCV and pydantic are installed.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lentigo.deploy.bundle import Bundle, BundleInfo, OperatingPoint, parse_bundle, read_bundle
+from lentigo.deploy.engine import Engines
+from lentigo.deploy.prediction import Failure, Prediction, read_off
+from lentigo.errors import BundleError, ImageError, InputError
+from lentigo.image.decode import decode_bgr
+from lentigo.image.quality import SHARPNESS_PX, assess
+from lentigo.image.spec import SPARE, PreprocessSpec, preprocess
+from lentigo.score.calibration import softmax
+from lentigo.taxonomy import Taxonomy
+
+DEFAULT_BUNDLE = "lentigo-ham10000.tflite"
+
+
+class BundlePredictor:
+    """A bundle ready to predict; satisfies ``lentigo.evaluate.Predictor``.
+
+    Safe to share between threads.
+
+    Args:
+        bundle: A bundle or the path of one.
+        threads: CPU threads to compute with; None takes all that this process may use.
+
+    Raises:
+        BundleError: The file is no bundle; or, at the first prediction, its graph is not
+            what it says.
+    """
+
+    def __init__(self, bundle: Bundle | Path | str, *, threads: int | None = None) -> None:
+        if threads is not None and threads < 1:
+            raise InputError(f"threads must be at least 1, not {threads}.")
+        self.bundle = bundle if isinstance(bundle, Bundle) else read_bundle(bundle)
+        self.threads = threads or available_threads()
+        # One image alone is answered soonest by one engine with all threads; many images
+        # by as many engines with one thread each.
+        self._wide = Engines(self.bundle, count=1, threads=self.threads)
+        self._narrow = Engines(self.bundle, count=self.threads, threads=1)
+
+    @property
+    def info(self) -> BundleInfo:
+        """What the bundle says about itself."""
+        return self.bundle.info
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        return self.info.name
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """Classes in the order of the probabilities."""
+        return self.info.taxonomy
+
+    @property
+    def spec(self) -> PreprocessSpec:
+        """How an image is preprocessed."""
+        return self.info.spec
+
+    @property
+    def operating_points(self) -> tuple[OperatingPoint, ...]:
+        """Thresholds on the malignant probability."""
+        return self.info.operating_points
+
+    def describe(self) -> dict[str, Any]:
+        """What a report says about this bundle."""
+        described = self.info.model_dump(mode="json", exclude={"taxonomy", "schema_version"})
+        return {"kind": "bundle", **described, "graph_bytes": len(self.bundle.graph)}
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Calibrated probabilities (N, k) in [0, 1] of preprocessed RGB (N, S, S, 3) uint8.
+
+        Raises:
+            InputError: Images of another shape or type.
+        """
+        size = self.spec.size
+        if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
+            raise InputError(
+                f"{self.name} takes uint8 images (N, {size}, {size}, 3), "
+                f"not {images.dtype} {images.shape}."
+            )
+        if len(images) == 0:
+            return np.empty((0, len(self.taxonomy.codes)))
+        workers = min(self.threads, len(images))
+        engines = self._wide if workers == 1 else self._narrow
+
+        def logits(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+            with engines.one() as engine:
+                return engine.run(image)[0]
+
+        with ThreadPoolExecutor(workers) as pool:
+            return self._probability(np.stack(list(pool.map(logits, images))))
+
+    def predict_file(self, path: Path | str, *, attention: bool = False) -> Prediction:
+        """The answer about one image file; ``attention`` adds the maps.
+
+        Raises:
+            ImageError: The file is missing, truncated, or not an image.
+        """
+        return self._answer(Path(path), str(path), self._wide, attention=attention)
+
+    def predict_bytes(
+        self, content: bytes, *, name: str = "image", attention: bool = False
+    ) -> Prediction:
+        """The answer about an encoded image in memory, called ``name``; as `predict_file`."""
+        return self._answer(content, name, self._wide, attention=attention)
+
+    def predict_files(
+        self, paths: Iterable[Path | str], *, attention: bool = False, quality: bool = True
+    ) -> Iterator[Prediction | Failure]:
+        """The answers about many files, in their order; unreadable ones become failures.
+
+        Files are decoded while others are computed. A bounded number is under way, so memory
+        does not grow with the number of files.
+
+        Args:
+            paths: Taken as they are needed; see `lentigo.deploy.paths.expand`.
+            attention: Add the maps.
+            quality: Judge the photos; it costs a fifth of the time, and is spared where no
+                warning will be shown.
+        """
+
+        def answer(path: Path | str) -> Prediction | Failure:
+            options = {"attention": attention, "quality": quality}
+            try:
+                return self._answer(Path(path), str(path), self._narrow, **options)
+            except ImageError as error:
+                return Failure(str(path), error.problem)
+
+        workers = self.threads + 1  # one decodes while the others compute
+        pending: deque[Future[Prediction | Failure]] = deque()
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                for path in paths:
+                    pending.append(pool.submit(answer, path))
+                    if len(pending) > 2 * workers:
+                        yield pending.popleft().result()
+                while pending:
+                    yield pending.popleft().result()
+            finally:
+                for future in pending:
+                    future.cancel()
+
+    def _probability(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.asarray(softmax(logits, self.info.temperature), dtype=np.float64)
+
+    def _answer(
+        self,
+        source: Path | bytes,
+        name: str,
+        engines: Engines,
+        *,
+        attention: bool,
+        quality: bool = True,
+    ) -> Prediction:
+        if isinstance(source, Path) and source.is_dir():
+            raise ImageError(f"{source} is a folder without images.")
+        image, warnings = look(source, self.spec, quality=quality)
+        with engines.one() as engine:
+            logits, maps = engine.run(image)
+        probability = self._probability(logits[None])[0]
+        return read_off(
+            name,
+            probability,
+            self.info,
+            warnings=warnings,
+            attention=maps if attention else None,
+        )
+
+
+def load_default(*, threads: int | None = None) -> BundlePredictor:
+    """The model that ships with lentigo.
+
+    Raises:
+        BundleError: This installation carries none.
+    """
+    resource = importlib.resources.files("lentigo") / "models" / DEFAULT_BUNDLE
+    if not resource.is_file():
+        raise BundleError(
+            f"This installation of lentigo carries no model ({DEFAULT_BUNDLE}).",
+            todo="Name one with --model BUNDLE; `lentigo export RUN` makes it.",
+        )
+    bundle = parse_bundle(resource.read_bytes(), source=DEFAULT_BUNDLE)
+    return BundlePredictor(bundle, threads=threads)
+
+
+def look(
+    source: Path | bytes, spec: PreprocessSpec, *, quality: bool = True
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """What the network takes (S, S, 3), and what is doubtful about the photo; decoded once.
+
+    The first is ``lentigo.image.spec.preprocess`` to the byte, the one path of training.
+
+    Raises:
+        ImageError: As ``preprocess``.
+    """
+    if not quality:
+        return preprocess(source, spec), ()
+    enough_px = SPARE * spec.size if spec.reduce else None
+    bgr = decode_bgr(source, background=spec.background, enough_px=enough_px)
+    # Copies of a large frame would be most of the memory of a small device, so the quality
+    # is judged on a small one, and the colours change their order as a view.
+    shrink = min(1.0, SPARE * SHARPNESS_PX / min(bgr.shape[:2]))
+    small = cv2.resize(bgr, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    warnings = assess(cv2.cvtColor(small, cv2.COLOR_BGR2RGB)).warnings
+    return spec.apply(bgr[..., ::-1]), warnings
+
+
+def available_threads() -> int:
+    """How many CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,164 @@
+"""The one file: what is refused, and that equal input gives equal bytes."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from lentigo.deploy.bundle import (
+    BundleInfo,
+    OperatingPoint,
+    parse_bundle,
+    read_bundle,
+    write_bundle,
+)
+from lentigo.errors import BundleError
+from lentigo.image.spec import PreprocessSpec
+from lentigo.taxonomy import HAM10000
+
+GRAPH = b"\x1c\0\0\0TFL3" + bytes(range(256)) * 4
+
+
+def info(**changes: object) -> BundleInfo:
+    fields: dict[str, object] = {
+        "name": "toy",
+        "created_with": {"lentigo": "0"},
+        "network": "none",
+        "taxonomy": HAM10000,
+        "spec": PreprocessSpec(size=32),
+        "temperature": 1.5,
+        "operating_points": (
+            OperatingPoint(name="sensitivity_0.90", target_sensitivity=0.9, threshold=0.25),
+        ),
+        "attention": "class-activation",
+        "intended_use": "tests",
+        "limits": "all",
+        "license": "CC0",
+        "recipe_digest": "a",
+        "data_digest": "b",
+        "test_digest": "c",
+        "leaky": False,
+    }
+    return BundleInfo.model_validate({**fields, **changes})
+
+
+@pytest.fixture
+def bundle_file(tmp_path: Path) -> Path:
+    path = tmp_path / "toy.tflite"
+    write_bundle(GRAPH, info(), path, model_card="# Toy")
+    return path
+
+
+def with_entries(entries: dict[str, str]) -> bytes:
+    stream = io.BytesIO(GRAPH)
+    with zipfile.ZipFile(stream, "a") as archive:
+        for name, text in entries.items():
+            archive.writestr(name, text)
+    return stream.getvalue()
+
+
+def stated(**changes: object) -> bytes:
+    content = io.BytesIO()
+    fields = info().model_dump(mode="json") | {"graph_sha256": "0" * 64} | changes
+    content.write(with_entries({"bundle.json": json.dumps(fields)}))
+    return content.getvalue()
+
+
+def test_what_is_written_is_read_back(bundle_file: Path) -> None:
+    bundle = read_bundle(bundle_file)
+    assert bundle.graph == GRAPH
+    assert bundle.model_card == "# Toy"
+    assert bundle.info == info(graph_sha256=bundle.info.graph_sha256)
+
+
+def test_the_file_starts_with_the_graph_and_ends_with_a_plain_zip(bundle_file: Path) -> None:
+    assert bundle_file.read_bytes().startswith(GRAPH)
+    with zipfile.ZipFile(bundle_file) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["bundle.json", "model_card.md"]
+        assert {each.compress_type for each in archive.infolist()} == {zipfile.ZIP_STORED}
+
+
+def test_equal_input_gives_equal_bytes(bundle_file: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.tflite"
+    write_bundle(GRAPH, info(), again, model_card="# Toy")
+    assert again.read_bytes() == bundle_file.read_bytes()
+
+
+def test_a_bundle_cannot_be_changed_in_memory(bundle_file: Path) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        read_bundle(bundle_file).info.temperature = 2.0  # type: ignore[misc]
+
+
+def test_every_truncation_is_refused(bundle_file: Path) -> None:
+    content = bundle_file.read_bytes()
+    for length in range(len(content)):
+        with pytest.raises(BundleError):
+            parse_bundle(content[:length])
+
+
+def test_a_truncation_behind_the_graph_is_called_damaged(bundle_file: Path) -> None:
+    with pytest.raises(BundleError, match="damaged: it was cut short"):
+        parse_bundle(bundle_file.read_bytes()[:-30])
+
+
+def test_a_changed_byte_is_refused_or_changes_nothing(bundle_file: Path) -> None:
+    content, whole = bytearray(bundle_file.read_bytes()), read_bundle(bundle_file)
+    refused = 0
+    for position in range(len(content)):
+        content[position] ^= 0x55
+        try:
+            # An archive's dates and file modes carry nothing that is used.
+            bundle = parse_bundle(bytes(content))
+        except BundleError:
+            refused += 1
+        else:
+            assert (bundle.info, bundle.graph) == (whole.info, whole.graph)
+        content[position] ^= 0x55
+    assert refused > 0.95 * len(content)
+
+
+def test_a_changed_graph_is_called_damaged(bundle_file: Path) -> None:
+    content = bytearray(bundle_file.read_bytes())
+    content[100] ^= 1
+    with pytest.raises(BundleError, match="does not have the digest"):
+        parse_bundle(bytes(content))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (GRAPH, "carries no bundle.json"),
+        (with_entries({"labels.txt": "a"}), "holds no bundle.json"),
+        (with_entries({"bundle.json": "{"}), "damaged: bundle.json"),
+        (with_entries({"bundle.json": "[]"}), "cannot be used"),
+        (stated(temperature=0), "temperature"),
+        (stated(schema_version=2, what="ever"), "schema 2; this lentigo reads up to 1"),
+        (stated(), "digest"),
+        (b"", "not a LiteRT graph"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "not a LiteRT graph"),
+    ],
+)
+def test_a_foreign_or_newer_file_is_refused_with_its_reason(content: bytes, reason: str) -> None:
+    with pytest.raises(BundleError, match=reason) as refusal:
+        parse_bundle(content, source="some.tflite")
+    assert "some.tflite" in refusal.value.problem
+    assert refusal.value.todo
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="folder"):
+        read_bundle(tmp_path)
+    with pytest.raises(BundleError, match="does not exist"):
+        read_bundle(tmp_path / "none.tflite")
+
+
+def test_what_is_no_graph_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="not a LiteRT graph"):
+        write_bundle(b"hello", info(), tmp_path / "x.tflite")
+    assert not list(tmp_path.iterdir())

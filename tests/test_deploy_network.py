@@ -1,0 +1,348 @@
+"""A real network from Keras to one file and back: conversion, export, prediction."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from deploy_models import OWN_NETWORK, SIZE, Graphs, Trained, convert_all, pictures, train_nothing
+from lentigo.deploy import export as export_module
+from lentigo.deploy import runtime
+from lentigo.deploy.bundle import Bundle, read_bundle
+from lentigo.deploy.export import Card, export
+from lentigo.deploy.job import Converted, convert_apart
+from lentigo.deploy.prediction import Failure, Prediction
+from lentigo.deploy.runtime import BundlePredictor, load_default
+from lentigo.errors import BundleError, ImageError, InputError, LentigoError, ParityError, RunError
+from lentigo.image.spec import PreprocessSpec, preprocess
+from lentigo.taxonomy import BINARY, HAM10000
+from lentigo.train.run import open_run
+from test_deploy_bundle import info as bundle_info
+
+# Keras 3 reads TensorFlow variables in a way that NumPy 2 calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return train_nothing(tmp_path_factory.mktemp("runs") / "toy-run")
+
+
+@pytest.fixture(scope="session")
+def own_network(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "own_toy_network.py").write_text(OWN_NETWORK)
+    sys.path.insert(0, str(folder))
+    return "own_toy_network:tiny"
+
+
+@pytest.fixture(scope="session")
+def graphs(trained: Trained, own_network: str, tmp_path_factory: pytest.TempPathFactory) -> Graphs:
+    return convert_all(trained, own_network, tmp_path_factory.mktemp("graphs"))
+
+
+def predictor(
+    graphs: Graphs, name: str, threads: int | None = None, **info: Any
+) -> BundlePredictor:
+    fields = {"spec": PreprocessSpec(size=SIZE), "temperature": 1.0} | info
+    return BundlePredictor(Bundle(bundle_info(**fields), graphs.made[name].graph), threads=threads)
+
+
+def probability_of(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    logits = np.asarray(model.predict_on_batch(images), np.float64)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("photos")
+    paths = [folder / f"{i:02}.png" for i in range(20)]
+    for path, image in zip(paths, pictures(20, seed=9), strict=True):
+        cv2.imwrite(str(path), image[..., ::-1])
+    return paths
+
+
+def test_a_float32_graph_gives_the_probabilities_of_keras(graphs: Graphs) -> None:
+    images = pictures(12, seed=3)
+    answers = predictor(graphs, "float32").predict(images)
+    assert np.abs(answers - probability_of(graphs.models["float32"], images)).max() <= 1e-4
+
+
+@pytest.mark.parametrize("quant", export_module.QUANTIZATIONS)
+def test_every_quantization_runs_and_follows_the_network(graphs: Graphs, quant: str) -> None:
+    images = pictures(12, seed=3)
+    answers = predictor(graphs, quant).predict(images)
+    wanted = probability_of(graphs.models["float32"], images)
+    assert answers.shape == (12, 7)
+    assert np.corrcoef(answers.ravel(), wanted.ravel())[0, 1] > 0.6
+
+
+def test_quantized_graphs_are_smaller(graphs: Graphs) -> None:
+    order = ("float32", "float16", "int8", "dynamic")
+    sizes = [len(graphs.made[name].graph) for name in order]
+    assert all(larger > smaller for larger, smaller in pairwise(sizes))
+
+
+def test_the_class_activation_map_averages_to_the_logit_without_its_bias(
+    graphs: Graphs, files: list[Path]
+) -> None:
+    prediction = predictor(graphs, "float32").predict_file(files[0], attention=True)
+    assert graphs.made["float32"].attention == "class-activation"
+    assert prediction.attention is not None
+    assert prediction.attention.shape == (3, 3, 7)
+    # The bias starts at zero, so the means are the logits; softmax forgets their offset.
+    powers = np.exp(prediction.attention.mean(axis=(0, 1), dtype=np.float64))
+    assert np.allclose(powers / powers.sum(), prediction.probability, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["hidden", "pool2x2"])
+def test_other_heads_show_the_mean_feature(graphs: Graphs, files: list[Path], name: str) -> None:
+    prediction = predictor(graphs, name).predict_file(files[0], attention=True)
+    assert graphs.made[name].attention == "feature-mean"
+    assert prediction.attention is not None
+    assert prediction.attention.shape[2] == 1
+    assert prediction.attention.min() >= 0
+
+
+@pytest.mark.parametrize("name", ["hidden", "pool2x2", "two", "mixed"])
+def test_every_head_and_precision_converts(graphs: Graphs, name: str) -> None:
+    images = pictures(8, seed=4)
+    taxonomy = BINARY if name == "two" else HAM10000
+    answers = predictor(graphs, name, taxonomy=taxonomy).predict(images)
+    # The converted graph computes in float32 what mixed precision rounds.
+    tolerance = 2e-2 if name == "mixed" else 1e-4
+    assert np.abs(answers - probability_of(graphs.models[name], images)).max() <= tolerance
+
+
+def test_a_single_logit_has_a_map_for_both_classes(graphs: Graphs, files: list[Path]) -> None:
+    answer = predictor(graphs, "two", taxonomy=BINARY).predict_file(files[0], attention=True)
+    assert answer.attention is not None
+    assert answer.attention.shape[2] == 2
+    assert not answer.attention[..., 0].any()
+
+
+def test_a_network_of_the_users_own_module_converts(
+    own_network: str, graphs: Graphs, tmp_path: Path
+) -> None:
+    graphs.models["hidden"].save(tmp_path / "own.keras")
+    converted = convert_apart(tmp_path / "own.keras", "float32", modules=("own_toy_network",))
+    assert converted.graph == graphs.made["hidden"].graph
+
+
+def test_what_the_converter_says_reaches_the_user(tmp_path: Path) -> None:
+    image = keras.Input((32, 32, 3))
+    logits = keras.layers.Dense(2)(keras.layers.Flatten()(image))
+    keras.Model(image, logits).save(tmp_path / "foreign.keras")
+    with pytest.raises(LentigoError, match="no layer 'backbone'"):
+        convert_apart(tmp_path / "foreign.keras", "float32")
+    with pytest.raises(RunError, match="does not exist"):
+        convert_apart(tmp_path / "none.keras", "float32")
+
+
+def test_export_writes_a_bundle_that_predicts_as_the_run(trained: Trained) -> None:
+    exported = export(trained.run, data=trained.data)
+    assert exported.path == trained.run / "export" / "toy-float32.tflite"
+    assert exported.size_bytes == exported.path.stat().st_size
+    assert exported.parity.images == 20
+    assert exported.parity.max_difference <= 1e-4
+    bundle = read_bundle(exported.path)
+    assert bundle.info.parity == exported.parity
+    assert bundle.info.license == "as its training images: CC BY-NC 4.0"
+    run, images = open_run(trained.run), trained.data.images[:8]
+    answers = BundlePredictor(bundle).predict(images)
+    assert np.abs(answers - run.predict(images)).max() <= 1e-4
+    assert [p.threshold for p in bundle.info.operating_points] == [
+        p.threshold for p in run.operating_points
+    ]
+
+
+@pytest.fixture
+def converter(monkeypatch: pytest.MonkeyPatch, graphs: Graphs) -> dict[str, Any]:
+    """Stands in for the converter process; keeps what it was told."""
+    told: dict[str, Any] = {}
+
+    def stand_in(model: Path, quantization: str, **options: Any) -> Converted:
+        told.update(options, quantization=quantization)
+        return graphs.made[quantization]
+
+    monkeypatch.setattr(export_module, "convert_apart", stand_in)
+    return told
+
+
+def test_exporting_twice_gives_equal_bytes_and_carries_the_card(
+    trained: Trained, converter: dict[str, Any], tmp_path: Path
+) -> None:
+    card = Card(name="shipped", license="CC BY-NC 4.0", markdown="# Card")
+    one = export(trained.run, data=trained.data, out=tmp_path / "1.tflite", card=card)
+    two = export(trained.run, data=trained.data, out=tmp_path / "2.tflite", card=card)
+    assert one.path.read_bytes() == two.path.read_bytes()
+    bundle = read_bundle(one.path)
+    assert (bundle.info.name, bundle.info.license, bundle.model_card) == (
+        "shipped",
+        "CC BY-NC 4.0",
+        "# Card",
+    )
+
+
+def test_int8_is_calibrated_on_training_images_of_the_fold_only(
+    trained: Trained, converter: dict[str, Any], tmp_path: Path
+) -> None:
+    try:
+        export(trained.run, data=trained.data, quant="int8", out=tmp_path / "8.tflite")
+    except ParityError:
+        assert not (tmp_path / "8.tflite").exists()
+    training = trained.data.images[trained.data.rows("train", fold=0)]
+    assert np.array_equal(converter["representative"], training)
+
+
+def test_a_bundle_that_disagrees_is_refused_and_not_written(
+    trained: Trained, converter: dict[str, Any], tmp_path: Path, graphs: Graphs
+) -> None:
+    graphs_of_other = replace(graphs.made["float32"], graph=graphs.made["dynamic"].graph)
+    graphs.made["float32"], original = graphs_of_other, graphs.made["float32"]
+    try:
+        with pytest.raises(ParityError, match="largest difference of a probability"):
+            export(trained.run, data=trained.data, out=tmp_path / "bad.tflite")
+    finally:
+        graphs.made["float32"] = original
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_or_changed_data_is_refused(trained: Trained, converter: dict[str, Any]) -> None:
+    other = replace(trained.data, info=trained.data.info.model_copy(update={"digest": "e" * 64}))
+    with pytest.raises(RunError, match="not the prepared set that made"):
+        export(trained.run, data=other)
+    with pytest.raises(RunError, match="does not exist"):
+        export(trained.run)
+    fewer = replace(trained.data, manifest=trained.data.manifest.iloc[:10])
+    with pytest.raises(RunError, match="names 19 images"):
+        export(trained.run, data=fewer)
+    with pytest.raises(InputError, match="no quantization"):
+        export(trained.run, data=trained.data, quant="int4")  # type: ignore[arg-type]
+
+
+def test_many_files_are_answered_in_order_and_bad_ones_named(
+    graphs: Graphs, files: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut short")
+    paths = [*files[:7], tmp_path / "broken.jpg", tmp_path / "none.jpg", tmp_path, *files[7:]]
+    model = predictor(graphs, "float32", threads=2)
+    answers = list(model.predict_files(paths))
+    assert [each.image for each in answers] == [str(path) for path in paths]
+    failures = [each for each in answers if isinstance(each, Failure)]
+    assert [each.image for each in failures] == [str(path) for path in paths[7:10]]
+    assert all(failure.image in failure.reason for failure in failures)
+    assert list(model.predict_files(paths, quality=False)) == [
+        replace(each, warnings=()) if isinstance(each, Prediction) else each for each in answers
+    ]
+    one_by_one = [model.predict_file(path) for path in files]
+    together = [each for each in answers if isinstance(each, Prediction)]
+    for left, right in zip(one_by_one, together, strict=True):
+        assert np.allclose(left.probability, right.probability, atol=1e-6)
+
+
+def test_files_are_taken_as_they_are_needed(graphs: Graphs, files: list[Path]) -> None:
+    taken: list[Path] = []
+
+    def endless() -> Any:
+        while True:
+            taken.append(files[0])
+            yield files[0]
+
+    answers = predictor(graphs, "float32", threads=1).predict_files(endless())
+    next(answers)
+    answers.close()  # type: ignore[attr-defined]
+    assert len(taken) < 10
+
+
+@pytest.mark.parametrize(("suffix", "height", "width"), [("jpg", 1100, 1400), ("png", 700, 650)])
+def test_an_image_is_preprocessed_as_for_training(
+    tmp_path: Path, suffix: str, height: int, width: int
+) -> None:
+    path, spec = tmp_path / f"large.{suffix}", PreprocessSpec(size=SIZE)
+    cv2.imwrite(str(path), cv2.resize(pictures(1)[0], (width, height)))
+    image, _ = runtime.look(path, spec)
+    assert np.array_equal(image, preprocess(path, spec))
+
+
+def test_a_photo_that_is_too_dark_or_no_skin_comes_with_a_warning(
+    graphs: Graphs, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "dark.png"), pictures(1)[0] // 8)
+    answer = predictor(graphs, "float32").predict_file(tmp_path / "dark.png")
+    assert any("too dark" in warning for warning in answer.warnings)
+
+
+def test_bytes_are_answered_as_their_file(graphs: Graphs, files: list[Path]) -> None:
+    model = predictor(graphs, "float32")
+    from_bytes = model.predict_bytes(files[0].read_bytes(), name=str(files[0]))
+    assert from_bytes == model.predict_file(files[0])
+    with pytest.raises(ImageError):
+        model.predict_bytes(b"not an image")
+
+
+def test_images_of_another_shape_are_refused(graphs: Graphs) -> None:
+    model = predictor(graphs, "float32")
+    assert model.predict(np.zeros((0, SIZE, SIZE, 3), np.uint8)).shape == (0, 7)
+    for wrong in (np.zeros((1, 32, 32, 3), np.uint8), np.zeros((1, SIZE, SIZE, 3), np.float32)):
+        with pytest.raises(InputError, match="takes uint8 images"):
+            model.predict(wrong)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="at least 1"):
+        predictor(graphs, "float32", threads=0)
+
+
+def test_a_graph_that_is_not_what_its_bundle_says_is_refused(graphs: Graphs) -> None:
+    with pytest.raises(BundleError, match="2 logits"):
+        predictor(graphs, "float32", taxonomy=BINARY).predict(pictures(1))
+    broken = Bundle(bundle_info(), b"\x1c\0\0\0TFL3" + bytes(50), source="broken.tflite")
+    with pytest.raises(BundleError, match=r"broken\.tflite: LiteRT refuses"):
+        BundlePredictor(broken).predict(np.zeros((1, 32, 32, 3), np.uint8))
+
+
+def test_an_installation_without_a_model_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "DEFAULT_BUNDLE", "no-such.tflite")
+    with pytest.raises(BundleError, match="carries no model"):
+        load_default()
+
+
+@pytest.fixture
+def light_process() -> Callable[[str], subprocess.CompletedProcess[str]]:
+    def run(code: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-W", "error", "-c", code]
+        return subprocess.run(command, check=True, capture_output=True, text=True)
+
+    return run
+
+
+def test_predicting_needs_the_light_set_only_and_says_nothing(
+    trained: Trained,
+    converter: dict[str, Any],
+    files: list[Path],
+    light_process: Callable[[str], subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+) -> None:
+    path = export(trained.run, data=trained.data, out=tmp_path / "toy.tflite").path
+    done = light_process(
+        "import json, sys\n"
+        "from lentigo.deploy.runtime import BundlePredictor\n"
+        f"answer = BundlePredictor({str(path)!r}).predict_file({str(files[0])!r})\n"
+        "heavy = {'keras', 'tensorflow', 'jax', 'pandas', 'sklearn', 'scipy', 'matplotlib'}\n"
+        "print(json.dumps([answer.to_dict(), sorted(heavy & set(sys.modules))]))"
+    )
+    answer, heavy = json.loads(done.stdout)
+    assert heavy == []
+    assert done.stderr == ""
+    assert sum(answer["probability"].values()) == pytest.approx(1)

@@ -1,0 +1,139 @@
+"""What an answer says, and which files a command means."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lentigo.deploy.bundle import BundleInfo, OperatingPoint
+from lentigo.deploy.paths import expand
+from lentigo.deploy.prediction import Prediction, describe, read_off
+from lentigo.image.spec import PreprocessSpec
+from lentigo.taxonomy import BINARY, HAM10000, NOT_A_MEDICAL_DEVICE, Taxonomy, from_labels
+
+
+def info(taxonomy: Taxonomy = HAM10000, *, leaky: bool = False) -> BundleInfo:
+    return BundleInfo(
+        name="toy",
+        created_with={},
+        network="none",
+        taxonomy=taxonomy,
+        spec=PreprocessSpec(size=32),
+        temperature=1.0,
+        operating_points=(
+            OperatingPoint(name="sensitivity_0.80", target_sensitivity=0.8, threshold=0.5),
+            OperatingPoint(name="sensitivity_0.95", target_sensitivity=0.95, threshold=0.1),
+        ),
+        attention="class-activation",
+        intended_use="tests",
+        limits="all",
+        license="CC0",
+        recipe_digest="a",
+        data_digest="b",
+        test_digest="c",
+        leaky=leaky,
+    )
+
+
+def answer(*probability: float, taxonomy: Taxonomy = HAM10000, leaky: bool = False) -> Prediction:
+    return read_off("spot.jpg", np.array(probability), info(taxonomy, leaky=leaky))
+
+
+NEVUS = (0.05, 0.05, 0.05, 0.0, 0.1, 0.7, 0.05)
+
+
+def test_malignant_classes_are_summed_and_held_against_each_threshold() -> None:
+    prediction = answer(*NEVUS)
+    assert prediction.top == "nv"
+    assert prediction.top_probability == 0.7
+    assert prediction.malignant_probability == pytest.approx(0.2)
+    assert [reading.above for reading in prediction.readings] == [False, True]
+
+
+def test_a_threshold_is_reached_at_its_own_value() -> None:
+    assert answer(0.5, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0).readings[0].above
+
+
+def test_a_taxonomy_without_malignant_classes_has_no_malignant_probability() -> None:
+    prediction = answer(0.5, 0.5, taxonomy=from_labels("toy", {"a", "b"}, set()))
+    assert prediction.malignant_probability is None
+    assert prediction.readings == ()
+
+
+def test_the_json_form_names_every_class_and_carries_the_notice() -> None:
+    fields = json.loads(json.dumps(answer(*NEVUS).to_dict()))
+    assert tuple(fields["probability"]) == HAM10000.codes
+    assert fields["notice"] == NOT_A_MEDICAL_DEVICE
+    assert fields["operating_points"][1] == {
+        "name": "sensitivity_0.95",
+        "target_sensitivity": 0.95,
+        "threshold": 0.1,
+        "above": True,
+    }
+
+
+def test_the_words_name_class_probability_thresholds_and_notice() -> None:
+    text = describe(answer(*NEVUS), info())
+    assert "labelled nv (melanocytic nevus): 70.0%" in text
+    assert "(akiec, bcc, mel): 20.0%" in text
+    assert "below the threshold 50.0%, but so were 20% of malignant images" in text
+    assert "above the threshold 10.0%, which 95% of malignant images reached" in text
+    assert NOT_A_MEDICAL_DEVICE in text
+
+
+@pytest.mark.parametrize("malignant", [0.0, 0.0004, 0.3, 1.0])
+def test_the_words_never_call_a_lesion_harmless(malignant: float) -> None:
+    text = describe(answer(1 - malignant, malignant, taxonomy=BINARY), info(BINARY)).lower()
+    # "benign" stands there as the name of a class of training images, and nowhere else.
+    text = text.replace("labelled benign", "")
+    for word in ("benign", "safe", "ignore", "harmless", "healthy", "normal", "no risk"):
+        assert word not in text
+    assert " 0.0%" not in text
+    assert "100.0%" not in text
+
+
+def test_a_leaky_model_says_so() -> None:
+    assert "LEAKY" in describe(answer(*NEVUS, leaky=True), info(leaky=True))
+    assert "LEAKY" not in describe(answer(*NEVUS), info())
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for name in ("b.jpg", "a.PNG", "notes.txt", ".hidden.jpg", "deep/c.jpeg", "odd[1].jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    return tmp_path
+
+
+def test_a_folder_means_the_images_in_it_and_below(photos: Path) -> None:
+    names = [str(path.relative_to(photos)) for path in expand([photos])]
+    assert names == ["a.PNG", "b.jpg", "deep/c.jpeg", "odd[1].jpg"]
+
+
+def test_a_pattern_means_the_files_it_matches(photos: Path) -> None:
+    assert expand([photos / "*.jpg"]) == [photos / "b.jpg", photos / "odd[1].jpg"]
+    assert expand([f"{photos}/**/*.jpeg"]) == [photos / "deep" / "c.jpeg"]
+
+
+def test_a_file_named_like_a_pattern_is_that_file(photos: Path) -> None:
+    assert expand([photos / "odd[1].jpg"]) == [photos / "odd[1].jpg"]
+
+
+def test_each_file_comes_once_in_the_order_given(photos: Path) -> None:
+    given = [photos / "b.jpg", photos / "notes.txt", photos]
+    assert [path.name for path in expand(given)] == [
+        "b.jpg",
+        "notes.txt",
+        "a.PNG",
+        "c.jpeg",
+        "odd[1].jpg",
+    ]
+
+
+def test_what_names_nothing_stays_to_be_reported(tmp_path: Path) -> None:
+    given = [tmp_path / "none.jpg", tmp_path / "*.png", tmp_path]
+    assert expand(given) == given
