@@ -20,7 +20,7 @@ demo: $(INSTALLED) ## Prepare, train, evaluate, export and predict on generated 
 	$(BIN)/lentigo demo --out demo
 
 test: $(INSTALLED) ## Run the tests (but not the long ones)
-	$(BIN)/python -m pytest -m "not soak" -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadfile
 
 soak: $(INSTALLED) ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m soak

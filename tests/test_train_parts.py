@@ -14,6 +14,7 @@ from lentigo.errors import RecipeError, RunError
 from lentigo.model import batch_norms, build_model
 from lentigo.recipe import Network, Recipe, Sampling, Stage
 from lentigo.train.feeding import EpochBatches, predict_rows
+from lentigo.train.feeds import ImageFeed, Material
 from lentigo.train.sampling import epoch_order
 from lentigo.train.seal import fit_calibration
 from lentigo.train.stages import build_optimizer, set_trainable
@@ -23,9 +24,13 @@ from lentigo.train.statistics import StatisticsEstimator
 LABELS = np.repeat([0, 1, 2], [60, 30, 6])
 
 
-def small_model() -> keras.Model:
+def recipe(stage: Stage) -> Recipe:
     network = Network(size=32, alpha=0.35, weights="none")
-    return build_model(Recipe(name="t", title="t", network=network, stages=(Stage(epochs=1),)), 3)
+    return Recipe(name="t", title="t", network=network, stages=(stage,))
+
+
+def small_model() -> keras.Model:
+    return build_model(recipe(Stage(epochs=1)), 3)
 
 
 @given(
@@ -118,20 +123,26 @@ def test_half_precision_scales_the_loss() -> None:
     assert not isinstance(plain, keras.optimizers.LossScaleOptimizer)
 
 
-def test_estimated_statistics_are_those_of_the_training_images() -> None:
+def test_estimated_statistics_are_those_of_the_training_batches() -> None:
     model = small_model()
     set_trainable(model, Stage(epochs=1))
     images = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), np.uint8)
+    targets, weights = np.eye(3, dtype=np.float32)[np.zeros(64, int)], np.ones(64, np.float32)
+    stage = Stage(epochs=1, batch_size=16)
+    material = Material(images, np.zeros(64, int), np.arange(64), np.arange(4), targets, weights, 0)
+    feed = ImageFeed(model, recipe(stage), stage, material)
     first = batch_norms(model)[0]
     momentum = first.momentum
-    StatisticsEstimator(model)(images, np.arange(64), 16)
+    batches = feed.batches(0)
+    StatisticsEstimator(feed.model)(batches, 3)
     assert first.momentum == momentum
     backbone = model.get_layer("backbone")
     stem = keras.Model(backbone.inputs[0], backbone.get_layer("Conv1").output)
-    seen = np.asarray(stem((images / 127.5 - 1.0).astype(np.float32)))
+    used = np.concatenate([batches[step][0][0] for step in range(3)])
+    seen = np.asarray(stem((used / 127.5 - 1.0).astype(np.float32)))
     np.testing.assert_allclose(np.asarray(first.moving_mean), seen.mean((0, 1, 2)), atol=1e-4)
-    batches = seen.reshape(4, 16, *seen.shape[1:]).var(axis=(1, 2, 3)).mean(axis=0)
-    np.testing.assert_allclose(np.asarray(first.moving_variance), batches, rtol=1e-3)
+    by_batch = seen.reshape(3, 16, *seen.shape[1:]).var(axis=(1, 2, 3)).mean(axis=0)
+    np.testing.assert_allclose(np.asarray(first.moving_variance), by_batch, rtol=1e-3)
 
 
 def test_seeds_are_functions_of_seed_and_epoch() -> None:
@@ -172,6 +183,6 @@ def test_thresholds_reach_their_sensitivity_on_validation() -> None:
     scaled = np.exp(logits / fitted.temperature)
     malignant = (scaled / scaled.sum(axis=1, keepdims=True))[:, [0, 2]].sum(axis=1)
     for point in fitted.operating_points:
-        reached = (malignant[labels != 1] >= point.threshold).mean()
+        reached = (malignant[labels != 1] >= point.threshold - 1e-9).mean()
         assert point.target_sensitivity <= reached <= point.target_sensitivity + 0.01
     assert not fit_calibration(logits, labels, (False,) * 3, ["a"]).operating_points

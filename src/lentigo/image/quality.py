@@ -14,7 +14,9 @@ images that come with scikit-learn and scikit-image, 35 in all):
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -102,14 +104,22 @@ def assess(rgb: NDArray[np.uint8]) -> Quality:
     inside = cv2.cvtColor(whole, cv2.COLOR_RGB2GRAY)[~frame]
     busyness, redness = _layout(_shrunk(square, LAYOUT_PX))
     grey = cv2.cvtColor(_shrunk(square, SHARPNESS_PX), cv2.COLOR_RGB2GRAY)
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    burnt = cv2.compare(_of_channels(whole, cv2.min), GLARE, cv2.CMP_GE)
     return Quality(
-        sharpness=float(cv2.Laplacian(grey, cv2.CV_64F).var()),
-        overexposed_share=float((whole.min(axis=-1) >= GLARE).mean()),
+        sharpness=float(deviation[0, 0] ** 2),
+        overexposed_share=cv2.countNonZero(burnt) / frame.size,
         brightness=float(np.median(inside)) if inside.size else 0.0,
         black_frame_share=float(frame.mean()),
         busyness=busyness,
         redness=redness,
     )
+
+
+def _of_channels(rgb: NDArray[np.uint8], choose: Callable[..., Any]) -> NDArray[np.uint8]:
+    """The least or greatest channel of each pixel; several times faster than NumPy's axis."""
+    red, green, blue = cv2.split(rgb)
+    return np.asarray(choose(choose(red, green), blue), dtype=np.uint8)
 
 
 def _shrunk(rgb: NDArray[np.uint8], shorter_px: int) -> NDArray[np.uint8]:
@@ -124,25 +134,24 @@ def _shrunk(rgb: NDArray[np.uint8], shorter_px: int) -> NDArray[np.uint8]:
 
 def _black_frame(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Dark pixels connected to the border: a dark lesion in the middle is none of them."""
-    dark = (rgb.max(axis=-1) <= DARK).astype(np.uint8)
-    _, component = cv2.connectedComponents(dark)
-    border = np.concatenate(
-        [component[0], component[-1], component[:, 0], component[:, -1]], axis=None
-    )
-    touching = np.unique(border[border > 0])
-    return np.isin(component, touching)
+    dark = cv2.compare(_of_channels(rgb, cv2.max), DARK, cv2.CMP_LE)
+    count, component = cv2.connectedComponents(dark)
+    touching = np.zeros(count, np.bool_)
+    for edge in (component[0], component[-1], component[:, 0], component[:, -1]):
+        touching[edge] = True
+    touching[0] = False
+    return np.asarray(touching[component])
 
 
 def _layout(square: NDArray[np.uint8]) -> tuple[float, float]:
     """Busyness and redness of a small square."""
     grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
-    gradient = cv2.magnitude(
-        cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
-    ).mean()
-    lit = square[square.max(axis=-1) > DARK]
-    if not lit.size:
-        return float(gradient), 0.0
-    lab = cv2.cvtColor(lit[None], cv2.COLOR_RGB2LAB)[0, :, 1:].astype(np.float64)
-    spread = float(np.hypot(*lab.std(axis=0)))
-    redness = float(lit[:, 0].mean() - lit[:, 1].mean())
-    return float(gradient) + 2 * spread, redness
+    slope = cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    gradient = float(cv2.mean(slope)[0])
+    lit = cv2.compare(_of_channels(square, cv2.max), DARK, cv2.CMP_GT)
+    if not cv2.countNonZero(lit):
+        return gradient, 0.0
+    mean, _ = cv2.meanStdDev(square, mask=lit)
+    _, spread = cv2.meanStdDev(cv2.cvtColor(square, cv2.COLOR_RGB2LAB), mask=lit)
+    redness = float(mean[0, 0] - mean[1, 0])
+    return gradient + 2 * float(np.hypot(spread[1, 0], spread[2, 0])), redness

@@ -128,7 +128,7 @@ class Stage(_Part):
     frozen). ``batch_norm``: ``train`` normalises by the batch and moves the statistics,
     ``frozen`` uses the stored statistics and trains neither scale nor offset; in frozen
     layers it is always frozen. ``reestimate_batches`` re-computes the statistics
-    on so many batches of training images before each validation (0: never).
+    on so many of the epoch's training batches before each validation (0: never).
     ``schedule``: ``constant``, ``cosine`` (to 1% over the stage, after ``warmup_epochs``
     linear epochs) or ``plateau`` (times ``plateau_factor`` after ``plateau_patience``
     epochs without a better selection metric). ``average_decay``: exponential moving average

@@ -38,7 +38,8 @@ class EpochBatches(keras.utils.PyDataset):
         parameters: NDArray[np.float32] | None,
         batch_size: int,
     ) -> None:
-        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
+        # More workers make Keras lose the order on JAX when it looks at a first batch.
+        super().__init__(workers=1, use_multiprocessing=False)
         self._images, self._order, self._targets = images, order, targets
         self._weights, self._parameters, self._batch_size = weights, parameters, batch_size
 

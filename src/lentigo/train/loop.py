@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from lentigo.errors import RunError
 from lentigo.model import build_loss, build_model
 from lentigo.recipe import Recipe, Stage
 from lentigo.train.feeds import FeatureFeed, Feed, ImageFeed, Material
-from lentigo.train.sampling import STATISTICS
 from lentigo.train.stages import build_optimizer, set_trainable
 from lentigo.train.state import (
     HistoryRow,
@@ -118,7 +116,7 @@ class Training:
         if self._optimizer_values and self.standing.stage_epoch:
             assign(optimizer.variables, self._optimizer_values)
         self._optimizer_values = None
-        estimate = StatisticsEstimator(self.model) if stage.reestimate_batches else None
+        estimate = StatisticsEstimator(feed.model) if stage.reestimate_batches else None
         here = self.standing.stage
         while self.standing.stage == here:
             self._train_epoch(stage, feed, optimizer, estimate)
@@ -147,7 +145,7 @@ class Training:
         speed = len(batches) * stage.batch_size / (time.perf_counter() - start)
         with _averaged(feed.model, optimizer, on=stage.average_decay > 0):
             if estimate is not None:
-                self._estimate(estimate, stage)
+                estimate(batches, stage.reestimate_batches)
             logits = feed.validation_logits()
             labels = self._material.labels[self._material.validation]
             row = self._row(stage, optimizer, loss)
@@ -181,13 +179,6 @@ class Training:
     ) -> None:
         epoch = self.standing.epoch + (row is None)
         self._report(Progress(stage.name, epoch, self._recipe.epochs, step, steps, speed, row))
-
-    def _estimate(self, estimate: StatisticsEstimator, stage: Stage) -> None:
-        m = self._material
-        random = np.random.default_rng((m.seed, self.standing.epoch, STATISTICS))
-        wanted = min(stage.reestimate_batches * stage.batch_size, len(m.training))
-        rows = random.choice(m.training, size=wanted, replace=False)
-        estimate(m.images, rows, stage.batch_size)
 
     def _row(self, stage: Stage, optimizer: keras.optimizers.Optimizer, loss: float) -> HistoryRow:
         rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))

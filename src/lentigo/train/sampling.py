@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lentigo.recipe import Sampling
 
-ORDER, AUGMENT, DROPOUT, VIEWS, STATISTICS = range(5)
+ORDER, AUGMENT, DROPOUT, VIEWS = range(4)
 """Streams of random numbers: the third part of every key (seed, epoch, stream)."""
 
 

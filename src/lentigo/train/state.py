@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -98,11 +99,11 @@ def load_checkpoint(path: Path) -> tuple[Standing, list[NDArray[Any]], list[NDAr
         RunError: The file is damaged.
     """
     try:
-        with np.load(path) as stored:
+        with path.open("rb") as stream, np.load(stream) as stored:
             standing = Standing.model_validate(json.loads(stored["standing"].tobytes()))
             model = _numbered(stored, "model_")
             optimizer = _numbered(stored, "optimizer_")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise RunError(
             f"The checkpoint {path} is damaged: {error}", todo="Train anew with --restart."
         ) from None

@@ -1,7 +1,9 @@
-"""Batch-norm statistics re-computed on training images.
+"""Batch-norm statistics re-computed on training batches.
 
 Moving averages lag behind weights that still change; with the momenta of
-``keras.applications`` they lag so far that a good network looks broken in validation.
+``keras.applications`` they lag so far that a good network looks broken in validation. The
+batches are the training's own, sampled and augmented as it trains: with statistics of the
+classes' natural proportions, a network trained on rebalanced ones computes another function.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.model import batch_norms
+from lentigo.train.feeding import EpochBatches
 
 
 class _InTrainingMode(keras.layers.Layer):
@@ -26,43 +29,40 @@ class _InTrainingMode(keras.layers.Layer):
         super().__init__()
         self.model = model
 
-    def call(self, images: Any) -> Any:
-        return self.model(images, training=True)
+    def call(self, inputs: Any) -> Any:
+        return self.model(inputs, training=True)
 
 
 class StatisticsEstimator:
-    """Replaces the moving statistics by the plain mean over batches of training images."""
+    """Replaces the moving statistics by the plain mean over so many training batches."""
 
     def __init__(self, model: keras.Model) -> None:
         self._norms = [norm for norm in batch_norms(model) if norm.trainable]
-        image = keras.Input(model.input_shape[1:], name="image")
+        inputs = [keras.Input(each.shape[1:], dtype=each.dtype) for each in model.inputs]
         # In training mode the forward pass leaves each batch's statistics in the variables.
-        self._forward = keras.Model(image, _InTrainingMode(model)(image))
+        self._forward = keras.Model(inputs, _InTrainingMode(model)(inputs))
 
-    def __call__(self, images: NDArray[Any], rows: NDArray[np.int64], batch_size: int) -> None:
-        """Estimate on ``images[rows]`` (uint8); whole batches only."""
-        if not self._norms or len(rows) < batch_size:
+    def __call__(self, batches: EpochBatches, count: int) -> None:
+        """Estimate on the first ``count`` batches, or on all where there are fewer."""
+        if not self._norms:
             return
         momenta = [norm.momentum for norm in self._norms]
-        sums: list[Any] | None = None
-        count = len(rows) // batch_size
+        means: list[NDArray[np.float64]] = []
         try:
             for norm in self._norms:
                 norm.momentum = 0.0
-            for step in range(count):
-                batch = np.sort(rows[step * batch_size : (step + 1) * batch_size])
-                self._forward.predict_on_batch(images[batch].astype(np.float32))
+            for step in range(min(count, len(batches))):
+                self._forward.predict_on_batch(list(batches[step][0]))
                 seen = self._read()
-                sums = seen if sums is None else [a + b for a, b in zip(sums, seen, strict=True)]
+                means = [a + (b - a) / (step + 1) for a, b in zip(means or seen, seen, strict=True)]
         finally:
             for norm, momentum in zip(self._norms, momenta, strict=True):
                 norm.momentum = momentum
-        assert sums is not None
-        for norm, mean, variance in zip(self._norms, sums[::2], sums[1::2], strict=True):
-            norm.moving_mean.assign(mean / count)
-            norm.moving_variance.assign(variance / count)
+        for norm, mean, variance in zip(self._norms, means[::2], means[1::2], strict=True):
+            norm.moving_mean.assign(mean)
+            norm.moving_variance.assign(variance)
 
-    def _read(self) -> list[NDArray[Any]]:
+    def _read(self) -> list[NDArray[np.float64]]:
         return [
             np.asarray(keras.ops.convert_to_numpy(variable), np.float64)
             for norm in self._norms

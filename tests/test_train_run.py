@@ -1,0 +1,240 @@
+"""Training as a whole: resume after a kill, repeat from a seed, refuse what does not fit."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lentigo.data.phantom import generate
+from lentigo.data.prepare import prepare
+from lentigo.data.prepared import PreparedSet
+from lentigo.errors import LeakageError, RecipeError, RunError
+from lentigo.recipe import Recipe, parse_recipe
+from lentigo.train import Progress, open_run, train
+
+TINY = """
+name = "tiny"
+title = "Two stages that use every part that keeps state"
+command = "lentigo train tiny"
+[network]
+name = "tiny_network:build"
+weights = "none"
+size = 32
+[head]
+hidden = [8]
+dropout = 0.3
+[loss]
+kind = "focal"
+class_weights = "balanced"
+label_smoothing = 0.05
+[sampling]
+kind = "weighted"
+power = 0.5
+[augmentation]
+rotation_deg = 90
+zoom = [0.9, 1.1]
+flip_horizontal = true
+hue = 0.05
+contrast = [0.8, 1.2]
+[[stages]]
+name = "head"
+epochs = 3
+train = "head"
+cached_views = 2
+schedule = "plateau"
+plateau_patience = 1
+batch_size = 16
+[[stages]]
+name = "all"
+epochs = 4
+optimizer = "adamw"
+schedule = "cosine"
+warmup_epochs = 0.5
+batch_size = 16
+reestimate_batches = 3
+average_decay = 0.8
+early_stopping_patience = 3
+"""
+TESTS = Path(__file__).parent
+
+
+class KilledError(Exception):
+    """Stands in for a kill between two batches."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
+    folder = tmp_path_factory.mktemp("phantom")
+    generate(folder / "images", lesions=70, seed=0, size=64)
+    return prepare("phantom", folder / "images", folder / "prepared", size=32, workers=1)
+
+
+@pytest.fixture
+def tiny() -> Recipe:
+    return parse_recipe(TINY, "tiny")
+
+
+def history(run: Path) -> str:
+    return (run / "history.csv").read_text()
+
+
+@pytest.fixture(scope="module")
+def finished(data: PreparedSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs")
+    return train(parse_recipe(TINY, "tiny"), data, out=out, seed=3).path
+
+
+def test_a_finished_run_says_what_was_trained_on_what(data: PreparedSet, finished: Path) -> None:
+    run = open_run(finished)
+    assert finished.name == f"tiny-{finished.name.split('-')[1]}-fold0-seed3"
+    assert run.info.prepared_digest == data.digest
+    assert run.info.test_digest == data.test_digest
+    assert run.info.training_images == len(data.rows("train", 0))
+    assert not (finished / "checkpoint").exists()
+    assert not run.info.leaky
+    rows = run.history()
+    assert [row["stage"] for row in rows][:4] == ["head", "head", "head", "all"]
+    assert rows[run.info.best_epoch - 1]["val_balanced_accuracy"] == max(
+        row["val_balanced_accuracy"] for row in rows
+    )
+
+
+def test_the_kept_predictions_are_those_of_the_kept_model(
+    data: PreparedSet, finished: Path
+) -> None:
+    run = open_run(finished)
+    kept = pd.read_csv(finished / "validation_predictions.csv")
+    rows = data.rows("validation", 0)
+    assert kept["image_id"].tolist() == data.manifest["image_id"].iloc[rows].tolist()
+    logits = kept[[f"logit_{code}" for code in data.taxonomy.codes]].to_numpy()
+    np.testing.assert_allclose(run.predict_logits(data.images[rows]), logits, atol=1e-4)
+    probability = kept[list(data.taxonomy.codes)].to_numpy()
+    np.testing.assert_allclose(run.predict(data.images[rows]), probability, atol=1e-5)
+    assert [p.target_sensitivity for p in run.operating_points] == [0.8, 0.9, 0.95]
+
+
+def test_the_same_seed_gives_the_same_history_and_another_does_not(
+    data: PreparedSet, tiny: Recipe, finished: Path, tmp_path: Path
+) -> None:
+    again = train(tiny, data, out=tmp_path, seed=3).path
+    other = train(tiny, data, out=tmp_path, seed=4).path
+    assert history(again) == history(finished)
+    assert history(other) != history(finished)
+
+
+@pytest.mark.parametrize("moment", [(1, 2), (3, 1), (4, 1), (6, 3)])
+def test_interrupted_anywhere_it_reaches_the_same_history_to_the_last_bit(
+    data: PreparedSet, tiny: Recipe, finished: Path, tmp_path: Path, moment: tuple[int, int]
+) -> None:
+    def kill(progress: Progress) -> None:
+        if progress.row is None and (progress.epoch, progress.step) == moment:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train(tiny, data, out=tmp_path, seed=3, report=kill)
+    with pytest.raises(RunError, match="unfinished"):
+        open_run(tmp_path / finished.name)
+    resumed = train(tiny, data, out=tmp_path, seed=3).path
+    assert history(resumed) == history(finished)
+    kept = "validation_predictions.csv"
+    assert (resumed / kept).read_bytes() == (finished / kept).read_bytes()
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_kill_9_on_either_backend_loses_at_most_an_epoch(
+    data: PreparedSet, tmp_path: Path, backend: str
+) -> None:
+    pytest.importorskip(backend)
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(TINY)
+    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(TESTS)}
+
+    def command(out: Path) -> list[str]:
+        call = [sys.executable, "-m", "lentigo", "train", str(recipe), "--data", str(data.path)]
+        return [*call, "--out", str(out), "--seed", "3"]
+
+    def run_whole(out: Path) -> Path:
+        done = subprocess.run(
+            command(out), env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return next(path.parent for path in out.glob("*/run.json"))
+
+    whole = run_whole(tmp_path / "whole")
+    out = tmp_path / "killed"
+    with subprocess.Popen(
+        command(out), env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not list(out.glob("*/checkpoint/last.npz")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    assert list(out.glob("*/checkpoint/last.npz"))
+    assert not list(out.glob("*/run.json"))
+    resumed = run_whole(out)
+    assert history(resumed) == history(whole)
+    assert json.loads((resumed / "run.json").read_text())["environment"]["backend"] == backend
+
+
+def test_a_finished_run_is_never_rewritten(data: PreparedSet, tiny: Recipe, finished: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
+    assert train(tiny, data, out=finished.parent, seed=3).path == finished
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
+
+
+def test_leaky_data_is_refused_unless_asked_for_by_name(
+    data: PreparedSet, tiny: Recipe, tmp_path: Path
+) -> None:
+    leaky = prepare(
+        "phantom",
+        data.path.parent / "images",
+        tmp_path / "leaky",
+        size=32,
+        workers=1,
+        group_by="image",
+        protocol="as-published",
+    )
+    with pytest.raises(LeakageError, match="by name"):
+        train(tiny, leaky, out=tmp_path)
+    named = tiny.model_copy(update={"protocol": "as-published", "stages": tiny.stages[:1]})
+    assert train(named, leaky, out=tmp_path).info.leaky
+
+
+def test_what_does_not_fit_is_refused(data: PreparedSet, tiny: Recipe, tmp_path: Path) -> None:
+    network = tiny.network.model_copy(update={"size": 64})
+    with pytest.raises(RecipeError, match="--size 64"):
+        train(tiny.model_copy(update={"network": network}), data, out=tmp_path)
+
+
+def test_a_loss_that_diverges_names_the_stage_and_the_way_out(
+    data: PreparedSet, tiny: Recipe, tmp_path: Path
+) -> None:
+    wild = tiny.stages[1].model_copy(
+        update={"learning_rate": 1e30, "optimizer": "sgd", "schedule": "constant"}
+    )
+    with pytest.raises(RunError, match=r"stages\.0\.learning_rate"):
+        train(tiny.model_copy(update={"stages": (wild,)}), data, out=tmp_path)
+
+
+def test_a_changed_run_is_refused(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / finished.name
+    shutil.copytree(finished, copy)
+    info = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps(info | {"schema_version": 99}))
+    with pytest.raises(RunError, match="newer lentigo"):
+        open_run(copy)
+    (copy / "run.json").write_text(json.dumps(info | {"seed": "many"}))
+    with pytest.raises(RunError, match="changed"):
+        open_run(copy)
+    with pytest.raises(RunError, match="not a run"):
+        open_run(tmp_path)
