@@ -150,30 +150,40 @@ def test_interrupted_anywhere_it_reaches_the_same_history_to_the_last_bit(
     assert (resumed / kept).read_bytes() == (finished / kept).read_bytes()
 
 
+def command(*arguments: object, backend: str) -> str:
+    """Run ``lentigo`` in a process of its own on a backend; its stdout."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lentigo", *map(str, arguments)],
+        env=environment(backend),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def environment(backend: str) -> dict[str, str]:
+    return os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(TESTS)}
+
+
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_kill_9_on_either_backend_loses_at_most_an_epoch(
+def test_after_kill_9_either_backend_reaches_the_same_history_and_exports_it(
     data: PreparedSet, tmp_path: Path, backend: str
 ) -> None:
     pytest.importorskip(backend)
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(TINY)
-    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(TESTS)}
+    call = ("train", recipe, "--data", data.path, "--seed", "3", "--out")
+    command(*call, tmp_path / "whole", backend=backend)
+    whole = next(path.parent for path in (tmp_path / "whole").glob("*/run.json"))
 
-    def command(out: Path) -> list[str]:
-        call = [sys.executable, "-m", "lentigo", "train", str(recipe), "--data", str(data.path)]
-        return [*call, "--out", str(out), "--seed", "3"]
-
-    def run_whole(out: Path) -> Path:
-        done = subprocess.run(
-            command(out), env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return next(path.parent for path in out.glob("*/run.json"))
-
-    whole = run_whole(tmp_path / "whole")
     out = tmp_path / "killed"
     with subprocess.Popen(
-        command(out), env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "lentigo", *map(str, call), str(out)],
+        env=environment(backend),
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
     ) as process:
         deadline = time.monotonic() + 120
         while not list(out.glob("*/checkpoint/last.npz")) and time.monotonic() < deadline:
@@ -181,9 +191,19 @@ def test_kill_9_on_either_backend_loses_at_most_an_epoch(
         process.send_signal(signal.SIGKILL)
     assert list(out.glob("*/checkpoint/last.npz"))
     assert not list(out.glob("*/run.json"))
-    resumed = run_whole(out)
+
+    command(*call, out, backend=backend)
+    resumed = next(path.parent for path in out.glob("*/run.json"))
     assert history(resumed) == history(whole)
-    assert json.loads((resumed / "run.json").read_text())["environment"]["backend"] == backend
+    assert open_run(resumed).info.environment["backend"] == backend
+    of_run = command("evaluate", resumed, "--data", data.path, "--json", backend=backend)
+    bundle = tmp_path / "tiny.tflite"
+    # The gate of export compares the bundle with what the run itself predicted.
+    command("export", resumed, "--out", bundle, backend=backend)
+    of_bundle = command("evaluate", bundle, "--data", data.path, "--json", backend=backend)
+    first, second = (json.loads(text)["metrics"] for text in (of_run, of_bundle))
+    assert second["accuracy"] == first["accuracy"]
+    assert second["brier_score"]["value"] == pytest.approx(first["brier_score"]["value"], abs=1e-4)
 
 
 def test_a_finished_run_is_never_rewritten(data: PreparedSet, tiny: Recipe, finished: Path) -> None:

@@ -1,0 +1,51 @@
+"""The commands. Imports that cost time stand inside them, so that `predict` starts fast."""
+
+from __future__ import annotations
+
+import typer
+
+from lentigo.cli import listings, predicting, steps
+
+app = typer.Typer(
+    name="lentigo",
+    help="Train, honestly measure and deploy lightweight skin-lesion classifiers. "
+    "Research and teaching only: not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(steps.download)
+app.command()(steps.prepare)
+app.command()(steps.train)
+app.command()(steps.evaluate)
+app.command()(steps.export)
+app.command()(predicting.predict)
+app.command()(predicting.show)
+app.command()(listings.recipes)
+app.command()(listings.networks)
+app.command()(listings.sources)
+app.command()(steps.demo)
+
+
+@app.callback(invoke_without_command=True)
+def lentigo(
+    context: typer.Context,
+    *,
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Say more on stderr."),
+) -> None:
+    """Train, honestly measure and deploy lightweight skin-lesion classifiers.
+
+    Research and teaching only: not a medical device.
+    """
+    if version:
+        from importlib.metadata import version as installed
+
+        print(installed("lentigo"))
+        raise typer.Exit
+    if context.invoked_subcommand is not None:
+        import logging
+
+        level = logging.INFO if verbose else logging.WARNING
+        logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")

@@ -1,0 +1,49 @@
+"""`lentigo demo`: the main job on generated images, through the public Python API."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import lentigo
+from lentigo.cli.output import as_table, figure, training_progress
+from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
+
+RECIPE = "phantom-quick"
+SHOWN = ("balanced_accuracy", "roc_auc.macro", "roc_auc.malignant", "expected_calibration_error")
+
+
+def demonstrate(out: Path, *, lesions: int) -> None:
+    """Prepare, train, evaluate, export and predict under ``out``, and say what to type next."""
+    started = time.perf_counter()
+    images = out / "phantom"
+    _say(f"1/5 prepare: {lesions} generated lesions in {images}")
+    lentigo.generate_phantom(images, lesions=lesions, seed=0)
+    data = lentigo.prepare("phantom", images, out / "prepared", size=96)
+    _say(f"2/5 train: {RECIPE}")
+    with training_progress() as report:
+        run = lentigo.train(RECIPE, data, out=out / "runs", report=report)
+    _say("3/5 evaluate, on lesions and patients that training never saw")
+    evaluation = lentigo.evaluate(run.path, data)
+    _say("4/5 export")
+    bundle = lentigo.export(run, quant="float16", out=out / "phantom.tflite")
+    _say("5/5 predict")
+    test = data.manifest[data.manifest["split"] == "test"].iloc[0]
+    predictor = lentigo.BundlePredictor(bundle.path)
+    answer = predictor.predict_file(test["path"])
+    print(lentigo.describe(answer, predictor.info), end="\n\n")
+    rows = [{"metric": m, "value": figure(evaluation.metrics[m])} for m in SHOWN]
+    as_table(rows, {"metric": "generated test images", "value": "value [95% interval]"})
+    print(
+        f"\nReport  {evaluation.report}\nBundle  {bundle.path} ({bundle.size_bytes / 1e6:.2f} MB)\n"
+        f"Time    {time.perf_counter() - started:.0f} s\n\n"
+        "Next, on a photograph of your own or on a public data set:\n"
+        "  lentigo predict photo.jpg\n"
+        "  lentigo sources\n"
+        f"{NOT_A_MEDICAL_DEVICE}"
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,134 @@
+"""What a command prints: results on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lentigo.train import Progress as Training
+
+
+def as_json(value: Any) -> None:
+    """Print ``value`` as indented JSON."""
+    print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def as_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:
+    """Print ``rows`` as aligned columns under a header.
+
+    Args:
+        rows: One mapping a line.
+        columns: Key to heading.
+    """
+    cells = [[str(row.get(key, "")) for key in columns] for row in rows]
+    lines = [list(columns.values()), *cells]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    for line in lines:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(padded).rstrip())
+
+
+def figure(estimate: Mapping[str, Any] | Any) -> str:
+    """An estimate as ``0.812 [0.790, 0.833]``."""
+    fields = estimate if isinstance(estimate, Mapping) else estimate.to_dict()
+    if fields["value"] is None:
+        return "undefined"
+    if fields["low"] is None:
+        return f"{fields['value']:.3f} [no interval]"
+    return f"{fields['value']:.3f} [{fields['low']:.3f}, {fields['high']:.3f}]"
+
+
+@contextmanager
+def counting(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr, told of (done, all); silent where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        "{task.description}",
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def training_progress() -> Iterator[Callable[[Training], None]]:
+    """A bar an epoch with images/s and time left, and a line for each finished epoch."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[speed]:.0f} images/s"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("starting", total=None, speed=0.0)
+
+        def tell(p: Training) -> None:
+            if p.row is None:
+                done = (p.epoch - 1) * p.steps + p.step
+                title = f"{p.stage}, epoch {p.epoch}/{p.epochs}"
+                whole = p.epochs * p.steps
+                bar.update(
+                    task, description=title, completed=done, total=whole, speed=p.images_per_s
+                )
+                return
+            shown = {k: v for k, v in p.row.items() if k not in {"epoch", "stage"}}
+            figures = "  ".join(f"{key} {float(value):.4g}" for key, value in shown.items())
+            text = f"epoch {p.epoch}/{p.epochs} {p.stage}: {figures}  {p.images_per_s:.0f} images/s"
+            # Plain text: a log has no use for wrapped or coloured lines.
+            bar.console.file.write(text + "\n")
+            bar.console.file.flush()
+
+        yield tell
+
+
+@contextmanager
+def quiet_start() -> Iterator[None]:
+    """Keep the greetings that TensorFlow's C++ writes while it is imported off stderr."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a file descriptor is needed
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def need_training() -> None:
+    """Import what training needs.
+
+    Raises:
+        MissingExtraError: The light install was asked to train.
+    """
+    from importlib.util import find_spec
+
+    from lentigo.errors import MissingExtraError
+
+    missing = [name for name in ("keras", "pandas", "sklearn") if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"This install of lentigo only predicts; not here: {', '.join(missing)}.",
+            todo="pip install 'lentigo[train]'",
+        )
+    with quiet_start():
+        import keras  # noqa: F401 - imported here for its noise

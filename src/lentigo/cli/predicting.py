@@ -1,0 +1,102 @@
+"""`lentigo predict` and `lentigo show`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from lentigo.deploy.prediction import Failure, Prediction
+    from lentigo.deploy.runtime import BundlePredictor
+
+
+def predict(
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGE...", help="Files, folders or globs.")
+    ],
+    *,
+    model: Annotated[
+        Path | None, typer.Option(metavar="BUNDLE", help="[default: the model that ships]")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV: image, a column a class.")] = False,
+    threads: Annotated[int | None, typer.Option(help="[default: all cores]", min=1)] = None,
+) -> None:
+    """Say what a model sees in photographs. Exit code 1 where some could not be read."""
+    from lentigo.deploy.paths import expand
+    from lentigo.deploy.prediction import Failure, describe
+    from lentigo.deploy.runtime import BundlePredictor, load_default
+    from lentigo.errors import InputError
+
+    if json and csv:
+        raise InputError("--json and --csv exclude each other.")
+    predictor = (
+        load_default(threads=threads) if model is None else BundlePredictor(model, threads=threads)
+    )
+    paths = expand(images)
+    # One image alone is answered soonest by all threads together.
+    answers = (
+        iter([_one(predictor, paths[0])]) if len(paths) == 1 else predictor.predict_files(paths)
+    )
+    if csv:
+        print(",".join(["image", *predictor.taxonomy.codes]))
+    collected: list[Prediction | Failure] = []
+    failed = False
+    for answer in answers:
+        if json:
+            collected.append(answer)
+        if isinstance(answer, Failure):
+            failed = True
+            print(f"lentigo: {answer.reason}", file=sys.stderr)
+        elif not json:
+            print(_csv_line(answer) if csv else describe(answer, predictor.info))
+    if json:
+        from lentigo.cli.output import as_json
+
+        as_json([each.to_dict() for each in collected])
+    if failed:
+        raise typer.Exit(1)
+
+
+def _one(predictor: BundlePredictor, path: Path) -> Prediction | Failure:
+    from lentigo.deploy.prediction import Failure
+    from lentigo.errors import ImageError
+
+    try:
+        return predictor.predict_file(path)
+    except ImageError as error:
+        return Failure(str(path), error.problem)
+
+
+def _csv_line(answer: Prediction) -> str:
+    name = answer.image
+    if any(mark in name for mark in ',"\n'):
+        name = '"' + name.replace('"', '""') + '"'
+    return ",".join([name, *(f"{p:.6f}" for p in answer.probability)])
+
+
+def show(
+    what: Annotated[Path, typer.Argument(metavar="DATA_OR_IMAGE", help="A prepared set or image.")],
+    *,
+    out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("sheet.png"),
+    recipe: Annotated[
+        str, typer.Option(help="Whose augmentation to show.")
+    ] = "lentigo-mobilenetv2",
+    rows: Annotated[int, typer.Option(help="Images of a prepared set.", min=1, max=100)] = 8,
+    seed: Annotated[int, typer.Option(help="Which images and augmentations.", min=0)] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Write a contact sheet: raw beside preprocessed beside augmented."""
+    from lentigo.cli.output import as_json, need_training
+
+    need_training()
+    from lentigo.cli.sheets import show_sheet
+
+    path = show_sheet(what, out, recipe=recipe, rows=rows, seed=seed)
+    if json:
+        as_json({"path": str(path)})
+    else:
+        print(f"Contact sheet: {path}")
