@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from lentigo.deploy.bundle import (
     BundleInfo,
-    OperatingPoint,
     parse_bundle,
     read_bundle,
     write_bundle,
 )
 from lentigo.errors import BundleError
 from lentigo.image.spec import PreprocessSpec
+from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import HAM10000
 
 GRAPH = b"\x1c\0\0\0TFL3" + bytes(range(256)) * 4

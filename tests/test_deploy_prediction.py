@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lentigo.deploy.bundle import BundleInfo, OperatingPoint
+from lentigo.deploy.bundle import BundleInfo
 from lentigo.deploy.paths import expand
 from lentigo.deploy.prediction import Prediction, describe, read_off
 from lentigo.image.spec import PreprocessSpec
+from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import BINARY, HAM10000, NOT_A_MEDICAL_DEVICE, Taxonomy, from_labels
 
 

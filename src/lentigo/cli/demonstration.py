@@ -27,7 +27,7 @@ def demonstrate(out: Path, *, lesions: int) -> None:
     _say("3/5 evaluate, on lesions and patients that training never saw")
     evaluation = lentigo.evaluate(run.path, data)
     _say("4/5 export")
-    bundle = lentigo.export(run, quant="float16", out=out / "phantom.tflite")
+    bundle = lentigo.export(run, quant="float32", out=out / "phantom.tflite")
     _say("5/5 predict")
     test = data.manifest[data.manifest["split"] == "test"].iloc[0]
     predictor = lentigo.BundlePredictor(bundle.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lentigo.cli.output import as_json, as_table, need_training
+from lentigo.cli.output import as_json, as_table, need_data, need_training
 
 Json = typer.Option(False, "--json", help="Print JSON.")
 
@@ -55,7 +55,7 @@ def networks(*, json: bool = Json) -> None:
 
 def sources(*, json: bool = Json) -> None:
     """List the data sets that `prepare` reads."""
-    need_training()
+    need_data()
     from lentigo.data.sources import SOURCES
 
     rows = [

@@ -114,21 +114,30 @@ def quiet_start() -> Iterator[None]:
         os.close(kept)
 
 
-def need_training() -> None:
-    """Import what training needs.
+def need_data() -> None:
+    """Check for what reading data sets needs.
 
     Raises:
-        MissingExtraError: The light install was asked to train.
+        MissingExtraError: The light install was asked for more than it can.
     """
+    _need("pandas")
+
+
+def need_training() -> None:
+    """Import Keras without its noise; see `need_data`."""
+    _need("keras", "pandas", "jinja2")
+    with quiet_start():
+        import keras  # noqa: F401 - imported here for its noise
+
+
+def _need(*packages: str) -> None:
     from importlib.util import find_spec
 
     from lentigo.errors import MissingExtraError
 
-    missing = [name for name in ("keras", "pandas", "sklearn") if find_spec(name) is None]
+    missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise MissingExtraError(
             f"This install of lentigo only predicts; not here: {', '.join(missing)}.",
             todo="pip install 'lentigo[train]'",
         )
-    with quiet_start():
-        import keras  # noqa: F401 - imported here for its noise

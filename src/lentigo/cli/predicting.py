@@ -37,10 +37,10 @@ def predict(
         load_default(threads=threads) if model is None else BundlePredictor(model, threads=threads)
     )
     paths = expand(images)
-    # One image alone is answered soonest by all threads together.
-    answers = (
-        iter([_one(predictor, paths[0])]) if len(paths) == 1 else predictor.predict_files(paths)
-    )
+    if len(paths) == 1:  # one image alone is answered soonest by all threads together
+        answers = iter([_one(predictor, paths[0])])
+    else:  # CSV has no room for warnings about the photo
+        answers = predictor.predict_files(paths, quality=not csv)
     if csv:
         print(",".join(["image", *predictor.taxonomy.codes]))
     collected: list[Prediction | Failure] = []

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from lentigo.cli.output import as_json, as_table, counting, figure, need_training, training_progress
+from lentigo.cli.output import (
+    as_json,
+    as_table,
+    counting,
+    figure,
+    need_data,
+    need_training,
+    training_progress,
+)
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -61,7 +69,7 @@ def download(
     json: Json = False,
 ) -> None:
     """Download a public data set; run again, it resumes."""
-    need_training()
+    need_data()
     from lentigo.data.download import download as run
 
     last = ""
@@ -114,7 +122,7 @@ def prepare(
     json: Json = False,
 ) -> None:
     """Turn a data set into a checked, split, preprocessed one."""
-    need_training()
+    need_data()
     from lentigo.data.prepare import prepare as run
     from lentigo.image import ColourConstancy, HairRemoval, PreprocessSpec
 
@@ -144,10 +152,9 @@ def prepare(
     if json:
         as_json({"path": str(prepared.path), "digest": prepared.digest, "audit": prepared.audit})
         return
-    counts = prepared.audit["counts"]
-    splits = list(counts)
+    splits = prepared.audit["splits"]
     rows = [
-        {"class": code} | {split: counts[split].get(code, 0) for split in splits}
+        {"class": code} | {split: each["classes"].get(code, 0) for split, each in splits.items()}
         for code in prepared.taxonomy.codes
     ]
     as_table(rows, {"class": "class"} | {split: split for split in splits})

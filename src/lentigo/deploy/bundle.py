@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lentigo.errors import BundleError, listed
 from lentigo.files import write_bytes
 from lentigo.image.spec import PreprocessSpec
+from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import Taxonomy
 
 SCHEMA_VERSION = 1
@@ -50,20 +51,6 @@ _ZIP_ERRORS = (
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class OperatingPoint(_Part):
-    """A threshold on the malignant probability, fitted on validation images.
-
-    Attributes:
-        name: Such as ``sensitivity_0.90``.
-        target_sensitivity: Share of malignant validation images at or above the threshold.
-        threshold: In [0, 1].
-    """
-
-    name: str
-    target_sensitivity: float = Field(gt=0, le=1)
-    threshold: float = Field(ge=0, le=1)
 
 
 class Figure(_Part):

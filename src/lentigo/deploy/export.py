@@ -14,7 +14,6 @@ from lentigo.deploy.bundle import (
     Bundle,
     BundleInfo,
     Figure,
-    OperatingPoint,
     Parity,
     Quantization,
     write_bundle,
@@ -161,14 +160,7 @@ def _info(
         taxonomy=run.taxonomy,
         spec=run.spec,
         temperature=run.temperature,
-        operating_points=tuple(
-            OperatingPoint(
-                name=point.name,
-                target_sensitivity=point.target_sensitivity,
-                threshold=point.threshold,
-            )
-            for point in run.operating_points
-        ),
+        operating_points=run.operating_points,
         attention=converted.attention,
         quantization=quant,
         intended_use=card.intended_use,

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.deploy.bundle import BundleInfo, OperatingPoint
+from lentigo.deploy.bundle import BundleInfo
+from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
 

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.deploy.bundle import Bundle, BundleInfo, OperatingPoint, parse_bundle, read_bundle
+from lentigo.deploy.bundle import Bundle, BundleInfo, parse_bundle, read_bundle
 from lentigo.deploy.engine import Engines
 from lentigo.deploy.prediction import Failure, Prediction, read_off
 from lentigo.errors import BundleError, ImageError, InputError
@@ -25,6 +25,7 @@ from lentigo.image.decode import decode_bgr
 from lentigo.image.quality import SHARPNESS_PX, assess
 from lentigo.image.spec import SPARE, PreprocessSpec, preprocess
 from lentigo.score.calibration import softmax
+from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import Taxonomy
 
 DEFAULT_BUNDLE = "lentigo-ham10000.tflite"

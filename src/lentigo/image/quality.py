@@ -102,7 +102,8 @@ def assess(rgb: NDArray[np.uint8]) -> Quality:
     square = centre_square(rgb)
     frame = _black_frame(whole)
     inside = cv2.cvtColor(whole, cv2.COLOR_RGB2GRAY)[~frame]
-    busyness, redness = _layout(_shrunk(square, LAYOUT_PX))
+    is_square = rgb.shape[0] == rgb.shape[1]
+    busyness, redness = _layout(whole if is_square else _shrunk(square, LAYOUT_PX))
     grey = cv2.cvtColor(_shrunk(square, SHARPNESS_PX), cv2.COLOR_RGB2GRAY)
     _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
     burnt = cv2.compare(_of_channels(whole, cv2.min), GLARE, cv2.CMP_GE)

@@ -2,13 +2,12 @@
 
 from lentigo.train.loop import Progress
 from lentigo.train.run import Run, RunInfo, open_run
-from lentigo.train.seal import Calibration, OperatingPoint
+from lentigo.train.seal import Calibration
 from lentigo.train.trackers import open_tracker
 from lentigo.train.train import train
 
 __all__ = [
     "Calibration",
-    "OperatingPoint",
     "Progress",
     "Run",
     "RunInfo",

@@ -20,9 +20,10 @@ from lentigo.files import digest_json, read_json
 from lentigo.image import PreprocessSpec
 from lentigo.recipe import Recipe
 from lentigo.score.calibration import softmax
+from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import Taxonomy
 from lentigo.train.feeding import predict_rows
-from lentigo.train.seal import Calibration, OperatingPoint
+from lentigo.train.seal import Calibration
 from lentigo.train.state import HistoryRow
 
 SCHEMA_VERSION = 1

@@ -13,24 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from lentigo.data.prepared import PreparedSet
 from lentigo.files import digest_list, write_json, write_text
 from lentigo.score.calibration import fit_temperature, softmax, threshold_for_sensitivity
+from lentigo.score.operating import OperatingPoint
 
 TARGETS = (0.80, 0.90, 0.95)
-
-
-class OperatingPoint(BaseModel):
-    """A threshold on the malignant probability.
-
-    Attributes:
-        name: Such as ``sensitivity_0.90``.
-        target_sensitivity: What was asked for on validation.
-        threshold: Called malignant from here on, in [0, 1].
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    target_sensitivity: float
-    threshold: float
 
 
 class Calibration(BaseModel):
@@ -65,6 +50,7 @@ def fit_calibration(
     points: tuple[OperatingPoint, ...] = ()
     if is_malignant.any():
         probability = softmax(logits, temperature)[:, np.asarray(malignant)].sum(axis=1)
+        probability = probability.clip(0, 1)  # a sum of shares may exceed 1 in its last bit
         points = tuple(
             OperatingPoint(
                 name=f"sensitivity_{target:.2f}",

@@ -1,0 +1,398 @@
+"""Writes the reference pages that follow from the code; ``--check`` names the stale ones.
+
+``python docs/generate.py`` writes ``docs/reference/{cli,recipe,networks,sources,recipes}.md``.
+Nothing in them depends on the terminal, the machine or the day.
+"""  # noqa: INP001 - a script beside the pages it writes, not a package
+
+from __future__ import annotations
+
+import argparse
+import enum
+import inspect
+import json
+import sys
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import typer
+from pydantic import BaseModel
+
+from lentigo.cli.app import app
+from lentigo.data.sources import SOURCES
+from lentigo.model import NETWORKS
+from lentigo.recipe import (
+    Augmentation,
+    Head,
+    Loss,
+    Network,
+    Recipe,
+    Sampling,
+    Stage,
+    packaged_recipes,
+)
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTICE = (
+    "<!-- Written by docs/generate.py from the code. Change the code, then `make reference`. -->"
+)
+SCALINGS = {
+    "minus-one-to-one": "RGB in [-1, 1]",
+    "inside": "RGB in [0, 255]; it scales inside",
+    "bgr-minus-mean": "BGR minus the ImageNet mean",
+}
+PARTS: dict[str, type[BaseModel]] = {
+    "network": Network,
+    "head": Head,
+    "loss": Loss,
+    "sampling": Sampling,
+    "augmentation": Augmentation,
+    "stages.N": Stage,
+}
+# Keys of the recipe itself, which its docstring does not go through one by one.
+RECIPE_NOTES = {
+    "schema_version": "Of this format.",
+    "name": "Begins the run folder's name.",
+    "title": "One line for `lentigo recipes`.",
+    "citation": "The paper that it repeats, where there is one.",
+    "command": "How it is meant to be run.",
+    "claims": "The paper's own scores, by metric key.",
+    "notes": "What the paper leaves unsaid, and what was chosen instead.",
+    "protocol": "`as-published` is needed for leaky data, and stamps every result LEAKY.",
+    "precision": "Of the computation; logits are float32 in all of them.",
+    "selection_metric": "Chooses the best epoch, on validation.",
+    "stages": "One or more, in order; see below.",
+}
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    cells = [[cell.replace("|", r"\|").replace("\n", " ") for cell in row] for row in rows]
+    lines = [list(header), ["---"] * len(header), *cells]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def page(title: str, *parts: str) -> str:
+    """A whole page; parts are separated by empty lines."""
+    return "\n\n".join([f"# {title}", NOTICE, *(part.strip() for part in parts)]) + "\n"
+
+
+def markdown(docstring: str) -> str:
+    """A docstring's double backticks as Markdown's single ones."""
+    return inspect.cleandoc(docstring).replace("``", "`")
+
+
+def commands() -> Mapping[str, Any]:
+    """The command line's commands by name, in the order of its help."""
+    root = typer.main.get_command(app)
+    found: Mapping[str, Any] = root.commands  # type: ignore[attr-defined]
+    return found
+
+
+def cli_page() -> str:
+    """Every command with its arguments and options."""
+    opening = (
+        "Options of `lentigo` itself: `--version` prints the version, `--verbose` says more on "
+        "stderr, `--help` after any command explains it. Results go to stdout, progress to "
+        "stderr. Exit codes: 0 done; 1 some images could not be read (`predict`); 2 the input "
+        "was refused, with the reason and what to do; 130 interrupted."
+    )
+    parts = [
+        opening,
+        table(
+            ("command", "what it does"),
+            [
+                (f"[`{name}`](#lentigo-{name})", markdown(each.help or "").replace("\n", " "))
+                for name, each in commands().items()
+            ],
+        ),
+    ]
+    for name, command in commands().items():
+        parts += [f"## lentigo {name}", markdown(command.help or ""), _usage(name, command)]
+        rows = [row for each in command.params if (row := _parameter_row(command, each))]
+        if rows:
+            parts.append(table(("argument or option", "value", "default", "meaning"), rows))
+    return page("The command line", *parts)
+
+
+def _usage(name: str, command: Any) -> str:
+    words = ["lentigo", name]
+    words += [_argument_name(p) for p in command.params if p.param_type_name == "argument"]
+    words += [
+        f"{p.opts[0]} {_value_name(command, p)}"
+        for p in command.params
+        if p.param_type_name == "option" and p.required
+    ]
+    return f"```text\n{' '.join(words)} [OPTIONS]\n```"
+
+
+def _argument_name(parameter: Any) -> str:
+    return str(parameter.metavar or parameter.name.upper())
+
+
+def _parameter_row(command: Any, parameter: Any) -> tuple[str, str, str, str] | None:
+    if parameter.name == "help":
+        return None
+    if parameter.param_type_name == "argument":
+        label = f"`{_argument_name(parameter)}`"
+    else:
+        label = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
+    value = _value_name(command, parameter)
+    default = "required" if parameter.required else _default(command, parameter)
+    return label, f"`{value}`" if value else "", default, markdown(parameter.help or "")
+
+
+def _annotation(command: Any, parameter: Any) -> tuple[Any, Any, Any]:
+    """A parameter's bare type, Typer's description of it, and the function's own default."""
+    function: Callable[..., Any] = inspect.unwrap(command.callback)
+    signature = inspect.signature(function, eval_str=True)
+    own = signature.parameters[parameter.name]
+    annotation, info, default = own.annotation, None, own.default
+    if get_origin(annotation) is Annotated:
+        annotation, info = get_args(annotation)[:2]
+    elif hasattr(default, "default"):
+        info, default = default, default.default
+    if get_origin(annotation) in {Union, types.UnionType}:
+        annotation = next(each for each in get_args(annotation) if each is not type(None))
+    return annotation, info, default
+
+
+def _value_name(command: Any, parameter: Any) -> str:
+    annotation, info, _ = _annotation(command, parameter)
+    several = get_origin(annotation) is list
+    if several:
+        annotation = get_args(annotation)[0]
+    if annotation is bool:
+        return ""
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        name = "|".join(str(each.value) for each in annotation)
+    elif annotation is int:
+        name = "INTEGER" + _bounds(getattr(info, "min", None), getattr(info, "max", None))
+    else:
+        name = {"str": "TEXT", "Path": "PATH", "float": "NUMBER"}[annotation.__name__]
+    if parameter.param_type_name == "option" and parameter.metavar:
+        name = parameter.metavar
+    return f"{name} ..." if several else name
+
+
+def _bounds(low: float | None, high: float | None) -> str:
+    limits = ((">=", low), ("<=", high))
+    return "".join(f" {sign} {value:g}" for sign, value in limits if value is not None)
+
+
+def _default(command: Any, parameter: Any) -> str:
+    default = _annotation(command, parameter)[2]
+    if isinstance(default, enum.Enum):
+        default = default.value
+    if default is None or default is False or default is inspect.Parameter.empty:
+        return ""
+    if default is True:
+        return f"`{parameter.opts[0]}`"
+    return f"`{default.as_posix() if isinstance(default, Path) else default}`"
+
+
+def recipe_page() -> str:
+    """Every key of a recipe, with what may stand there."""
+    schema = Recipe.model_json_schema()
+    definitions = schema["$defs"]
+    opening = (
+        "A recipe is a TOML file. Unknown keys are refused. `--set KEY=VALUE` changes a key for "
+        "one run; `N` counts the stages from 0: `--set stages.0.epochs=5`. A run keeps the "
+        "resolved recipe, every key written out, as `recipe.toml`. Its digest covers all that "
+        "shapes the model; title, citation, command, claims and notes are prose and do not count."
+    )
+    parts = [
+        opening,
+        markdown(Recipe.__doc__ or ""),
+        table(
+            ("key", "value", "default", "meaning"),
+            [(*row, _note(row[0].strip("`"))) for row in _key_rows("", schema)],
+        ),
+    ]
+    for prefix, part in PARTS.items():
+        heading = "[[stages]]" if prefix == "stages.N" else f"[{prefix}]"
+        rows = _key_rows(f"{prefix}.", definitions[part.__name__])
+        prose = markdown(part.__doc__ or "")
+        parts += [f"## {heading}", prose, table(("key", "value", "default"), rows)]
+    return page("Recipe keys", *parts)
+
+
+def _note(key: str) -> str:
+    return "See below." if key in PARTS else RECIPE_NOTES[key]
+
+
+def _key_rows(prefix: str, schema: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    required = set(schema.get("required", ()))
+    return [
+        (f"`{prefix}{key}`", _value(value), "required" if key in required else _initial(value))
+        for key, value in schema["properties"].items()
+    ]
+
+
+def _initial(value: Mapping[str, Any]) -> str:
+    """The default of a key, as its table shows it."""
+    if "$ref" in value:
+        return "defaults below"
+    if value.get("type") == "object":
+        return "empty"
+    default = value.get("default")
+    return "left out" if default is None else f"`{json.dumps(default)}`"
+
+
+def _value(value: Mapping[str, Any]) -> str:
+    """What a JSON schema allows, in words."""
+    if "$ref" in value:
+        return "table"
+    if "anyOf" in value:
+        options = [each for each in value["anyOf"] if each.get("type") != "null"]
+        return " or ".join(_value(each) for each in options)
+    if "enum" in value or "const" in value:
+        return ", ".join(f"`{each}`" for each in value.get("enum", [value.get("const")]))
+    kind = value.get("type")
+    if kind == "array":
+        return _array(value)
+    if kind == "object":
+        return "table of numbers"
+    words = {
+        "integer": "whole number",
+        "number": "number",
+        "string": "text",
+        "boolean": "true or false",
+    }
+    limits = [
+        f"{sign} {value[key]:g}"
+        for key, sign in (
+            ("minimum", "≥"),
+            ("exclusiveMinimum", ">"),
+            ("maximum", "≤"),
+            ("exclusiveMaximum", "<"),
+        )
+        if key in value
+    ]
+    pattern = f" matching `{value['pattern']}`" if "pattern" in value else ""
+    return " ".join([words[str(kind)], ", ".join(limits)]).strip() + pattern
+
+
+def _array(value: Mapping[str, Any]) -> str:
+    if "prefixItems" in value:
+        return f"two values, each {_value(value['prefixItems'][0])}"
+    if "$ref" in value["items"]:
+        return "list of tables"
+    return f"list of {_value(value['items'])}"
+
+
+def networks_page() -> str:
+    """Every network of the registry."""
+    rows = [
+        (
+            f"`{each.name}`",
+            SCALINGS[each.scaling],
+            ", ".join(f"{width:g}" for width in each.widths) or "1 (no multiplier)",
+            f"{each.smallest}",
+        )
+        for each in NETWORKS.values()
+    ]
+    return page(
+        "Networks",
+        "What `network.name` of a recipe may say; `lentigo networks` prints the same. Each comes "
+        "from `keras.applications`, without its top. The scaling it was trained with stands "
+        "inside the graph, so every model takes RGB in [0, 255]. Widths are those with ImageNet "
+        'weights; other widths train from `weights = "none"`.',
+        table(("network", "expects (done inside)", "widths", "smallest side, pixels"), rows),
+        "A network of your own is named `module:function`: "
+        "[how to](../how-to/use-your-own-network.md).",
+    )
+
+
+def sources_page() -> str:
+    """Every source of the registry."""
+    rows = []
+    for each in SOURCES.values():
+        title = f"[{each.title}]({each.url})" if each.url else each.title
+        classes = "your own"
+        if each.taxonomy is not None:
+            classes = ", ".join(
+                f"**{c.code}**" if c.malignant else c.code for c in each.taxonomy.classes
+            )
+        fetched = "yes" if each.download is not None else "no"
+        # Angle brackets would be taken for HTML outside of code.
+        layout = each.layout.replace("<", "&lt;").replace(">", "&gt;")
+        rows.append((f"`{each.name}`", title, classes, layout, each.license or "your own", fetched))
+    header = ("source", "what", "classes", "layout", "images' licence", "`download`")
+    return page(
+        "Sources",
+        "What `lentigo prepare SOURCE PATH` reads; `lentigo sources` prints the same. Classes in "
+        "bold count as malignant. A model trained on a source inherits the conditions of its "
+        "images' licence.",
+        table(header, rows),
+    )
+
+
+def recipes_page() -> str:
+    """Every packaged recipe."""
+    found = packaged_recipes().values()
+    rows = [
+        (
+            f"`{each.name}`",
+            each.title,
+            f"{each.network.name}, width {each.network.alpha:g}",
+            f"{each.network.size}",
+            f"{each.epochs}",
+            each.network.weights,
+        )
+        for each in found
+    ]
+    header = ("recipe", "what", "network", "pixels", "epochs", "weights")
+    opening = (
+        "What `lentigo train RECIPE` may name; `lentigo recipes --json` prints every key. A "
+        "recipe of your own is a TOML file: [every key](recipe.md)."
+    )
+    parts = [opening, table(header, rows)]
+    for each in found:
+        parts.append(f"## {each.name}")
+        parts.append(f"Command: `{each.command}`. Citation: {each.citation or 'none'}.")
+        if each.claims:
+            parts.append(
+                table(("claimed", "value"), [(k, f"{v:g}") for k, v in each.claims.items()])
+            )
+        if each.notes:
+            parts.append(markdown(each.notes))
+    return page("Packaged recipes", *parts)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "recipe.md": recipe_page,
+    "networks.md": networks_page,
+    "sources.md": sources_page,
+    "recipes.md": recipes_page,
+}
+
+
+def stale_pages(folder: Path = REFERENCE) -> list[str]:
+    """Names of pages in ``folder`` that differ from what the code says."""
+    return [
+        name
+        for name, write in PAGES.items()
+        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != write()
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the pages, or with ``--check`` say which are stale; the exit code."""
+    parser = argparse.ArgumentParser(description="Write the generated reference pages.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if stale")
+    if parser.parse_args(arguments).check:
+        stale = stale_pages()
+        for name in stale:
+            sys.stderr.write(f"docs/reference/{name} is stale: run `make reference`\n")
+        return 1 if stale else 0
+    for name, write in PAGES.items():
+        (REFERENCE / name).write_text(write(), encoding="utf-8", newline="\n")
+        sys.stdout.write(f"docs/reference/{name}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

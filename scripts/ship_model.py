@@ -1,0 +1,114 @@
+"""Make the model that ships: the bundle with its figures, and the model card beside it.
+
+    python scripts/ship_model.py RUN
+
+RUN must have been evaluated on its test split (`lentigo evaluate RUN --data PREPARED`):
+every figure in the card is read from that evaluation, none is typed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from lentigo.data.prepared import open_prepared
+from lentigo.deploy.bundle import Figure
+from lentigo.deploy.export import INTENDED_USE, LIMITS, Card, export
+from lentigo.files import write_text
+from lentigo.train import Run, open_run
+
+MODELS = Path(__file__).parents[1] / "src" / "lentigo" / "models"
+NAME = "lentigo-ham10000"
+LICENSE = "CC BY-NC 4.0 (trained on HAM10000, Tschandl 2018, CC BY-NC 4.0)"
+SHOWN = {
+    "balanced_accuracy": "balanced accuracy",
+    "accuracy": "accuracy",
+    "roc_auc.mel": "ROC area, melanoma against the rest",
+    "roc_auc.malignant": "ROC area, malignant (mel, bcc, akiec) against the rest",
+    "roc_auc.macro": "ROC area, mean of the classes",
+    "sensitivity.malignant.sensitivity_0.90": "sensitivity for malignant at the 0.90 threshold",
+    "specificity.malignant.sensitivity_0.90": "specificity for malignant at the 0.90 threshold",
+    "expected_calibration_error": "expected calibration error",
+    "brier_score": "Brier score (0 to 2)",
+}
+
+
+def figure(estimate: dict[str, Any]) -> str:
+    """``0.812 [0.790, 0.833]``."""
+    return f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
+
+
+def card_text(run: Run, metrics: dict[str, Any]) -> str:
+    """The model card in Markdown."""
+    data, info = open_prepared(run.info.prepared_path), run.info
+    tested = data.manifest.iloc[data.rows("test")]
+    counts = tested["label"].value_counts().reindex(run.taxonomy.codes, fill_value=0)
+    rows = "\n".join(f"| {SHOWN[key]} | {figure(metrics[key])} |" for key in SHOWN)
+    classes = "\n".join(
+        f"| {each.code} | {each.name} | {'yes' if each.malignant else 'no'} "
+        f"| {counts[each.code]} | {figure(metrics[f'sensitivity.{each.code}.argmax'])} "
+        f"| {figure(metrics[f'roc_auc.{each.code}'])} |"
+        for each in run.taxonomy.classes
+    )
+    return f"""# Model card: {NAME}
+
+{INTENDED_USE}
+
+| | |
+| --- | --- |
+| network | {run.recipe().network.name}, {info.parameters:,} parameters, input \
+{info.spec.size} x {info.spec.size} pixels |
+| recipe | `{info.recipe}`, digest `{info.recipe_digest[:16]}`, seed {info.seed}, fold {info.fold} |
+| trained on | HAM10000 (Tschandl 2018), central squares, one image a lesion: \
+{info.training_images:,} images; {info.validation_images} more chose the epoch, the temperature \
+and the thresholds |
+| tested on | {len(tested):,} images of {metrics["accuracy"]["n_groups"]:,} lesions that training \
+and validation never saw; list `{info.test_digest[:16]}` |
+| licence | {LICENSE}. The code around it is Apache-2.0 |
+
+## Figures on the test lesions
+
+95% intervals by bootstrap over lesions.
+
+| metric | value [95% interval] |
+| --- | --- |
+{rows}
+
+| code | class | malignant | test images | sensitivity | ROC area |
+| --- | --- | --- | --- | --- | --- |
+{classes}
+
+## Limits
+
+{LIMITS}
+
+- HAM10000 comes from Vienna and Queensland, from few cameras, and mostly from fair skin; it names
+  no skin tones, so nothing is known of how the figures differ between them.
+- No image from elsewhere has measured it. Expect worse figures there, not these.
+- Two lesions in three of its training set are nevi. Its probabilities hold for such a mixture,
+  not for a practice or a population where malignant lesions are rarer.
+- About half of HAM10000's diagnoses were confirmed by histology; the rest by follow-up,
+  consensus or confocal microscopy.
+- Rare classes (df, vasc) rest on a dozen or two test images: read their intervals.
+"""
+
+
+def main() -> None:
+    """Export the bundle into the package and write the card beside it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    arguments = parser.parse_args()
+    run = open_run(arguments.run)
+    metrics = json.loads((run.path / "evaluation" / "test" / "metrics.json").read_text())
+    text = card_text(run, metrics)
+    kept = {key: Figure(**metrics[key]) for key in SHOWN}
+    card = Card(name=NAME, license=LICENSE, metrics=kept, markdown=text)
+    written = export(run, quant="float16", out=MODELS / f"{NAME}.tflite", card=card)
+    write_text(MODELS / "MODEL_CARD.md", text)
+    print(f"{written.path}: {written.size_bytes:,} bytes")  # noqa: T201 - a script's result
+
+
+if __name__ == "__main__":
+    main()
