@@ -44,6 +44,7 @@ def card_text(run: Run, metrics: dict[str, Any]) -> str:
     """The model card in Markdown."""
     data, info = open_prepared(run.info.prepared_path), run.info
     tested = data.manifest.iloc[data.rows("test")]
+    trained = data.manifest.iloc[data.rows("train", info.fold)]
     counts = tested["label"].value_counts().reindex(run.taxonomy.codes, fill_value=0)
     rows = "\n".join(f"| {SHOWN[key]} | {figure(metrics[key])} |" for key in SHOWN)
     classes = "\n".join(
@@ -61,9 +62,9 @@ def card_text(run: Run, metrics: dict[str, Any]) -> str:
 | network | {run.recipe().network.name}, {info.parameters:,} parameters, input \
 {info.spec.size} x {info.spec.size} pixels |
 | recipe | `{info.recipe}`, digest `{info.recipe_digest[:16]}`, seed {info.seed}, fold {info.fold} |
-| trained on | HAM10000 (Tschandl 2018), central squares, one image a lesion: \
-{info.training_images:,} images; {info.validation_images} more chose the epoch, the temperature \
-and the thresholds |
+| trained on | HAM10000 (Tschandl 2018), central squares: {info.training_images:,} images of \
+{trained["group_id"].nunique():,} lesions; {info.validation_images} images of others chose the \
+epoch, the temperature and the thresholds |
 | tested on | {len(tested):,} images of {metrics["accuracy"]["n_groups"]:,} lesions that training \
 and validation never saw; list `{info.test_digest[:16]}` |
 | licence | {LICENSE}. The code around it is Apache-2.0 |
