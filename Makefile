@@ -11,7 +11,7 @@ help: ## List the targets
 
 # A failed installation leaves no marker, so the next call installs again.
 $(INSTALLED): pyproject.toml requirements/dev.txt
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { echo "On Debian: apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@

@@ -45,6 +45,10 @@ def card_text(run: Run, metrics: dict[str, Any]) -> str:
     data, info = open_prepared(run.info.prepared_path), run.info
     tested = data.manifest.iloc[data.rows("test")]
     trained = data.manifest.iloc[data.rows("train", info.fold)]
+
+    def share(column: str, value: str) -> float:
+        return float((tested[column] == value).mean())
+
     counts = tested["label"].value_counts().reindex(run.taxonomy.codes, fill_value=0)
     rows = "\n".join(f"| {SHOWN[key]} | {figure(metrics[key])} |" for key in SHOWN)
     classes = "\n".join(
@@ -88,11 +92,11 @@ and validation never saw; list `{info.test_digest[:16]}` |
 - HAM10000 comes from Vienna and Queensland, from few cameras, and mostly from fair skin; it names
   no skin tones, so nothing is known of how the figures differ between them.
 - No image from elsewhere has measured it. Expect worse figures there, not these.
-- Two lesions in three of its training set are nevi. Its probabilities hold for such a mixture,
-  not for a practice or a population where malignant lesions are rarer.
-- About half of HAM10000's diagnoses were confirmed by histology; the rest by follow-up,
-  consensus or confocal microscopy.
-- Rare classes (df, vasc) rest on a dozen or two test images: read their intervals.
+- {share("label", "nv"):.0%} of its test images are nevi. Its probabilities hold for such a
+  mixture, not for a practice or a population where malignant lesions are rarer.
+- {share("confirmed_by", "histo"):.0%} of the test diagnoses were confirmed by histology; the rest
+  by follow-up, consensus or confocal microscopy.
+- Rare classes rest on few test images, as the table shows: read their intervals.
 """
 
 

@@ -67,7 +67,7 @@ def test_the_whole_path_leaves_its_files(work: Path) -> None:
     for name in ("predictions.csv", "confusion.csv", "report.html"):
         assert (run / "evaluation/test" / name).stat().st_size > 0
     assert len((run / "test_access.jsonl").read_text().splitlines()) == 1
-    assert (work / "runs" / "test_access.jsonl").is_file()
+    assert (work / "test_access.jsonl").is_file()
 
 
 def test_a_bundle_is_evaluated_like_its_run_and_scores_the_same(work: Path) -> None:
@@ -125,6 +125,7 @@ def test_resuming_a_finished_run_changes_nothing(work: Path) -> None:
         (["predict", "nowhere.jpg", "--model", "nowhere.tflite"], "nowhere"),
         (["show", "nowhere"], "nowhere"),
         (["download", "folder", "--out", "x"], "folder"),
+        (["train", "phantom-quick", "--data", "x", "--set", "head.activation=nonsense"], "head"),
     ],
 )
 def test_bad_input_says_what_is_wrong_and_exits_2(

@@ -17,12 +17,14 @@ import numpy as np
 import pytest
 
 from lentigo.data import finish as finish_module
+from lentigo.data.duplicates import perceptual_hash
 from lentigo.data.phantom import generate
-from lentigo.data.pixels import PixelFile, chunks_of, pixels_of
+from lentigo.data.pixels import HASH_PX, chunks_of, pixels_of
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import open_prepared
 from lentigo.data.splits import check_no_group_crosses
-from lentigo.errors import InputError, LeakageError, LentigoError, SourceError
+from lentigo.errors import InputError, LeakageError, SourceError
+from lentigo.image.decode import decode
 from lentigo.image.hair import HairRemoval
 from lentigo.image.spec import PreprocessSpec, preprocess
 
@@ -105,6 +107,18 @@ def test_large_photographs_are_reduced_as_in_serving(pixels: int) -> None:
     content = cv2.imencode(".jpg", noise)[1].tobytes()
     spec = PreprocessSpec(size=64, greyscale=True)
     assert (pixels_of(content, spec)[0] == preprocess(content, spec)).all()
+
+
+@pytest.mark.parametrize("pixels", [150, 450, 700, 900, 1900])
+def test_which_pictures_are_copies_does_not_depend_on_the_size_asked_for(pixels: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (pixels, pixels + 31, 3), dtype=np.uint8)
+    content = cv2.imencode(".jpg", noise)[1].tobytes()
+    specs = [PreprocessSpec(size=size) for size in (32, 100, 160, 224, 448)]
+    specs += [PreprocessSpec(size=32, reduce=False)]
+    hashes = {pixels_of(content, spec)[1] for spec in specs}
+    assert len(hashes) == 1
+    if pixels < 2 * HASH_PX:  # never reduced, so the hash is that of the whole picture
+        assert hashes == {perceptual_hash(decode(content)).tobytes().hex()}
 
 
 def test_the_result_does_not_depend_on_the_number_of_workers(
@@ -339,40 +353,6 @@ def test_what_crosses_an_official_split_is_reported(tmp_path: Path, protocol: st
     else:
         assert prepared.leaky
         assert len(prepared.rows("train")) == 8
-
-
-@pytest.mark.parametrize(
-    ("wrong", "told"),
-    [
-        ({"folds": 1}, "1 fold"),
-        ({"test_share": 1.0}, "test share"),
-        ({"workers": 0}, "0 workers"),
-        ({"protocol": "as published"}, "no protocol"),
-        ({"group_by": "doctor"}, "no grouping"),
-    ],
-)
-def test_options_out_of_range_are_refused_before_any_work(
-    phantom: Path, tmp_path: Path, wrong: dict[str, object], told: str
-) -> None:
-    with pytest.raises(LentigoError, match=told):
-        prepare("phantom", phantom, tmp_path / "out", size=32, **wrong)  # type: ignore[arg-type]
-    assert not (tmp_path / "out").exists()
-
-
-def test_an_unknown_source_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="ham10000"):
-        prepare("ham", tmp_path, tmp_path / "out")
-
-
-def test_a_full_disk_is_said_plainly(
-    phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(PixelFile, "write", full)
-    with pytest.raises(LentigoError, match="No space left"):
-        prepare("phantom", phantom, tmp_path / "out", size=32, workers=1)
 
 
 def test_chunks_stay_small_however_large_the_images() -> None:

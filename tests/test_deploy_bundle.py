@@ -76,6 +76,12 @@ def test_what_is_written_is_read_back(bundle_file: Path) -> None:
     assert bundle.info == info(graph_sha256=bundle.info.graph_sha256)
 
 
+def test_a_bundle_that_does_not_state_its_fold_is_read() -> None:
+    stated_fields = info().model_dump(mode="json")
+    del stated_fields["fold"]
+    assert BundleInfo.model_validate(stated_fields).fold is None
+
+
 def test_the_file_starts_with_the_graph_and_ends_with_a_plain_zip(bundle_file: Path) -> None:
     assert bundle_file.read_bytes().startswith(GRAPH)
     with zipfile.ZipFile(bundle_file) as archive:

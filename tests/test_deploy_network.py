@@ -190,6 +190,7 @@ def test_exporting_twice_gives_equal_bytes_and_carries_the_card(
     two = export(trained.run, data=trained.data, out=tmp_path / "2.tflite", card=card)
     assert one.path.read_bytes() == two.path.read_bytes()
     bundle = read_bundle(one.path)
+    assert bundle.info.fold == open_run(trained.run).info.fold == 0
     assert (bundle.info.name, bundle.info.license, bundle.model_card) == (
         "shipped",
         "CC BY-NC 4.0",

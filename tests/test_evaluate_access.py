@@ -25,10 +25,11 @@ def test_a_line_torn_by_a_crash_spoils_no_other(tmp_path: Path) -> None:
     assert log_look("a", "two", log=log).total == 2
 
 
-def test_the_shared_log_lies_beside_the_runs(tmp_path: Path) -> None:
-    run = tmp_path / "runs" / "one"
-    assert shared_log(run / "evaluation", run) == tmp_path / "runs" / "test_access.jsonl"
-    assert shared_log(tmp_path / "out", None) == tmp_path / "test_access.jsonl"
+def test_the_shared_log_lies_beside_the_prepared_set_even_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "sets" / "one").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "sets" / "one")
+    for folder in ("sets/one", "link"):
+        assert shared_log(tmp_path / folder) == tmp_path / "sets" / "test_access.jsonl"
 
 
 def test_no_log_means_no_looks(tmp_path: Path) -> None:

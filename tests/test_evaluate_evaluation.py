@@ -195,7 +195,7 @@ def test_every_look_is_counted_across_runs(prepared, tmp_path) -> None:
         predictor = FakePredictor(name=run.name)
         result = _run(prepared, run / "evaluation", predictor, run_folder=run)
         assert result.looks == index + 1
-    assert len((tmp_path / "runs" / "test_access.jsonl").read_text().splitlines()) == 2
+    assert len((tmp_path / "test_access.jsonl").read_text().splitlines()) == 2
     assert len((runs[0] / "test_access.jsonl").read_text().splitlines()) == 1
     assert "looks at this list</dt><dd><b>2</b>, by 2 models" in result.report.read_text()
 
@@ -276,12 +276,14 @@ def test_a_model_without_history_points_or_malignant_classes_still_gets_a_report
     assert "Malignant or not" not in result.report.read_text()
 
 
-def test_a_fold_that_was_trained_on_is_stamped_leaky(prepared, tmp_path) -> None:
+@pytest.mark.parametrize("key", ["prepared_digest", "data_digest"])
+def test_a_fold_that_was_trained_on_is_stamped_leaky(prepared, tmp_path, key) -> None:
     prepared.manifest["split"] = prepared.manifest["split"].replace({"train": "validation"})
-    predictor = FakePredictor(description={"prepared_digest": prepared.digest, "fold": 0})
+    predictor = FakePredictor(description={key: prepared.digest, "fold": 0})
     for fold, leaky in ((0, False), (1, True)):
         result = _run(prepared, tmp_path / str(fold), predictor, split="validation", fold=fold)
         assert result.leaky is leaky
+        assert any("trained on some" in caution for caution in result.cautions) is leaky
 
 
 def test_another_prepared_set_is_called_so_unless_the_test_list_is_the_same(
@@ -300,6 +302,17 @@ def test_a_network_may_be_described_by_a_name_or_a_table(prepared, tmp_path, net
     predictor = FakePredictor(description={"network": network, "data_digest": prepared.digest})
     text = _run(prepared, tmp_path / "out", predictor).report.read_text()
     assert ("MobileNetV2 x1.0" in text) is (network is not None)
+
+
+def test_images_of_another_set_that_were_trained_on_are_counted(prepared, tmp_path) -> None:
+    prepared.manifest["sha256"] = [f"{i:064x}" for i in range(IMAGES)]
+    files = frozenset(prepared.manifest["sha256"].iloc[:8])  # two of them are not in the test split
+    predictor = FakePredictor(description={"prepared_digest": "other"})
+    result = _run(prepared, tmp_path / "a", predictor, training_files=files)
+    assert result.leaky
+    assert "trained on 6 of these very images" in result.cautions[0]
+    assert all(caution in result.report.read_text() for caution in result.cautions)
+    assert not _run(prepared, tmp_path / "b", predictor, training_files=frozenset({"none"})).leaky
 
 
 def test_training_images_are_called_so(prepared, tmp_path) -> None:

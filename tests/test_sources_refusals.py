@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,61 @@ def test_malignant_classes_are_the_users_to_name_only_for_their_own_labels(folde
     (folder / "list.csv").write_text("image,label\none,wart\ntwo,mole\n")
     with pytest.raises(InputError, match="nv"):
         SOURCES["table"].read(folder / "list.csv", named)
+
+
+@pytest.mark.parametrize("name", sorted(set(SOURCES) - {"ham10000", "isic2020", "table"}))
+def test_a_table_that_a_source_would_ignore_is_refused(name: str, folder: Path) -> None:
+    with pytest.raises(SourceError, match=r"would not read .*mine\.csv"):
+        SOURCES[name].read(folder, ReadOptions(metadata=Path("mine.csv")))
+
+
+def test_a_table_that_does_not_exist_is_called_a_table(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"nope\.csv does not exist[^\0]*CSV file"):
+        SOURCES["table"].read(tmp_path / "nope.csv", ReadOptions())
+
+
+@pytest.mark.parametrize("taken", ["macro", "micro", "image_id", "image", "label", "undecided"])
+def test_classes_named_like_columns_or_means_are_refused(folder: Path, taken: str) -> None:
+    (folder / "list.csv").write_text(f"image,label\none,{taken}\ntwo,mole\n")
+    with pytest.raises(InputError, match=rf"\['{taken}'\][^\0]*other names"):
+        SOURCES["table"].read(folder / "list.csv", ReadOptions())
+
+
+def test_classes_may_be_called_malignant_and_benign(folder: Path) -> None:
+    (folder / "list.csv").write_text("image,label\none,malignant\ntwo,benign\n")
+    taxonomy = SOURCES["table"].read(folder / "list.csv", ReadOptions()).taxonomy
+    assert taxonomy.malignant == (False, True)
+
+
+def make_isic2019_training(folder: Path, *, metadata: str, columns: str) -> Path:
+    header = "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC"
+    truth = folder / "ISIC_2019_Training_GroundTruth.csv"
+    truth.write_text(f"{header}\none,1,0,0,0,0,0,0,0\ntwo,0,1,0,0,0,0,0,0\n")
+    cells = ",0" * columns.count(",")
+    (folder / metadata).write_text(f"{columns}\none{cells}\n")
+    return folder
+
+
+def test_isic2019_training_without_its_own_metadata_is_refused(folder: Path) -> None:
+    columns = "image,age_approx,sex"
+    make_isic2019_training(folder, metadata="ISIC_2019_Test_Metadata.csv", columns=columns)
+    with pytest.raises(SourceError, match=r"Training_Metadata\.csv, which names lesions"):
+        SOURCES["isic2019"].read(folder, ReadOptions())
+
+
+def test_isic2019_training_metadata_must_name_lesions(folder: Path) -> None:
+    columns = "image,age_approx,sex"
+    make_isic2019_training(folder, metadata="ISIC_2019_Training_Metadata.csv", columns=columns)
+    with pytest.raises(SourceError, match=r"lacks the column\(s\) \['lesion_id'\]"):
+        SOURCES["isic2019"].read(folder, ReadOptions())
+
+
+def test_isic2020_without_its_list_of_duplicates_warns(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "ISIC_2020_Training_GroundTruth.csv").write_text(
+        "image_name,patient_id,sex,age_approx,benign_malignant,target\none,P,male,45,benign,0\n"
+    )
+    with caplog.at_level(logging.WARNING):
+        SOURCES["isic2020"].read(folder, ReadOptions())
+    assert "has no ISIC_2020_Training_Duplicates.csv" in caplog.text

@@ -18,9 +18,11 @@ import pytest
 from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
-from lentigo.errors import LeakageError, RecipeError, RunError
+from lentigo.errors import LeakageError, LentigoError, RecipeError, RunError
+from lentigo.files import locked
 from lentigo.recipe import Recipe, parse_recipe
 from lentigo.train import Progress, open_run, train
+from lentigo.train.run import run_name
 
 TINY = """
 name = "tiny"
@@ -258,3 +260,50 @@ def test_a_changed_run_is_refused(finished: Path, tmp_path: Path) -> None:
         open_run(copy)
     with pytest.raises(RunError, match="not a run"):
         open_run(tmp_path)
+
+
+def test_a_training_refused_before_it_began_leaves_no_folder(
+    data: PreparedSet, tiny: Recipe, tmp_path: Path
+) -> None:
+    network = tiny.network.model_copy(update={"name": "os:getcwd"})
+    with pytest.raises(RecipeError, match="os:getcwd failed"):
+        train(tiny.model_copy(update={"network": network}), data, out=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_model_is_named(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / finished.name
+    shutil.copytree(finished, copy)
+    (copy / "model.keras").write_bytes(b"")
+    with pytest.raises(RunError, match=r"model\.keras is damaged"):
+        _ = open_run(copy).model
+
+
+def test_a_training_cannot_change_its_backend_half_way(
+    data: PreparedSet, tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(progress: Progress) -> None:
+        if progress.epoch == 2:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train(tiny, data, out=tmp_path, report=kill)
+    monkeypatch.setattr("lentigo.train.loop.keras.backend.backend", lambda: "other")
+    with pytest.raises(RunError, match="KERAS_BACKEND"):
+        train(tiny, data, out=tmp_path)
+
+
+def test_two_processes_do_not_train_one_run(tmp_path: Path) -> None:
+    with locked(tmp_path / ".lock"), pytest.raises(LentigoError, match="Another process"):  # noqa: SIM117
+        with locked(tmp_path / ".lock"):
+            pass
+    with locked(tmp_path / ".lock"):
+        pass
+
+
+def test_weights_count_by_their_content_not_their_path(tiny: Recipe) -> None:
+    def name(path: str, digest: str | None) -> str:
+        network = tiny.network.model_copy(update={"weights": path})
+        return run_name(tiny.model_copy(update={"network": network}), digest, "d", 0, 0)
+
+    assert name("a.h5", "11") == name("/other/a.h5", "11") != name("a.h5", "22")

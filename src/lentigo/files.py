@@ -13,6 +13,11 @@ from typing import Any
 
 from lentigo.errors import InputError
 
+try:
+    import fcntl
+except ImportError:  # Windows has none; there, two processes are the user's own care
+    fcntl = None  # type: ignore[assignment]
+
 CHUNK_BYTES = 1 << 20
 
 
@@ -36,6 +41,26 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold ``path`` as a lock; the system lets go of it however the process ends.
+
+    Raises:
+        InputError: Another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        if fcntl is not None:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    f"Another process is working on {path.parent}.", todo="Wait until it ends."
+                ) from None
+        yield
+    path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -129,6 +129,10 @@ _MALIGNANT_WORDS = frozenset(
 ) - {each.code for each in PHANTOM.classes}
 
 
+# Beside the classes stand, in tables and among scores: means over classes, and these columns.
+_TAKEN = frozenset({"macro", "micro", "image_id", "image", "label", "undecided"})
+
+
 def from_labels(name: str, labels: set[str], malignant: set[str] | None = None) -> Taxonomy:
     """The taxonomy of a user's own labels, in alphabetical order.
 
@@ -138,10 +142,16 @@ def from_labels(name: str, labels: set[str], malignant: set[str] | None = None) 
         malignant: The malignant ones; where not given, those whose name says so.
 
     Raises:
-        InputError: Fewer than two labels, or a malignant one that no image has.
+        InputError: Fewer than two labels, one that tables and scores use themselves, or a
+            malignant one that no image has.
     """
     if len(labels) < 2:
         raise InputError(f"{name} has {len(labels)} class(es); at least two are needed.")
+    if taken := sorted(labels & _TAKEN):
+        raise InputError(
+            f"{name} has the class(es) {taken}, which are columns or means in what lentigo writes.",
+            todo="Give them other names: rename the folders, or the labels in the table.",
+        )
     chosen = (
         {c for c in labels if c.lower() in _MALIGNANT_WORDS} if malignant is None else malignant
     )

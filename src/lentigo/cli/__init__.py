@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -10,15 +13,19 @@ def main() -> None:
     from lentigo.cli.app import app
     from lentigo.errors import LentigoError
 
+    if hasattr(signal, "SIGPIPE"):
+        # `lentigo predict ... | head`: nobody reads on, which is no failure to read an image.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         app()
     except LentigoError as error:
         print(f"lentigo: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("lentigo: interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        # `lentigo ... | head`: nobody reads on, which is no error of ours.
-        sys.stderr.close()
-        sys.exit(141)
+    except OSError as error:
+        print(f"lentigo: {error}", file=sys.stderr)
+        sys.exit(2)
+    except SystemExit as ended:
+        # Typer turns Ctrl-C into an exit code without a word.
+        if ended.code == INTERRUPTED:
+            print("lentigo: interrupted; the same command goes on from here", file=sys.stderr)
+        raise

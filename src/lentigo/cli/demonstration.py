@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 
 import lentigo
-from lentigo.cli.output import as_table, figure, training_progress
+from lentigo.cli.output import as_json, as_table, figure, training_progress
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
 RECIPE = "phantom-quick"
 SHOWN = ("balanced_accuracy", "roc_auc.macro", "roc_auc.malignant", "expected_calibration_error")
 
 
-def demonstrate(out: Path, *, lesions: int) -> None:
+def demonstrate(out: Path, *, lesions: int, json: bool = False) -> None:
     """Prepare, train, evaluate, export and predict under ``out``, and say what to type next."""
     started = time.perf_counter()
     images = out / "phantom"
@@ -32,12 +32,18 @@ def demonstrate(out: Path, *, lesions: int) -> None:
     test = data.manifest[data.manifest["split"] == "test"].iloc[0]
     predictor = lentigo.BundlePredictor(bundle.path)
     answer = predictor.predict_file(test["path"])
+    seconds = round(time.perf_counter() - started)
+    if json:
+        metrics = {name: evaluation.metrics[name].to_dict() for name in SHOWN}
+        paths = {"report": str(evaluation.report), "bundle": str(bundle.path)}
+        as_json({**paths, "seconds": seconds, "metrics": metrics, "answer": answer.to_dict()})
+        return
     print(lentigo.describe(answer, predictor.info), end="\n\n")
     rows = [{"metric": m, "value": figure(evaluation.metrics[m])} for m in SHOWN]
     as_table(rows, {"metric": "generated test images", "value": "value [95% interval]"})
     print(
         f"\nReport  {evaluation.report}\nBundle  {bundle.path} ({bundle.size_bytes / 1e6:.2f} MB)\n"
-        f"Time    {time.perf_counter() - started:.0f} s\n\n"
+        f"Time    {seconds} s\n\n"
         "Next, on a photograph of your own or on a public data set:\n"
         "  lentigo predict photo.jpg\n"
         "  lentigo sources\n"

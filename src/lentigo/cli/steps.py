@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -146,7 +147,7 @@ def prepare(
             spec=spec,
             protocol=protocol.value,
             metadata=metadata,
-            malignant=None if malignant is None else frozenset(malignant.split(",")),
+            malignant=None if malignant is None else _listed(malignant),
             progress=progress,
         )
     if json:
@@ -161,6 +162,10 @@ def prepare(
     if prepared.leaky:
         print("LEAKY: lesions or patients may sit on both sides of the split.")
     print(f"Prepared set: {prepared.path} (what was found on the way: audit.json)")
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
 
 
 def train(
@@ -190,8 +195,11 @@ def train(
     from lentigo.train import train as run
 
     resolved = load_recipe(recipe, changes or ())
-    trackers = [open_tracker(name, out / "logs" / resolved.name) for name in log or ()]
-    with training_progress() as report:
+    with ExitStack() as stack:
+        report = stack.enter_context(training_progress())
+        trackers = [open_tracker(name, out / "logs" / resolved.name) for name in log or ()]
+        for tracker in trackers:
+            stack.callback(tracker.close)
         finished = run(
             resolved,
             data,
@@ -202,8 +210,6 @@ def train(
             report=report,
             trackers=trackers,
         )
-    for tracker in trackers:
-        tracker.close()
     if json:
         as_json({"path": str(finished.path), **finished.info.model_dump(mode="json")})
         return
@@ -243,10 +249,13 @@ def evaluate(
         )
     if json:
         metrics = {name: estimate.to_dict() for name, estimate in result.metrics.items()}
-        as_json({"path": str(result.path), "looks": result.looks, "metrics": metrics})
+        facts = {"leaky": result.leaky, "cautions": list(result.cautions), "looks": result.looks}
+        as_json({"path": str(result.path), **facts, "metrics": metrics})
         return
     if result.leaky:
-        print("LEAKY: lesions or patients sit on both sides of the split.")
+        print("LEAKY: what was trained on also sits among these images.")
+    for caution in result.cautions:
+        print(f"Caution: {caution}")
     rows = [
         {"metric": name, "value": figure(result.metrics[name])}
         for name in Headline
@@ -284,9 +293,10 @@ def demo(
     out: Annotated[Path, typer.Option(help="The folder to work in.")] = Path("demo"),
     *,
     lesions: Annotated[int, typer.Option(help="Generated lesions.", min=70)] = 280,
+    json: Json = False,
 ) -> None:
     """Run the whole path on generated images: prepare, train, evaluate, export, predict."""
     need_training()
     from lentigo.cli.demonstration import demonstrate
 
-    demonstrate(out, lesions=lesions)
+    demonstrate(out, lesions=lesions, json=json)

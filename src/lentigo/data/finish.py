@@ -23,6 +23,7 @@ from lentigo.data.prepared import MARKER, SCHEMA_VERSION, PreparedInfo, digest_o
 from lentigo.data.sources.table import SourceTable
 from lentigo.data.splits import (
     assign,
+    check_grouping,
     check_no_group_crosses,
     crossings,
     group_ids,
@@ -82,6 +83,7 @@ def finish(
         "missing": list(table.missing),
     }
     _log(report)
+    _log_crossings(report, str(options.group_by), check_grouping(frame, None))
     _place_images(work, keep)
     write_manifest(manifest, work.out / "manifest.csv")
     write_json(work.out / "audit.json", report)
@@ -193,3 +195,25 @@ def _log(report: dict[str, Any]) -> None:
             crossing["between"],
             crossing["images"],
         )
+
+
+def _log_crossings(report: dict[str, Any], by: str, strictest: str) -> None:
+    """Warn of what crosses because the user grouped less strictly than the table allows."""
+    if by == strictest:
+        return
+    because = (
+        f"you grouped by {by}. Results will look better than they are; "
+        f"leave --group-by out to keep each {strictest} together."
+    )
+    found = report["crossings"]
+    for crossing in found["final"]:
+        logger.warning(
+            "%d %s(s) sit on both sides of %s (%d images of the first): %s",
+            crossing["groups"],
+            strictest,
+            crossing["between"],
+            crossing["images"],
+            because,
+        )
+    if found["folds"]:
+        logger.warning("%d %s(s) sit in several folds: %s", found["folds"], strictest, because)

@@ -17,8 +17,16 @@ from numpy.typing import NDArray
 
 from lentigo.data.duplicates import perceptual_hash
 from lentigo.errors import ImageError
-from lentigo.image.decode import decode_bgr
+from lentigo.image.decode import REDUCTIONS, decode_bgr
+from lentigo.image.header import Header, read_header
 from lentigo.image.spec import SPARE, PreprocessSpec
+
+HASH_PX = 448
+"""Pixels a side that a reduced JPEG keeps for its hash, whatever the size asked for.
+
+What preparing at the default size decodes anyway, and seven times the side of the hash's
+thumbnail.
+"""
 
 _CHUNK_BYTES = 8 << 20
 _CHUNK_IMAGES = 64
@@ -97,9 +105,10 @@ def chunks_of(paths: list[str], size: int) -> list[Chunk]:
 def prepare_chunk(chunk: Chunk, spec: PreprocessSpec, target: PixelFile) -> Finished:
     """Decode, preprocess and hash a chunk, and write its rows.
 
-    Every file is read and decoded once: its digest, its pixels and its perceptual hash come
-    from the same bytes. The hash is taken before preprocessing, so that which images belong
-    together (and with that the test list) does not depend on hair removal or colour.
+    Every file is read once: its digest, its pixels and its perceptual hash come from the same
+    bytes. The hash is taken before preprocessing and from a decoding of its own measure, so
+    that which images belong together (and with that the test list) does not depend on size,
+    hair removal or colour.
 
     Args:
         chunk: The images.
@@ -114,7 +123,10 @@ def prepare_chunk(chunk: Chunk, spec: PreprocessSpec, target: PixelFile) -> Fini
 
 
 def pixels_of(content: bytes, spec: PreprocessSpec) -> tuple[NDArray[np.uint8], str]:
-    """The prepared pixels of one image and its perceptual hash, from one decoding.
+    """The prepared pixels of one image and its perceptual hash.
+
+    Decoded twice only where the two may ask for different reductions of a JPEG: never at
+    ``HASH_PX / SPARE`` pixels, nor where the image is too small to be reduced.
 
     Args:
         content: The file's bytes.
@@ -130,7 +142,19 @@ def pixels_of(content: bytes, spec: PreprocessSpec) -> tuple[NDArray[np.uint8], 
     enough_px = SPARE * spec.size if spec.reduce else None
     bgr = decode_bgr(content, background=spec.background, enough_px=enough_px)
     rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-    return spec.apply(rgb), perceptual_hash(rgb).tobytes().hex()
+    for_hash = rgb
+    if _may_differ(read_header(content), enough_px):
+        bgr = decode_bgr(content, background=spec.background, enough_px=HASH_PX)
+        for_hash = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+    return spec.apply(rgb), perceptual_hash(for_hash).tobytes().hex()
+
+
+def _may_differ(header: Header, enough_px: int | None) -> bool:
+    """Whether a decoder that leaves ``enough_px`` might not leave what the hash takes."""
+    if header.kind != "JPEG" or enough_px == HASH_PX:
+        return False
+    least = HASH_PX if enough_px is None else min(enough_px, HASH_PX)
+    return min(header.width, header.height) // min(REDUCTIONS) >= least
 
 
 def _prepare_one(path: Path, spec: PreprocessSpec, row: NDArray[np.uint8]) -> tuple[str, str, str]:

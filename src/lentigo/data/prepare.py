@@ -7,9 +7,11 @@ changes nothing. The result does not depend on the number of workers.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lentigo.data.finish import Options, finish
@@ -84,6 +86,7 @@ def prepare(
         SourceError: The data set is incomplete or contradicts itself, all problems at once.
         LeakageError: Grouping by image without asking for the published protocol.
         InputError: An option out of range, or ``out`` holds something else.
+        LentigoError: ``out`` cannot be written.
     """
     path, out = Path(path), Path(out)
     options = Options(
@@ -106,7 +109,8 @@ def prepare(
     _refuse_foreign(out)
     job = digest_json([SCHEMA_VERSION, options.digest, inputs, [time for _, time in files]])
     work = WorkFolder(out, job, (len(files), options.spec.size, options.spec.size, 3))
-    finish(work, table, options, inputs, _run(work, table, options.spec, workers, progress))
+    with _writing(out):
+        finish(work, table, options, inputs, _run(work, table, options.spec, workers, progress))
     return open_prepared(out)
 
 
@@ -210,6 +214,20 @@ def _refuse_foreign(out: Path) -> None:
         )
 
 
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """Say plainly why ``out`` cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        todo = "Make room on the disk" if full else "Let it be a folder that can be written"
+        raise LentigoError(
+            f"{out} cannot be written: {error}.",
+            todo=f"{todo}, and run the same again: it resumes.",
+        ) from error
+
+
 def _run(
     work: WorkFolder,
     table: SourceTable,
@@ -220,21 +238,15 @@ def _run(
     """Do what is not done yet; all chunks in order."""
     chunks = chunks_of(table.frame["path"].tolist(), spec.size)
     n_images = len(table.frame)
-    try:
-        done = work.take_up(chunks)
-        count = sum(len(chunks[number].paths) for number in done)
+    done = work.take_up(chunks)
+    count = sum(len(chunks[number].paths) for number in done)
+    if progress:
+        progress(count, n_images)
+    open_chunks = [chunk for chunk in chunks if chunk.number not in done]
+    for finished in run_chunks(open_chunks, spec, work.pixels, workers or usable_cores()):
+        work.note(finished)
+        done[finished.number] = finished
+        count += len(finished.sha256)
         if progress:
             progress(count, n_images)
-        open_chunks = [chunk for chunk in chunks if chunk.number not in done]
-        for finished in run_chunks(open_chunks, spec, work.pixels, workers or usable_cores()):
-            work.note(finished)
-            done[finished.number] = finished
-            count += len(finished.sha256)
-            if progress:
-                progress(count, n_images)
-    except OSError as error:
-        raise LentigoError(
-            f"{work.out} cannot be written: {error}.",
-            todo="Is there room on the disk? Run the same again: it resumes.",
-        ) from error
     return [done[chunk.number] for chunk in chunks]

@@ -108,6 +108,7 @@ class BundleInfo(_Part):
         recipe_digest: Digest of the recipe.
         data_digest: Digest of the prepared set.
         test_digest: Digest of the list of test images.
+        fold: The fold that validated; None with official validation images, or unknown.
         leaky: Trained under a protocol that lets lesions cross splits.
         graph_sha256: Of the bytes before the zip; stamped when written.
     """
@@ -130,6 +131,7 @@ class BundleInfo(_Part):
     recipe_digest: str
     data_digest: str
     test_digest: str
+    fold: int | None = None
     leaky: bool
     graph_sha256: str = ""
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.deploy.runtime import BundlePredictor
-from lentigo.errors import InputError
-from lentigo.evaluate import Evaluation, Predictor
+from lentigo.errors import InputError, LentigoError
+from lentigo.evaluate import Evaluation
 from lentigo.evaluate import evaluate as measure
 from lentigo.train import Run, open_run
 
@@ -45,9 +45,10 @@ def evaluate(
         model: The folder of a run, or a bundle.
         data: The prepared set or its folder.
         out: The folder to write; by default ``evaluation/SPLIT`` in the run, or
-            ``BUNDLE-evaluation/SPLIT`` beside the bundle.
+            ``BUNDLE-evaluation/SPLIT`` beside the bundle, with a longer name for another set
+            (``-DIGEST``), another fold (``-foldK``) or mapped classes (``-labels``).
         split: ``test``, ``validation`` or ``train``.
-        fold: The fold that ``train`` and ``validation`` refer to; a run's own by default.
+        fold: The fold that ``train`` and ``validation`` refer to; the model's own by default.
         labels_map: The set's classes to the model's, or a file with that.
         seed: Of the bootstrap.
         replicates: Of the bootstrap.
@@ -56,31 +57,64 @@ def evaluate(
     Raises:
         LentigoError: See `lentigo.evaluate.evaluate` and `open_predictor`.
     """
-    path = Path(model)
-    predictor: Predictor = open_predictor(path)
+    predictor = open_predictor(model)
     prepared = data if isinstance(data, PreparedSet) else open_prepared(data)
-    run_folder = None
-    if isinstance(predictor, Run):
-        run_folder = predictor.path
-        fold = predictor.info.fold if fold is None else fold
-    if out is None:
-        home = (
-            path / "evaluation"
-            if run_folder
-            else path.with_suffix("").with_name(f"{path.stem}-evaluation")
-        )
-        # Another data set's figures must not replace these.
-        own = predictor.describe().get("prepared_digest") == prepared.digest
-        out = home / (split if own or not run_folder else f"{split}-{prepared.digest[:10]}")
+    if split not in {"train", "validation"}:
+        fold = None
+    elif fold is None:
+        fold = predictor.info.fold
+    mapped = labels_map is not None
     return measure(
         predictor,
         prepared,
-        out,
+        out or _home(Path(model)) / _folder(predictor, prepared, split, fold, mapped=mapped),
         split=split,
-        fold=None if split == "test" else fold,
+        fold=fold,
         labels_map=labels_map,
         seed=seed,
         replicates=replicates,
-        run_folder=run_folder,
+        run_folder=predictor.path if isinstance(predictor, Run) else None,
+        training_files=_training_files(predictor, prepared),
         progress=progress,
     )
+
+
+def _home(path: Path) -> Path:
+    return path / "evaluation" if path.is_dir() else path.with_name(f"{path.stem}-evaluation")
+
+
+def _folder(
+    predictor: Run | BundlePredictor,
+    prepared: PreparedSet,
+    split: str,
+    fold: int | None,
+    *,
+    mapped: bool,
+) -> str:
+    """A name of its own for every question, so that no figures replace those of another."""
+    name = split
+    if _trained_digest(predictor) != prepared.digest:
+        name += f"-{prepared.digest[:10]}"
+    if fold is not None and fold != predictor.info.fold:
+        name += f"-fold{fold}"
+    return f"{name}-labels" if mapped else name
+
+
+def _trained_digest(predictor: Run | BundlePredictor) -> str:
+    if isinstance(predictor, Run):
+        return predictor.info.prepared_digest
+    return predictor.info.data_digest
+
+
+def _training_files(predictor: Run | BundlePredictor, prepared: PreparedSet) -> frozenset[str]:
+    """SHA-256 of what a run was trained on, if that is another set and still where it was."""
+    if not isinstance(predictor, Run) or predictor.info.prepared_digest == prepared.digest:
+        return frozenset()
+    try:
+        own = open_prepared(predictor.info.prepared_path)
+    except (LentigoError, OSError):
+        return frozenset()
+    if own.digest != predictor.info.prepared_digest:
+        return frozenset()
+    rows = own.rows("train", fold=predictor.info.fold)
+    return frozenset(own.manifest["sha256"].iloc[rows]) - {""}

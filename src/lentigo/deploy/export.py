@@ -170,6 +170,7 @@ def _info(
         recipe_digest=info.recipe_digest,
         data_digest=info.prepared_digest,
         test_digest=info.test_digest,
+        fold=info.fold,
         leaky=info.leaky,
     )
 

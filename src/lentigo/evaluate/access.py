@@ -26,9 +26,9 @@ class Looks:
     models: int
 
 
-def shared_log(out: Path, run_folder: Path | None) -> Path:
-    """Where looks are counted across runs: beside the runs, else beside the output."""
-    return (out if run_folder is None else run_folder).resolve().parent / LOG_NAME
+def shared_log(data: Path) -> Path:
+    """Where looks are counted whoever looks: beside the prepared set, never inside it."""
+    return data.resolve().parent / LOG_NAME
 
 
 def log_look(
@@ -44,7 +44,7 @@ def log_look(
     Args:
         digest: Of the list's image ids.
         model: Who looks.
-        log: The log shared by all runs.
+        log: The log shared by all runs and bundles.
         run_folder: The run; it gets the same line in a log of its own.
         details: Further plain values for the line.
 

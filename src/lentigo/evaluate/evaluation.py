@@ -38,6 +38,7 @@ class Evaluation:
         groups: How many groups they belong to.
         looks: How often this list of images was looked at, this time included.
         leaky: Whether the figures are inflated by groups on both sides of a split.
+        cautions: What else a reader must know, in sentences, as the report shows them.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class Evaluation:
     groups: int
     looks: int
     leaky: bool
+    cautions: tuple[str, ...]
 
     @property
     def report(self) -> Path:
@@ -64,7 +66,7 @@ def evaluate(
     seed: int = 0,
     replicates: int = REPLICATES,
     run_folder: Path | None = None,
-    access_log: Path | None = None,
+    training_files: frozenset[str] = frozenset(),
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure a predictor on a split and write the result into a folder.
@@ -83,8 +85,8 @@ def evaluate(
         seed: Of the bootstrap.
         replicates: Of the bootstrap.
         run_folder: The run that is evaluated; it keeps its own log of looks.
-        access_log: The log of looks across runs; beside the run (else beside ``out``)
-            where not given.
+        training_files: SHA-256 of the files that the model was trained on, where they are
+            known and ``prepared`` is another set than theirs.
         progress: Called with (images done, images).
 
     Raises:
@@ -93,12 +95,13 @@ def evaluate(
     # Longer than 40 lines for its options: the body is one call a step.
     check_spec(predictor, prepared)
     rows, labels, dropped = _select(predictor, prepared, split, fold, labels_map)
-    asked = _asked(predictor, prepared, split, fold)
+    shared = _shared(prepared, rows, training_files)
+    asked = _asked(predictor, prepared, split, fold, shared)
     outputs.begin(out)
     looks = access.log_look(
         asked.list_digest,
         asked.model,
-        log=access_log or access.shared_log(out, run_folder),
+        log=access.shared_log(prepared.path),
         run_folder=run_folder,
         details={"split": split, "fold": fold, "images": len(rows), "data": asked.data_digest},
     )
@@ -108,7 +111,15 @@ def evaluate(
     metrics = _metrics(asked, scored, replicates, seed)
     findings = Findings(asked, scored, metrics, looks, seed, replicates)
     outputs.write(out, findings, prepared.images)
-    return Evaluation(out, metrics, len(rows), scored.n_groups, looks.total, asked.leaky)
+    return Evaluation(
+        path=out,
+        metrics=metrics,
+        images=len(rows),
+        groups=scored.n_groups,
+        looks=looks.total,
+        leaky=asked.leaky,
+        cautions=asked.cautions,
+    )
 
 
 def _select(
@@ -153,7 +164,16 @@ def _scored(
     )
 
 
-def _asked(predictor: Predictor, prepared: PreparedSet, split: str, fold: int | None) -> Asked:
+def _shared(prepared: PreparedSet, rows: np.ndarray, training_files: frozenset[str]) -> int:
+    """How many of these images were, byte for byte, trained on; 0 where that is unknown."""
+    if not training_files:
+        return 0
+    return int(prepared.manifest["sha256"].iloc[rows].isin(training_files).sum())
+
+
+def _asked(
+    predictor: Predictor, prepared: PreparedSet, split: str, fold: int | None, shared: int
+) -> Asked:
     description = dict(predictor.describe())
     history = tuple(description.pop("history", None) or ())
     rows = np.asarray(prepared.rows(split, fold=fold))
@@ -175,16 +195,22 @@ def _asked(predictor: Predictor, prepared: PreparedSet, split: str, fold: int | 
             prepared.leaky
             or description.get("leaky")
             or _trained_on(description, prepared, split, fold)
+            or shared
         ),
-        cautions=_cautions(description, prepared, split, fold),
+        cautions=_cautions(description, prepared, split, fold, shared),
     )
+
+
+def _trained_digest(description: Mapping[str, object]) -> object:
+    """Digest of the set that made a run, or the run behind a bundle; None where unknown."""
+    return description.get("prepared_digest") or description.get("data_digest")
 
 
 def _trained_on(
     description: Mapping[str, object], prepared: PreparedSet, split: str, fold: int | None
 ) -> bool:
     """Whether the model, by its own account, was trained on some of these very images."""
-    if description.get("prepared_digest") != prepared.digest or "fold" not in description:
+    if _trained_digest(description) != prepared.digest or "fold" not in description:
         return False
     if split == "validation":
         return description["fold"] != fold
@@ -192,7 +218,11 @@ def _trained_on(
 
 
 def _cautions(
-    description: Mapping[str, object], prepared: PreparedSet, split: str, fold: int | None
+    description: Mapping[str, object],
+    prepared: PreparedSet,
+    split: str,
+    fold: int | None,
+    shared: int,
 ) -> tuple[str, ...]:
     """What would make these figures better than the model is."""
     found = []
@@ -202,7 +232,11 @@ def _cautions(
         found.append("These are images that models are trained on: the figures may flatter.")
     elif split == "validation":
         found.append("Temperature and thresholds were fitted on validation images.")
-    trained = description.get("prepared_digest") or description.get("data_digest")
+    if shared:
+        found.append(
+            f"The model was trained on {shared} of these very images: the figures flatter."
+        )
+    trained = _trained_digest(description)
     same_test = split == "test" and description.get("test_digest") == prepared.test_digest
     if trained is not None and trained != prepared.digest and not same_test:
         found.append(

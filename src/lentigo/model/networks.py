@@ -6,6 +6,7 @@ Parameter counts without the top are those of ``keras.applications``; a test hol
 from __future__ import annotations
 
 import importlib
+import os
 import re
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -139,7 +140,13 @@ def _own_network(name: str, size: int, alpha: float) -> keras.Model:
             f"network.name = {name!r} cannot be imported: {error}",
             todo="Write module:function, with the module on Python's path.",
         ) from None
-    backbone = function(input_shape=(size, size, 3), alpha=alpha)
+    try:
+        backbone = function(input_shape=(size, size, 3), alpha=alpha)
+    except Exception as error:
+        raise RecipeError(
+            f"{name} failed: {error}",
+            todo="It is called with input_shape=(size, size, 3) and alpha, and returns a model.",
+        ) from error
     if not isinstance(backbone, keras.Model) or len(backbone.output_shape) != 4:
         raise RecipeError(f"{name} must return a keras.Model with a feature map (B, h, w, C).")
     return backbone
@@ -154,17 +161,14 @@ def _weights_errors(name: str) -> Any:
         if match is None:
             raise
         origin = match.group(0).rstrip(".:,")
-        folder = Path(keras.config.keras_home()) / "models" if _has_home() else "~/.keras/models"
+        home = os.environ.get("KERAS_HOME") or str(Path.home() / ".keras")
+        folder = Path(home) / "models"
         raise WeightsError(
             f"The ImageNet weights of {name} could not be fetched: {Path(origin).name}, "
             f"from {origin}.",
             todo=f"Put the file into {folder}, or train with --set network.weights=PATH "
             "(weights without top) or network.weights=none.",
         ) from None
-
-
-def _has_home() -> bool:
-    return hasattr(keras.config, "keras_home")
 
 
 def _load(backbone: keras.Model, path: Path) -> None:

@@ -53,7 +53,7 @@ class Head(_Part):
 
     kind: Literal["pooled-dense", "pool2x2-flatten"] = "pooled-dense"
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    activation: str = "relu"
+    activation: Literal["relu", "relu6", "elu", "gelu", "silu", "tanh", "linear"] = "relu"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     single_logit: bool = False
 

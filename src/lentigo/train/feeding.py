@@ -10,8 +10,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.model import PARAMETERS
-
 
 class EpochBatches(keras.utils.PyDataset):
     """One epoch: (inputs, one-hot labels, weights) for `keras.Model.fit`.
@@ -24,7 +22,7 @@ class EpochBatches(keras.utils.PyDataset):
         order: Rows of ``images``, (m,).
         targets: Labels as probabilities, float32 (N, k), by row of ``images``.
         weights: Loss weight by row of ``images``, (N,).
-        parameters: Augmentation parameters by position in the order, (m, PARAMETERS), or
+        parameters: Augmentation parameters by position in the order, (m, parameters), or
             None for inputs without augmentation.
         batch_size: Images a batch.
     """
@@ -83,8 +81,3 @@ def predict_rows(
     if not answers:
         return np.zeros((0, *model.output_shape[1:]), np.float32)
     return np.concatenate(answers).astype(np.float32)
-
-
-def no_parameters(count: int) -> NDArray[np.float32]:
-    """Parameters of inputs that the graph leaves as they are, (count, PARAMETERS)."""
-    return np.zeros((count, PARAMETERS), np.float32)

@@ -63,7 +63,7 @@ class Training:
 
     Args:
         recipe: What to do.
-        material: On what.
+        material: On what, and by which seed.
         malignant: Whether each class is.
         folder: Where the checkpoints lie.
         report: Told after each batch and epoch.
@@ -77,17 +77,26 @@ class Training:
         folder: Path,
         report: Report,
     ) -> None:
-        self._recipe, self._material, self._malignant = recipe, material, malignant
+        self.recipe, self.material, self._malignant = recipe, material, malignant
         self._folder, self._report = folder, report
         # Initialisers draw from Keras's global generator; nothing after this does.
         keras.utils.set_random_seed(material.seed)
         self.model = build_model(recipe, len(malignant))
-        self.standing = Standing()
+        self.standing = Standing(backend=keras.backend.backend())
         self._optimizer_values: Sequence[Any] | None = None
         if self._last.is_file():
             self.standing, values, self._optimizer_values = load_checkpoint(self._last)
             assign(self.model.variables, values)
+            self._check_backend()
             _log.info("resumed after epoch %d", self.standing.epoch)
+
+    def _check_backend(self) -> None:
+        began, now = self.standing.backend, keras.backend.backend()
+        if began != now:
+            raise RunError(
+                f"This training began on Keras's {began} backend and cannot go on with {now}.",
+                todo=f"Set KERAS_BACKEND={began}, or begin anew with --restart.",
+            )
 
     @property
     def _last(self) -> Path:
@@ -99,8 +108,8 @@ class Training:
 
     def to_the_end(self) -> None:
         """Train all stages; then ``model`` holds the best epoch."""
-        while self.standing.stage < len(self._recipe.stages):
-            self._train_stage(self._recipe.stages[self.standing.stage])
+        while self.standing.stage < len(self.recipe.stages):
+            self._train_stage(self.recipe.stages[self.standing.stage])
         _, values, _ = load_checkpoint(self._best)
         assign(self.model.variables, values)
 
@@ -108,10 +117,10 @@ class Training:
         set_trainable(self.model, stage)
         feed = self._feed(stage)
         steps = len(feed.batches(self.standing.epoch))
-        optimizer = build_optimizer(stage, steps=steps, precision=self._recipe.precision)
+        optimizer = build_optimizer(stage, steps=steps, precision=self.recipe.precision)
         # XLA on TensorFlow's CPU lacks the resampling and is no faster.
         compiled = keras.backend.backend() != "tensorflow"
-        feed.model.compile(optimizer, build_loss(self._recipe.loss), jit_compile=compiled)
+        feed.model.compile(optimizer, build_loss(self.recipe.loss), jit_compile=compiled)
         optimizer.build(feed.model.trainable_variables)
         if self._optimizer_values and self.standing.stage_epoch:
             assign(optimizer.variables, self._optimizer_values)
@@ -125,8 +134,8 @@ class Training:
 
     def _feed(self, stage: Stage) -> Feed:
         if stage.cached_views:
-            return FeatureFeed(self.model, self._recipe, stage, self._material, self._folder)
-        return ImageFeed(self.model, self._recipe, stage, self._material)
+            return FeatureFeed(self.model, self.recipe, stage, self.material, self._folder)
+        return ImageFeed(self.model, self.recipe, stage, self.material)
 
     def _train_epoch(
         self,
@@ -136,7 +145,7 @@ class Training:
         estimate: StatisticsEstimator | None,
     ) -> None:
         standing = self.standing
-        rekey_seeds(self.model, seed=self._material.seed, epoch=standing.epoch)
+        rekey_seeds(self.model, seed=self.material.seed, epoch=standing.epoch)
         if stage.schedule != "cosine":
             optimizer.learning_rate = stage.learning_rate * standing.rate_factor
         batches = feed.batches(standing.epoch)
@@ -147,12 +156,13 @@ class Training:
             if estimate is not None:
                 estimate(batches, stage.reestimate_batches)
             logits = feed.validation_logits()
-            labels = self._material.labels[self._material.validation]
+            labels = self.material.labels[self.material.validation]
             row = self._row(stage, optimizer, loss)
             scores = validation_scores(logits, labels, self._malignant)
             row |= {f"val_{name}": value for name, value in scores.items()}
             self._keep_if_best(row)
         self._advance(stage, row)
+        self.standing.seconds += time.perf_counter() - start
         self._tell(stage, len(batches), len(batches), speed, row)
 
     def _fit(self, stage: Stage, feed: Feed, batches: Any, start: float) -> float:
@@ -178,7 +188,7 @@ class Training:
         self, stage: Stage, step: int, steps: int, speed: float, row: HistoryRow | None
     ) -> None:
         epoch = self.standing.epoch + (row is None)
-        self._report(Progress(stage.name, epoch, self._recipe.epochs, step, steps, speed, row))
+        self._report(Progress(stage.name, epoch, self.recipe.epochs, step, steps, speed, row))
 
     def _row(self, stage: Stage, optimizer: keras.optimizers.Optimizer, loss: float) -> HistoryRow:
         rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
@@ -190,10 +200,10 @@ class Training:
         }
 
     def _keep_if_best(self, row: HistoryRow) -> None:
-        score = selection_score(row, self._recipe.selection_metric)
+        score = selection_score(row, self.recipe.selection_metric)
         if math.isnan(score):
             raise RunError(
-                f"The selection metric {self._recipe.selection_metric!r} is undefined on these "
+                f"The selection metric {self.recipe.selection_metric!r} is undefined on these "
                 "validation images.",
                 todo="Choose another: --set selection_metric=balanced_accuracy",
             )
@@ -203,7 +213,7 @@ class Training:
 
     def _advance(self, stage: Stage, row: HistoryRow) -> None:
         s = self.standing
-        score = selection_score(row, self._recipe.selection_metric)
+        score = selection_score(row, self.recipe.selection_metric)
         better = s.stage_best is None or score > s.stage_best
         s.stage_best = score if better else s.stage_best
         s.stale_rate = 0 if better else s.stale_rate + 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import platform
-import tomllib
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lentigo.errors import RunError
 from lentigo.files import digest_json, read_json
 from lentigo.image import PreprocessSpec
-from lentigo.recipe import Recipe
+from lentigo.recipe import Recipe, load_recipe
 from lentigo.score.calibration import softmax
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import Taxonomy
@@ -72,8 +71,16 @@ def environment() -> dict[str, str]:
     }
 
 
-def run_name(recipe: Recipe, data_digest: str, fold: int | None, seed: int) -> str:
-    """The folder's name: recipe, digest of recipe and data, fold, seed."""
+def run_name(
+    recipe: Recipe, weights_sha256: str | None, data_digest: str, fold: int | None, seed: int
+) -> str:
+    """The folder's name: recipe, digest of recipe and data, fold, seed.
+
+    A weights file counts by its content, not by its path.
+    """
+    if weights_sha256 is not None:
+        network = recipe.network.model_copy(update={"weights": weights_sha256})
+        recipe = recipe.model_copy(update={"network": network})
     digest = digest_json([recipe.digest, data_digest])[:10]
     part = "official" if fold is None else f"fold{fold}"
     return f"{recipe.name}-{digest}-{part}-seed{seed}"
@@ -119,7 +126,12 @@ class Run:
     @cached_property
     def model(self) -> keras.Model:
         """The best epoch's model: RGB in [0, 255] (B, S, S, 3) to logits (B, k)."""
-        return keras.saving.load_model(self.path / "model.keras", compile=False)
+        path = self.path / "model.keras"
+        try:
+            return keras.saving.load_model(path, compile=False)
+        except (OSError, ValueError, KeyError) as error:
+            reason = str(error).partition("\n")[0]
+            raise RunError(f"{path} is damaged: {reason}", todo="Train anew.") from None
 
     def predict_logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits (N, k) of prepared ``images`` (N, S, S, 3) uint8."""
@@ -137,8 +149,7 @@ class Run:
 
     def recipe(self) -> Recipe:
         """The resolved recipe."""
-        text = (self.path / "recipe.toml").read_text(encoding="utf-8")
-        return Recipe.model_validate(tomllib.loads(text))
+        return load_recipe(str(self.path / "recipe.toml"))
 
     def describe(self) -> dict[str, Any]:
         """What a report says about this run."""

@@ -32,6 +32,8 @@ class Standing(BaseModel):
         stale_rate: Epochs since the last better score or cut of the rate.
         stale_stop: Epochs since the last better score.
         rate_factor: What the plateau schedule has made of the stage's rate.
+        seconds: Spent in epochs so far, over all sittings.
+        backend: Keras's backend that it began on.
         history: A row an epoch.
     """
 
@@ -46,6 +48,8 @@ class Standing(BaseModel):
     stale_rate: int = 0
     stale_stop: int = 0
     rate_factor: float = 1.0
+    seconds: float = 0.0
+    backend: str = ""
     history: list[HistoryRow] = []
 
 

@@ -61,17 +61,22 @@ class MlflowTracker:
 
     def __init__(self, folder: Path) -> None:
         self._mlflow = _import("mlflow")
-        self._mlflow.set_tracking_uri(f"sqlite:///{folder.resolve()}/mlflow.db")
-        self._mlflow.set_experiment("lentigo")
-        self._mlflow.start_run()
+        self._folder = folder
+        self._started = False
 
     def log(self, epoch: int, row: HistoryRow) -> None:
         """Record an epoch's row."""
+        if not self._started:  # a run that was finished before leaves no empty record
+            self._mlflow.set_tracking_uri(f"sqlite:///{self._folder.resolve()}/mlflow.db")
+            self._mlflow.set_experiment("lentigo")
+            self._mlflow.start_run()
+            self._started = True
         self._mlflow.log_metrics(_numbers(row), step=epoch)
 
     def close(self) -> None:
         """Write out what is pending."""
-        self._mlflow.end_run()
+        if self._started:
+            self._mlflow.end_run()
 
 
 TRACKERS: dict[str, Callable[[Path], Tracker]] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,18 +12,19 @@ import pandas as pd
 
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.data.splits import check_no_group_crosses
-from lentigo.errors import LeakageError, RecipeError
-from lentigo.files import digest_file, write_json, write_text
+from lentigo.errors import LeakageError, LentigoError, RecipeError
+from lentigo.files import digest_file, locked, write_json, write_text
 from lentigo.recipe import Recipe, load_recipe, to_toml
 from lentigo.train.feeding import predict_rows
 from lentigo.train.feeds import gather_material
 from lentigo.train.loop import Progress, Report, Training
 from lentigo.train.run import Run, RunInfo, environment, open_run, run_name
 from lentigo.train.seal import seal
-from lentigo.train.state import HistoryRow
 from lentigo.train.trackers import Tracker
 
 _log = logging.getLogger(__name__)
+
+CHECKPOINT = "checkpoint"
 
 
 def train(
@@ -65,13 +65,15 @@ def train(
     _check_fits(recipe, data)
     if fold is None and not (data.manifest["split"] == "validation").any():
         fold = 0
-    path = Path(out) / run_name(recipe, data.digest, fold, seed)
+    weights = _weights_digest(recipe)
+    path = Path(out) / run_name(recipe, weights, data.digest, fold, seed)
     if (path / "run.json").is_file():
         _log.info("%s is finished", path)
+        shutil.rmtree(path / CHECKPOINT, ignore_errors=True)  # of a kill after its last write
         return open_run(path)
     if restart:
         shutil.rmtree(path, ignore_errors=True)
-    write_text(path / "recipe.toml", to_toml(recipe))
+    material = gather_material(recipe, data, fold, seed)
 
     def tell(progress: Progress) -> None:
         if report is not None:
@@ -80,13 +82,26 @@ def train(
             for tracker in trackers:
                 tracker.log(progress.epoch, progress.row)
 
-    started = time.perf_counter()
-    material = gather_material(recipe, data, fold, seed)
-    if not len(material.training) or not len(material.validation):
-        raise RecipeError("The data leaves no training or no validation images.")
-    training = Training(recipe, material, data.taxonomy.malignant, path / "checkpoint", tell)
-    training.to_the_end()
-    write_history(path / "history.csv", training.standing.history)
+    existed = path.exists()
+    with locked(path / ".lock"):
+        try:
+            training = Training(recipe, material, data.taxonomy.malignant, path / CHECKPOINT, tell)
+        except LentigoError:
+            if not existed:
+                shutil.rmtree(path)  # refused before it began: no run to go on with
+            raise
+        write_text(path / "recipe.toml", to_toml(recipe))
+        training.to_the_end()
+        _finish(path, training, data, fold, weights)
+    return open_run(path)
+
+
+def _finish(
+    path: Path, training: Training, data: PreparedSet, fold: int | None, weights: str | None
+) -> None:
+    """Write the model, what it predicts, its calibration, and last ``run.json``."""
+    recipe, material, standing = training.recipe, training.material, training.standing
+    write_text(path / "history.csv", pd.DataFrame(standing.history).to_csv(index=False))
     _save_model(training.model, path / "model.keras")
     logits = predict_rows(training.model, data.images, material.validation)
     seal(path, data, material.validation, logits)
@@ -94,7 +109,7 @@ def train(
         name=path.name,
         recipe=recipe.name,
         recipe_digest=recipe.digest,
-        seed=seed,
+        seed=material.seed,
         fold=fold,
         protocol=recipe.protocol,
         leaky=data.leaky or recipe.protocol == "as-published",
@@ -107,14 +122,13 @@ def train(
         training_images=len(material.training),
         validation_images=len(material.validation),
         parameters=training.model.count_params(),
-        weights_sha256=_weights_digest(recipe),
-        best_epoch=training.standing.best_epoch,
-        seconds=round(time.perf_counter() - started, 1),
+        weights_sha256=weights,
+        best_epoch=standing.best_epoch,
+        seconds=round(standing.seconds, 1),
         environment=environment(),
     )
     write_json(path / "run.json", info.model_dump(mode="json"))
-    shutil.rmtree(path / "checkpoint")
-    return open_run(path)
+    shutil.rmtree(path / CHECKPOINT)
 
 
 def _check_fits(recipe: Recipe, data: PreparedSet) -> None:
@@ -133,11 +147,6 @@ def _check_fits(recipe: Recipe, data: PreparedSet) -> None:
         )
     if not data.leaky:
         check_no_group_crosses(data.manifest)
-
-
-def write_history(path: Path, history: list[HistoryRow]) -> None:
-    """Write ``history.csv``: a row an epoch, numbers to their last bit."""
-    write_text(path, pd.DataFrame(history).to_csv(index=False))
 
 
 def _save_model(model: keras.Model, path: Path) -> None:

@@ -52,6 +52,6 @@ SOURCE = Source(
     license=LICENSE,
     url="",
     taxonomy=None,
-    read=read,
+    reader=read,
     layout="<class>/ for every class",
 )

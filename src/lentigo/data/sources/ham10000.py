@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 
 from lentigo.data.sources.isic_archive import ham10000_item
-from lentigo.data.sources.listing import Item, Listing, Row, refuse_malignant
+from lentigo.data.sources.listing import Item, Listing, Row
 from lentigo.data.sources.scanning import Folder, scan
 from lentigo.data.sources.table import IsicCollection, ReadOptions, Source, SourceTable
 from lentigo.errors import SourceError
@@ -37,7 +37,6 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     Raises:
         SourceError: All problems at once.
     """
-    refuse_malignant(NAME, options)
     folder = scan(root)
     table = options.metadata or _find_table(folder)
     listing = Listing(NAME, folder.root, LICENSE)
@@ -95,7 +94,8 @@ SOURCE = Source(
     license=LICENSE,
     url="https://doi.org/10.7910/DVN/DBW86T",
     taxonomy=HAM10000,
-    read=read,
+    reader=read,
+    reads_metadata=True,
     layout="HAM10000_metadata.csv, and the images in HAM10000_images_part_1/ and _part_2/ "
     "or any other folder in it; or metadata.csv and images as isic-cli writes them",
     download=IsicCollection(212),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lentigo.data.sources.listing import Item, Listing, Row, refuse_malignant
+from lentigo.data.sources.listing import Item, Listing, Row
 from lentigo.data.sources.scanning import scan
 from lentigo.data.sources.table import Archive, ReadOptions, Source, SourceTable
 from lentigo.errors import SourceError
@@ -23,12 +23,11 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
 
     Args:
         root: The folder; tables and image folders lie anywhere in it.
-        options: ``metadata`` is not used.
+        options: ``skip_missing``.
 
     Raises:
         SourceError: All problems at once.
     """
-    refuse_malignant(NAME, options)
     folder = scan(root)
     truths = folder.tables_named(_TRUTH)
     if not truths:
@@ -68,7 +67,7 @@ SOURCE = Source(
     license=LICENSE,
     url="https://challenge.isic-archive.com/data/#2017",
     taxonomy=ISIC2017,
-    read=read,
+    reader=read,
     layout="ISIC-2017_Training_Part3_GroundTruth.csv and ISIC-2017_Training_Data/; "
     "likewise _Validation and _Test_v2",
     download=tuple(

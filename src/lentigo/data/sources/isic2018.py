@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lentigo.data.sources.listing import Item, Listing, Row, refuse_malignant
+from lentigo.data.sources.listing import Item, Listing, Row
 from lentigo.data.sources.scanning import scan
 from lentigo.data.sources.table import Archive, ReadOptions, Source, SourceTable
 from lentigo.errors import SourceError
@@ -26,7 +26,6 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     Raises:
         SourceError: All problems at once.
     """
-    refuse_malignant(NAME, options)
     folder = scan(root)
     truths = folder.tables_named(_TRUTH)
     if not truths:
@@ -69,7 +68,7 @@ SOURCE = Source(
     license=LICENSE,
     url="https://challenge.isic-archive.com/data/#2018",
     taxonomy=HAM10000,
-    read=read,
+    reader=read,
     layout="ISIC2018_Task3_Training_GroundTruth/, _Training_LesionGroupings.csv and "
     "_Training_Input/; likewise _Validation and _Test",
     download=tuple(

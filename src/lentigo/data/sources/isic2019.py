@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from lentigo.data.sources.listing import Item, Listing, Row, refuse_malignant
+from lentigo.data.sources.listing import Item, Listing, Row
 from lentigo.data.sources.scanning import scan
 from lentigo.data.sources.table import Archive, ReadOptions, Source, SourceTable
 from lentigo.errors import SourceError
@@ -17,6 +18,10 @@ _TRUTH = r"ISIC_2019_(Training|Test)_GroundTruth\.csv"
 _METADATA = r"ISIC_2019_(Training|Test)_Metadata\.csv"
 _CODES = {code.upper(): code for code in ISIC2019.codes}
 _SPLITS = {"training": "train", "test": "test"}
+_COLUMNS = {
+    "training": ("image", "age_approx", "sex", "lesion_id"),
+    "test": ("image", "age_approx", "sex"),
+}
 
 
 def read(root: Path, options: ReadOptions) -> SourceTable:
@@ -28,23 +33,28 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     Raises:
         SourceError: All problems at once.
     """
-    refuse_malignant(NAME, options)
     folder = scan(root)
     truths = folder.tables_named(_TRUTH)
     if not truths:
         raise SourceError(f"{folder.root} has no ISIC_2019_Training_GroundTruth.csv.")
     listing = Listing(NAME, folder.root, LICENSE)
+    metadata = folder.tables_named(_METADATA)
+    if _has_training(truths) and not _has_training(metadata):
+        # Without it the repeated lesions would sit on both sides of a split, unseen.
+        listing.problems.append("ISIC_2019_Training_Metadata.csv, which names lesions, is absent.")
     people = {
         row.known("image"): row
-        for _, path in folder.tables_named(_METADATA)
-        for row in listing.read_rows(path, ["image", "age_approx", "sex"])
+        for match, path in metadata
+        for row in listing.read_rows(path, _COLUMNS[match[1].lower()])
     }
-    if not people:
-        listing.problems.append("ISIC_2019_Training_Metadata.csv, which names lesions, is absent.")
     for match, path in truths:
         for row in listing.read_rows(path, ["image", *_CODES]):
             _take(listing, row, _SPLITS[match[1].lower()], people)
     return listing.finish(ISIC2019, options, folder.images_by_id())
+
+
+def _has_training(tables: list[tuple[re.Match[str], Path]]) -> bool:
+    return any(match[1].lower() == "training" for match, _ in tables)
 
 
 def _take(listing: Listing, row: Row, split: str, people: dict[str, Row]) -> None:
@@ -77,9 +87,9 @@ SOURCE = Source(
     license=LICENSE,
     url="https://challenge.isic-archive.com/data/#2019",
     taxonomy=ISIC2019,
-    read=read,
+    reader=read,
     layout="ISIC_2019_Training_GroundTruth.csv, ISIC_2019_Training_Metadata.csv and "
-    "ISIC_2019_Training_Input/; likewise _Test",
+    "ISIC_2019_Training_Input/; likewise _Test, which is not downloaded: fetch it by hand",
     download=tuple(
         Archive(f"{_BASE}{part}") for part in ("GroundTruth.csv", "Metadata.csv", "Input.zip")
     ),

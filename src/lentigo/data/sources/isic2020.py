@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
-from lentigo.data.sources.listing import Item, Listing, Row, refuse_malignant
+from lentigo.data.sources.listing import Item, Listing, Row
 from lentigo.data.sources.scanning import Folder, scan
 from lentigo.data.sources.table import Archive, ReadOptions, Source, SourceTable
 from lentigo.errors import SourceError
 from lentigo.taxonomy import BINARY
+
+logger = logging.getLogger(__name__)
 
 NAME = "isic2020"
 LICENSE = "CC-BY-NC-4.0"
@@ -33,14 +36,20 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     Raises:
         SourceError: All problems at once.
     """
-    refuse_malignant(NAME, options)
     folder = scan(root)
     listing = Listing(NAME, folder.root, LICENSE)
     rows = listing.read_rows(options.metadata or _find_truth(folder), _COLUMNS)
     listing.items = [_item(listing, row) for row in rows]
+    tables = folder.tables_named(_DUPLICATES)
+    if not tables:
+        logger.warning(
+            "%s has no ISIC_2020_Training_Duplicates.csv: of the duplicates that its publisher "
+            "names, only those that lentigo finds itself are kept together.",
+            folder.root,
+        )
     duplicates = [
         (row.known("image_name_1"), row.known("image_name_2"))
-        for _, path in folder.tables_named(_DUPLICATES)
+        for _, path in tables
         for row in listing.read_rows(path, ["image_name_1", "image_name_2"])
     ]
     return listing.finish(BINARY, options, folder.images_by_id(), duplicates)
@@ -82,7 +91,8 @@ SOURCE = Source(
     license=LICENSE,
     url="https://challenge2020.isic-archive.com/",
     taxonomy=BINARY,
-    read=read,
+    reader=read,
+    reads_metadata=True,
     layout="ISIC_2020_Training_GroundTruth_v2.csv (or without _v2), "
     "ISIC_2020_Training_Duplicates.csv and train/",
     download=tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lentigo.data.sources.classfolders import split_items
-from lentigo.data.sources.listing import Listing, refuse_malignant
+from lentigo.data.sources.listing import Listing
 from lentigo.data.sources.scanning import scan
 from lentigo.data.sources.table import ReadOptions, Source, SourceTable
 from lentigo.taxonomy import ISIC9
@@ -22,7 +22,6 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     Raises:
         SourceError: All problems at once.
     """
-    refuse_malignant(NAME, options)
     folder = scan(root)
     listing = Listing(NAME, folder.root, LICENSE, list(split_items(folder)))
     return listing.finish(ISIC9, options, {})
@@ -34,6 +33,6 @@ SOURCE = Source(
     license=LICENSE,
     url="https://www.kaggle.com/datasets/nodoubttome/skin-cancer9-classesisic",
     taxonomy=ISIC9,
-    read=read,
+    reader=read,
     layout="Train/<class name>/ and Test/<class name>/",
 )

@@ -222,19 +222,6 @@ class Listing:
         return frame.astype({"age": "float64"})
 
 
-def refuse_malignant(source: str, options: ReadOptions) -> None:
-    """A published set's taxonomy states which classes are malignant.
-
-    Raises:
-        SourceError: The user named malignant classes all the same.
-    """
-    if options.malignant is not None:
-        raise SourceError(
-            f"{source} states itself which classes are malignant.",
-            todo="Name malignant classes for the sources `folder` and `table` only.",
-        )
-
-
 def _delimiter(header: str) -> str:
     return max(",\t;", key=header.count)
 

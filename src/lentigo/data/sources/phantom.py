@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lentigo.data.phantom import COLUMNS, LICENSE, TABLE_NAME, ensure_phantom
-from lentigo.data.sources.listing import Item, Listing, Row, refuse_malignant
+from lentigo.data.sources.listing import Item, Listing, Row
 from lentigo.data.sources.scanning import scan
 from lentigo.data.sources.table import ReadOptions, Source, SourceTable
 from lentigo.taxonomy import PHANTOM
@@ -19,7 +19,6 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     Raises:
         SourceError: The folder holds something else, or a phantom that was cut short.
     """
-    refuse_malignant(NAME, options)
     folder = scan(ensure_phantom(root))
     listing = Listing(NAME, folder.root, LICENSE)
     rows = listing.read_rows(folder.root / TABLE_NAME, COLUMNS)
@@ -49,6 +48,6 @@ SOURCE = Source(
     license=LICENSE,
     url="",
     taxonomy=PHANTOM,
-    read=read,
+    reader=read,
     layout="empty or absent: it is generated",
 )

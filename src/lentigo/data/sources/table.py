@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lentigo.errors import SourceError
 from lentigo.taxonomy import Taxonomy
 
 TABLE_COLUMNS = (
@@ -36,7 +37,8 @@ class ReadOptions:
         skip_missing: Go on without images that are listed but absent, and record them.
         malignant: Which labels count as malignant, for sources whose classes are the user's
             own (``folder``, ``table``); elsewhere the taxonomy says so and this is refused.
-        metadata: The table to read where it does not lie in the folder of the images.
+        metadata: The table to read where it does not lie in the folder of the images, for
+            sources of a single table (``Source.reads_metadata``); elsewhere refused.
     """
 
     skip_missing: bool = False
@@ -111,11 +113,10 @@ class Source:
         license: SPDX identifier of the images' licence, or a short phrase where there is none.
         url: Where its publisher describes it, or empty.
         taxonomy: Its classes, or None where they are the user's own.
-        read: Reads a folder (or a CSV file) into a table.
-
-            Raises: SourceError with all problems at once.
+        reader: Reads a folder (or a CSV file) into a table; called by ``read`` only.
         layout: How the folder must look, in one or two lines.
         download: What ``lentigo download`` fetches, or None where it cannot.
+        reads_metadata: Whether the user may name its table, ``ReadOptions.metadata``.
     """
 
     name: str
@@ -123,6 +124,30 @@ class Source:
     license: str
     url: str
     taxonomy: Taxonomy | None
-    read: Callable[[Path, ReadOptions], SourceTable]
+    reader: Callable[[Path, ReadOptions], SourceTable]
     layout: str
     download: tuple[Archive, ...] | IsicCollection | None = None
+    reads_metadata: bool = False
+
+    def read(self, root: Path, options: ReadOptions) -> SourceTable:
+        """Read a folder (or a CSV file) into a table.
+
+        Args:
+            root: The data set in its ``layout``.
+            options: What the user asked for.
+
+        Raises:
+            SourceError: An option that this source would ignore; or all problems of the
+                data set at once.
+        """
+        if options.malignant is not None and self.taxonomy is not None:
+            raise SourceError(
+                f"{self.name} states itself which classes are malignant.",
+                todo="Name malignant classes for the sources `folder` and `table` only.",
+            )
+        if options.metadata is not None and not self.reads_metadata:
+            raise SourceError(
+                f"{self.name} would not read {options.metadata}: it takes no table by name.",
+                todo=f"Leave --metadata out. How its folder must look: {self.layout}.",
+            )
+        return self.reader(root, options)

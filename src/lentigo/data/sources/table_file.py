@@ -52,6 +52,11 @@ def _find_table(root: Path, options: ReadOptions) -> Path:
         return options.metadata.absolute()
     if root.is_file():
         return root.absolute()
+    if not root.exists():
+        raise SourceError(
+            f"{root.absolute()} does not exist.",
+            todo="Name the CSV file, or a folder with exactly one.",
+        )
     tables = [path for path in scan(root, depth=0).tables if path.suffix]
     if len(tables) == 1:
         return tables[0]
@@ -100,7 +105,8 @@ SOURCE = Source(
     license=LICENSE,
     url="",
     taxonomy=None,
-    read=read,
+    reader=read,
+    reads_metadata=True,
     layout="a CSV file with the columns image (path or id) and label; optional lesion_id, "
     "patient_id, split, age, sex, site, skin_tone",
 )

@@ -1,0 +1,77 @@
+"""What ``prepare`` refuses, and what it warns of, in words that say what to do."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from pathlib import Path
+
+import pytest
+
+from lentigo.data.phantom import generate
+from lentigo.data.pixels import PixelFile
+from lentigo.data.prepare import prepare
+from lentigo.errors import InputError, LentigoError
+
+
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return generate(tmp_path_factory.mktemp("raw") / "phantom", lesions=28, seed=1, size=64)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"folds": 1}, "1 fold"),
+        ({"test_share": 1.0}, "test share"),
+        ({"workers": 0}, "0 workers"),
+        ({"protocol": "as published"}, "no protocol"),
+        ({"group_by": "doctor"}, "no grouping"),
+    ],
+)
+def test_options_out_of_range_are_refused_before_any_work(
+    phantom: Path, tmp_path: Path, wrong: dict[str, object], told: str
+) -> None:
+    with pytest.raises(LentigoError, match=told):
+        prepare("phantom", phantom, tmp_path / "out", size=32, **wrong)  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_source_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="ham10000"):
+        prepare("ham", tmp_path, tmp_path / "out")
+
+
+def test_a_full_disk_is_said_plainly(
+    phantom: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(PixelFile, "write", full)
+    with pytest.raises(LentigoError, match=r"No space left[^\0]*Make room on the disk"):
+        prepare("phantom", phantom, tmp_path / "out", size=32, workers=1)
+
+
+def test_a_place_that_cannot_be_a_folder_is_not_called_a_full_disk(
+    phantom: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(LentigoError, match="Not a directory") as caught:
+        prepare("phantom", phantom, tmp_path / "notes" / "out", size=32, workers=1)
+    assert "room" not in str(caught.value)
+    assert "folder that can be written" in str(caught.value)
+
+
+def test_patients_on_both_sides_are_said_aloud_when_grouping_by_lesion(
+    phantom: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        prepare("phantom", phantom, tmp_path / "strict", size=32)
+    assert "both sides" not in caplog.text
+    with caplog.at_level(logging.WARNING):
+        by_lesion = prepare("phantom", phantom, tmp_path / "out", size=32, group_by="lesion")
+    crossing = by_lesion.audit["crossings"]
+    assert f"{crossing['final'][0]['groups']} patient(s) sit on both sides of" in caplog.text
+    assert f"{crossing['folds']} patient(s) sit in several folds" in caplog.text
+    assert "you grouped by lesion" in caplog.text
