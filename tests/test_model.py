@@ -139,7 +139,7 @@ def test_weights_that_are_absent_or_do_not_fit_are_named(tmp_path: Path) -> None
 def test_offline_imagenet_weights_name_file_origin_and_the_way_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def unreachable(name: str, *, origin: str, **_: object) -> str:
+    def unreachable(name: str, origin: str, **_: object) -> str:
         raise Exception(f"URL fetch failure on {origin}: None -- Name not resolved")  # noqa: TRY002
 
     monkeypatch.setattr("keras.src.applications.mobilenet_v2.file_utils.get_file", unreachable)

@@ -180,7 +180,7 @@ def test_thresholds_reach_their_sensitivity_on_validation() -> None:
     labels = random.integers(0, 3, 300)
     logits = (np.eye(3)[labels] * 2 + random.normal(size=(300, 3))).astype(np.float32)
     fitted = fit_calibration(logits, labels, (True, False, True), [str(i) for i in range(300)])
-    scaled = np.exp(logits / fitted.temperature)
+    scaled = np.exp(logits.astype(np.float64) / fitted.temperature)
     malignant = (scaled / scaled.sum(axis=1, keepdims=True))[:, [0, 2]].sum(axis=1)
     for point in fitted.operating_points:
         reached = (malignant[labels != 1] >= point.threshold - 1e-9).mean()

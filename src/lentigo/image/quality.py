@@ -106,10 +106,10 @@ def assess(rgb: NDArray[np.uint8]) -> Quality:
     busyness, redness = _layout(whole if is_square else _shrunk(square, LAYOUT_PX))
     grey = cv2.cvtColor(_shrunk(square, SHARPNESS_PX), cv2.COLOR_RGB2GRAY)
     _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
-    burnt = cv2.compare(_of_channels(whole, cv2.min), GLARE, cv2.CMP_GE)
+    burnt = _of_channels(whole, cv2.min) >= GLARE
     return Quality(
         sharpness=float(deviation[0, 0] ** 2),
-        overexposed_share=cv2.countNonZero(burnt) / frame.size,
+        overexposed_share=float(burnt.mean()),
         brightness=float(np.median(inside)) if inside.size else 0.0,
         black_frame_share=float(frame.mean()),
         busyness=busyness,
@@ -135,7 +135,7 @@ def _shrunk(rgb: NDArray[np.uint8], shorter_px: int) -> NDArray[np.uint8]:
 
 def _black_frame(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Dark pixels connected to the border: a dark lesion in the middle is none of them."""
-    dark = cv2.compare(_of_channels(rgb, cv2.max), DARK, cv2.CMP_LE)
+    dark = (_of_channels(rgb, cv2.max) <= DARK).astype(np.uint8)
     count, component = cv2.connectedComponents(dark)
     touching = np.zeros(count, np.bool_)
     for edge in (component[0], component[-1], component[:, 0], component[:, -1]):
@@ -149,8 +149,8 @@ def _layout(square: NDArray[np.uint8]) -> tuple[float, float]:
     grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
     slope = cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
     gradient = float(cv2.mean(slope)[0])
-    lit = cv2.compare(_of_channels(square, cv2.max), DARK, cv2.CMP_GT)
-    if not cv2.countNonZero(lit):
+    lit = (_of_channels(square, cv2.max) > DARK).astype(np.uint8)
+    if not lit.any():
         return gradient, 0.0
     mean, _ = cv2.meanStdDev(square, mask=lit)
     _, spread = cv2.meanStdDev(cv2.cvtColor(square, cv2.COLOR_RGB2LAB), mask=lit)

@@ -96,7 +96,7 @@ def split_at_head(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     """
     names = [layer.name for layer in model.layers]
     cut = names.index("pool") if "pool" in names else names.index("flatten")
-    trunk = keras.Model(model.inputs, model.layers[cut].output, name="trunk")
+    trunk = keras.Model(model.input, model.layers[cut].output, name="trunk")
     features = keras.Input(trunk.output_shape[1:], name="features")
     logits = features
     for layer in model.layers[cut + 1 :]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -175,8 +176,11 @@ def _load(backbone: keras.Model, path: Path) -> None:
     if not path.is_file():
         raise WeightsError(f"The weights {path} do not exist.", todo="Check network.weights.")
     try:
-        backbone.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+        with warnings.catch_warnings():
+            # Keras warns and leaves layers as they were where a file does not fit.
+            warnings.simplefilter("error", UserWarning)
+            backbone.load_weights(path)
+    except (ValueError, OSError, KeyError, UserWarning) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(
             f"{path} does not fit this network: {reason}",
