@@ -42,7 +42,7 @@ format: $(INSTALLED) ## Format the code
 lock: $(INSTALLED) ## Resolve requirements/dev.txt anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --group dev --extra train pyproject.toml \
+	  --no-emit-index-url --no-emit-find-links --group dev --extra train -c requirements/constraints.txt pyproject.toml \
 	  -o requirements/dev.txt
 
 clean: ## Remove what make made
