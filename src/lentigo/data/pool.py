@@ -24,13 +24,6 @@ from lentigo.image.spec import PreprocessSpec
 _IMAGES_WORTH_A_PROCESS = 100
 
 
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def run_chunks(
     chunks: Sequence[Chunk], spec: PreprocessSpec, target: PixelFile, workers: int
 ) -> Iterator[Finished]:

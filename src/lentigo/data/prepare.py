@@ -17,7 +17,7 @@ from pathlib import Path
 from lentigo.data.finish import Options, finish
 from lentigo.data.manifest import manifest_text
 from lentigo.data.pixels import Finished, chunks_of
-from lentigo.data.pool import run_chunks, usable_cores
+from lentigo.data.pool import run_chunks
 from lentigo.data.prepared import (
     MARKER,
     SCHEMA_VERSION,
@@ -33,6 +33,7 @@ from lentigo.data.workfolder import WorkFolder
 from lentigo.errors import InputError, LeakageError, LentigoError
 from lentigo.files import digest_file, digest_json, digest_text
 from lentigo.image.spec import PreprocessSpec
+from lentigo.machine import usable_cores
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ Part of the light set: it runs where only LiteRT, NumPy, OpenCV and pydantic are
 from __future__ import annotations
 
 import importlib.resources
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +23,7 @@ from lentigo.errors import BundleError, ImageError, InputError
 from lentigo.image.decode import decode_bgr
 from lentigo.image.quality import SHARPNESS_PX, assess
 from lentigo.image.spec import SPARE, PreprocessSpec, preprocess
+from lentigo.machine import usable_cores
 from lentigo.score.calibration import softmax
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import Taxonomy
@@ -49,7 +49,7 @@ class BundlePredictor:
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, not {threads}.")
         self.bundle = bundle if isinstance(bundle, Bundle) else read_bundle(bundle)
-        self.threads = threads or available_threads()
+        self.threads = threads or usable_cores()
         # One image alone is answered soonest by one engine with all threads; many images
         # by as many engines with one thread each.
         self._wide = Engines(self.bundle, count=1, threads=self.threads)
@@ -222,10 +222,3 @@ def look(
     small = cv2.resize(bgr, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     warnings = assess(cv2.cvtColor(small, cv2.COLOR_BGR2RGB)).warnings
     return spec.apply(bgr[..., ::-1]), warnings
-
-
-def available_threads() -> int:
-    """How many CPUs this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

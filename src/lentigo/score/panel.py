@@ -182,7 +182,7 @@ class Panel:
         }
 
     def _is_macro(self, key: str) -> bool:
-        return key in THRESHOLD_METRICS or ".macro" in key
+        return key in THRESHOLD_METRICS or "macro" in key.split(".")
 
     def _groups(self, key: str, numbers: Integers) -> int:
         """Groups in the denominator of a score."""
