@@ -42,6 +42,7 @@ from lentigo.train.loop import Training
 from lentigo.train.stages import build_optimizer, set_trainable
 
 CLASSES = 7
+EQUAL_SHARE = np.full(CLASSES, 1 / CLASSES)
 Round = Callable[[], None]
 
 
@@ -80,7 +81,7 @@ def compiled(recipe: Recipe, steps: int, *, xla: bool = False) -> keras.Model:
     model = build_model(recipe, CLASSES)
     set_trainable(model, stage)
     optimizer = build_optimizer(stage, steps=steps, precision=recipe.precision)
-    model.compile(optimizer, build_loss(recipe.loss), jit_compile=xla)
+    model.compile(optimizer, build_loss(recipe.loss, EQUAL_SHARE), jit_compile=xla)
     return model
 
 
@@ -104,7 +105,7 @@ def lentigo(recipe: Recipe, material: Material, steps: int, folder: Path) -> Rou
     set_trainable(training.model, stage)
     feed = training._feed(stage)
     optimizer = build_optimizer(stage, steps=steps, precision=recipe.precision)
-    feed.model.compile(optimizer, build_loss(recipe.loss), jit_compile=False)
+    feed.model.compile(optimizer, build_loss(recipe.loss, EQUAL_SHARE), jit_compile=False)
     epochs = iter(range(1_000_000))
 
     def once() -> None:

@@ -13,6 +13,7 @@ from lentigo.model import (
     NETWORKS,
     FocalLoss,
     build_backbone,
+    build_loss,
     build_model,
     class_weights,
     split_at_head,
@@ -164,6 +165,25 @@ def test_trunk_and_head_together_are_the_model() -> None:
     images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     whole, parts = np.asarray(model(images)), np.asarray(head(trunk(images)))
     np.testing.assert_allclose(whole, parts, rtol=1e-5, atol=1e-6)
+
+
+def test_an_adjusted_loss_is_least_at_the_shares_when_nothing_else_tells_classes_apart() -> None:
+    # With the shares added, equal logits already say what the shares say: no gradient is left.
+    share = np.array([0.7, 0.2, 0.1])
+    equal = np.zeros((10, 3), np.float32)
+    target = np.eye(3, dtype=np.float32)[[0] * 7 + [1] * 2 + [2]]
+    loss = build_loss(Loss(logit_adjustment=1.0), share)
+    entropy = -(share * np.log(share)).sum()
+    np.testing.assert_allclose(np.asarray(loss(target, equal)), entropy, rtol=1e-6)
+    for shifted in np.eye(3, dtype=np.float32) * 0.3:
+        assert float(loss(target, equal + shifted)) > entropy
+
+
+def test_an_adjusted_loss_survives_saving() -> None:
+    loss = build_loss(Loss(kind="focal", logit_adjustment=0.5), np.array([0.9, 0.1]))
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
+    target, logits = np.eye(2, dtype=np.float32), np.array([[1.0, -1], [2, 0.5]], np.float32)
+    np.testing.assert_allclose(np.asarray(again(target, logits)), np.asarray(loss(target, logits)))
 
 
 def test_focal_loss_with_gamma_0_is_cross_entropy_and_downweights_what_is_easy() -> None:

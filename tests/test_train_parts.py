@@ -15,13 +15,37 @@ from lentigo.model import batch_norms, build_model
 from lentigo.recipe import Network, Recipe, Sampling, Stage
 from lentigo.train.feeding import EpochBatches, predict_rows
 from lentigo.train.feeds import ImageFeed, Material
-from lentigo.train.sampling import epoch_order
+from lentigo.train.sampling import drawn_share, epoch_order
 from lentigo.train.seal import fit_calibration
 from lentigo.train.stages import build_optimizer, set_trainable
 from lentigo.train.state import Standing, load_checkpoint, rekey_seeds, save_checkpoint
 from lentigo.train.statistics import StatisticsEstimator
 
 LABELS = np.repeat([0, 1, 2], [60, 30, 6])
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        Sampling(),
+        Sampling(kind="weighted", power=0.5),
+        Sampling(kind="weighted", power=1.0),
+        Sampling(kind="oversample"),
+        Sampling(kind="undersample"),
+    ],
+    ids=lambda each: f"{each.kind}-{each.power}",
+)
+def test_the_share_that_a_class_is_expected_to_have_is_what_epochs_draw(sampling: Sampling) -> None:
+    drawn = np.concatenate([epoch_order(LABELS, sampling, seed=1, epoch=e) for e in range(300)])
+    seen = np.bincount(LABELS[drawn], minlength=3) / len(drawn)
+    np.testing.assert_allclose(drawn_share(LABELS, sampling, 3), seen, atol=0.01)
+
+
+def test_a_class_without_images_has_a_share_whose_logarithm_exists() -> None:
+    share = drawn_share(LABELS, Sampling(), 5)
+    assert share.shape == (5,)
+    assert (share > 0).all()
+    assert share[3] < share[2]
 
 
 def recipe(stage: Stage) -> Recipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -34,11 +35,47 @@ class FocalLoss(keras.losses.Loss):
         return {**super().get_config(), "gamma": self.gamma}
 
 
-def build_loss(loss: Loss) -> keras.losses.Loss:
-    """The recipe's loss on logits and one-hot labels, both (B, k)."""
+@keras.saving.register_keras_serializable(package="lentigo")
+class LogitAdjusted(keras.losses.Loss):
+    """A loss of logits to which a constant is added, class by class (Menon 2021, eq. 10)."""
+
+    def __init__(
+        self, loss: keras.losses.Loss, shift: Sequence[float], name: str = "adjusted", **kwargs: Any
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.loss, self.shift = loss, [float(each) for each in shift]
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss (B,) of one-hot or smoothed labels and logits, both (B, k)."""
+        return self.loss.call(y_true, y_pred + keras.ops.cast(self.shift, y_pred.dtype))
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs."""
+        loss = keras.saving.serialize_keras_object(self.loss)
+        return {**super().get_config(), "loss": loss, "shift": self.shift}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> LogitAdjusted:
+        """The loss of ``get_config``."""
+        inner = keras.saving.deserialize_keras_object(config["loss"])
+        return cls(**{**config, "loss": inner})
+
+
+def build_loss(loss: Loss, share: NDArray[np.float64]) -> keras.losses.Loss:
+    """The recipe's loss on logits and one-hot labels, both (B, k).
+
+    Args:
+        loss: The recipe's part.
+        share: Of each class among the images that an epoch draws, (k,), above 0.
+    """
+    built: keras.losses.Loss
     if loss.kind == "focal":
-        return FocalLoss(loss.focal_gamma)
-    return keras.losses.CategoricalCrossentropy(from_logits=True)
+        built = FocalLoss(loss.focal_gamma)
+    else:
+        built = keras.losses.CategoricalCrossentropy(from_logits=True)
+    if loss.logit_adjustment:
+        return LogitAdjusted(built, loss.logit_adjustment * np.log(share))
+    return built
 
 
 def class_weights(loss: Loss, labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:

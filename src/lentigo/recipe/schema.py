@@ -62,13 +62,17 @@ class Loss(_Part):
     """Cross-entropy or focal loss (Lin 2017, eq. 5).
 
     ``class_weights``: ``balanced`` is n / (k n_c), counted on the training split; a list
-    gives one weight a class in the taxonomy's order.
+    gives one weight a class in the taxonomy's order. ``logit_adjustment`` adds so many times
+    the logarithm of each class's share of the epoch to its logit, in the loss only (Menon
+    2021, eq. 10): with 1 the network learns what it would say if all classes were equally
+    common, whatever the sampling, with 0 it learns the shares along.
     """
 
     kind: Literal["cross-entropy", "focal"] = "cross-entropy"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     focal_gamma: NotNegative = 2.0
     class_weights: Literal["none", "balanced"] | tuple[Positive, ...] = "none"
+    logit_adjustment: Annotated[float, Field(ge=0, le=2)] = 0.0
 
 
 class Sampling(_Part):

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from lentigo.errors import RunError
 from lentigo.model import build_loss, build_model
 from lentigo.recipe import Recipe, Stage
 from lentigo.train.feeds import FeatureFeed, Feed, ImageFeed, Material
+from lentigo.train.sampling import drawn_share
 from lentigo.train.stages import build_optimizer, set_trainable
 from lentigo.train.state import (
     HistoryRow,
@@ -120,7 +123,8 @@ class Training:
         optimizer = build_optimizer(stage, steps=steps, precision=self.recipe.precision)
         # XLA on TensorFlow's CPU lacks the resampling and is no faster.
         compiled = keras.backend.backend() != "tensorflow"
-        feed.model.compile(optimizer, build_loss(self.recipe.loss), jit_compile=compiled)
+        loss = build_loss(self.recipe.loss, self._share())
+        feed.model.compile(optimizer, loss, jit_compile=compiled)
         optimizer.build(feed.model.trainable_variables)
         if self._optimizer_values and self.standing.stage_epoch:
             assign(optimizer.variables, self._optimizer_values)
@@ -131,6 +135,10 @@ class Training:
             self._train_epoch(stage, feed, optimizer, estimate)
             values = optimizer.variables if self.standing.stage == here else []
             save_checkpoint(self._last, self.standing, self.model.variables, values)
+
+    def _share(self) -> NDArray[np.float64]:
+        labels = self.material.labels[self.material.training]
+        return drawn_share(labels, self.recipe.sampling, len(self._malignant))
 
     def _feed(self, stage: Stage) -> Feed:
         if stage.cached_views:

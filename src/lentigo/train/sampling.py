@@ -39,6 +39,19 @@ def epoch_order(
     return random.permutation(np.concatenate(drawn))
 
 
+def drawn_share(
+    labels: NDArray[np.int64], sampling: Sampling, classes: int
+) -> NDArray[np.float64]:
+    """The share that each class is expected to have in an epoch, (classes,).
+
+    A class without images counts as one with a single image, so that every share is above 0.
+    """
+    counts = np.maximum(np.bincount(labels, minlength=classes), 1).astype(np.float64)
+    power = {"all": 0.0, "weighted": sampling.power}.get(sampling.kind, 1.0)
+    drawn = counts ** (1 - power)
+    return np.asarray(drawn / drawn.sum())
+
+
 def _dealt(
     members: NDArray[np.int64], wanted: int, random: np.random.Generator
 ) -> NDArray[np.int64]:
