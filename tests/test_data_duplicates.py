@@ -16,7 +16,6 @@ from lentigo.data.duplicates import (
     NEAR_BITS,
     SEARCHED_BITS,
     exact_duplicates,
-    find_duplicates,
     near_duplicates,
     orientations,
     perceptual_hash,
@@ -89,14 +88,12 @@ def test_flat_pictures_have_no_near_copies() -> None:
 
 def test_identical_files_are_found_even_when_flat() -> None:
     digests = [hashlib.sha256(each).hexdigest() for each in (b"a", b"b", b"a", b"a")]
-    hashes = np.zeros((4, 32), np.uint8)
     assert exact_duplicates(digests) == [(0, 2), (0, 3)]
-    assert find_duplicates(digests, hashes) == [(0, 2), (0, 3)]
 
 
 def test_nothing_and_one_image_have_no_duplicates() -> None:
-    assert find_duplicates([], np.zeros((0, 32), np.uint8)) == []
-    assert find_duplicates(["a"], np.full((1, 32), 7, np.uint8)) == []
+    assert near_duplicates(np.zeros((0, 32), np.uint8)) == []
+    assert near_duplicates(np.full((1, 32), 7, np.uint8)) == []
 
 
 def test_a_radius_that_the_search_cannot_guarantee_is_refused() -> None:
@@ -138,4 +135,4 @@ def test_the_known_copies_in_ham10000_are_found(shared_data: Path) -> None:
     images = [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) for path in paths]
     hashes = np.stack([perceptual_hash(np.asarray(each, np.uint8)) for each in images])
     assert exact_duplicates(digests) == [(0, 1), (2, 3)]
-    assert find_duplicates(digests, hashes) == [(0, 1), (2, 3), (4, 5)]
+    assert near_duplicates(hashes) == [(0, 1), (2, 3), (4, 5)]

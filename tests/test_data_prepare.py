@@ -188,7 +188,7 @@ def test_pixels_that_were_lost_and_half_a_line_are_done_again(
     assert contents(out) == contents(whole)
 
 
-@pytest.mark.parametrize("step", ["_place_images", "write_manifest", "_info"])
+@pytest.mark.parametrize("step", ["_synced_pixels", "write_manifest", "_info"])
 def test_a_run_killed_while_finishing_goes_on(
     phantom: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -216,6 +216,19 @@ def test_other_options_begin_an_unfinished_folder_anew(phantom: Path, tmp_path: 
     prepare("phantom", phantom, out, size=32, progress=lambda done, _: seen.append(done))
     assert seen[0] == 0
     assert open_prepared(out).spec.size == 32
+
+
+def test_two_at_work_on_one_folder_are_refused_and_nothing_is_left(
+    phantom: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    def start_another(*_: int) -> None:
+        with pytest.raises(InputError, match=f"Another process is working on {out}"):
+            prepare("phantom", phantom, out, size=SIZE, workers=1)
+
+    prepare("phantom", phantom, out, size=SIZE, workers=1, progress=start_another)
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
 
 
 def test_run_twice_nothing_changes(phantom: Path, whole: Path) -> None:

@@ -125,7 +125,9 @@ def test_a_table_that_does_not_exist_is_called_a_table(tmp_path: Path) -> None:
         SOURCES["table"].read(tmp_path / "nope.csv", ReadOptions())
 
 
-@pytest.mark.parametrize("taken", ["macro", "micro", "image_id", "image", "label", "undecided"])
+@pytest.mark.parametrize(
+    "taken", ["macro", "micro", "image_id", "image", "label", "undecided", "logit_mole"]
+)
 def test_classes_named_like_columns_or_means_are_refused(folder: Path, taken: str) -> None:
     (folder / "list.csv").write_text(f"image,label\none,{taken}\ntwo,mole\n")
     with pytest.raises(InputError, match=rf"\['{taken}'\][^\0]*other names"):

@@ -44,8 +44,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, folder: Path | None = None) -> Iterator[None]:
     """Hold ``path`` as a lock; the system lets go of it however the process ends.
+
+    Args:
+        path: A file that is made for it, and removed.
+        folder: What it protects; None is the folder it lies in.
 
     Raises:
         InputError: Another process holds it.
@@ -57,10 +61,13 @@ def locked(path: Path) -> Iterator[None]:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise InputError(
-                    f"Another process is working on {path.parent}.", todo="Wait until it ends."
+                    f"Another process is working on {folder or path.parent}.",
+                    todo="Wait until it ends.",
                 ) from None
-        yield
-    path.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

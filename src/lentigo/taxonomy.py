@@ -131,6 +131,7 @@ _MALIGNANT_WORDS = frozenset(
 
 # Beside the classes stand, in tables and among scores: means over classes, and these columns.
 _TAKEN = frozenset({"macro", "micro", "image_id", "image", "label", "undecided"})
+_TAKEN_PREFIX = "logit_"
 
 
 def from_labels(name: str, labels: set[str], malignant: set[str] | None = None) -> Taxonomy:
@@ -147,7 +148,7 @@ def from_labels(name: str, labels: set[str], malignant: set[str] | None = None) 
     """
     if len(labels) < 2:
         raise InputError(f"{name} has {len(labels)} class(es); at least two are needed.")
-    if taken := sorted(labels & _TAKEN):
+    if taken := sorted(c for c in labels if c in _TAKEN or c.startswith(_TAKEN_PREFIX)):
         raise InputError(
             f"{name} has the class(es) {taken}, which are columns or means in what lentigo writes.",
             todo="Give them other names: rename the folders, or the labels in the table.",

@@ -133,19 +133,6 @@ def near_duplicates(
     return sorted(pairs)
 
 
-def find_duplicates(sha256: Sequence[str], hashes: NDArray[np.uint8]) -> list[tuple[int, int]]:
-    """Exact and near duplicates together.
-
-    Args:
-        sha256: Digest of each file, N of them.
-        hashes: (N, 32) uint8 from ``perceptual_hash``.
-
-    Returns:
-        Sorted (i, j), i < j: pairs whose connected components are the same pictures.
-    """
-    return sorted({*exact_duplicates(sha256), *near_duplicates(hashes)})
-
-
 def _near_kinds(kinds: NDArray[np.uint8], max_bits: int) -> set[tuple[int, int]]:
     """Pairs (a, b), a < b, of different hashes within ``max_bits`` in any orientation."""
     base = _bands(kinds)
@@ -157,11 +144,9 @@ def _near_kinds(kinds: NDArray[np.uint8], max_bits: int) -> set[tuple[int, int]]
         filled = np.bincount(base[:, band], minlength=1 << _SIDE)
         starts = np.concatenate([[0], np.cumsum(filled)])
         for queries in turned:
-            for mask in masks:
-                keys = queries[:, band] ^ mask
-                counts = filled[keys]
-                for a, slots in _expand(starts[keys], counts):
-                    _keep_close(queries, base, a, order[slots], max_bits, found)
+            keys = (queries[:, band, None] ^ masks).reshape(-1)
+            for asking, slots in _expand(starts[keys], filled[keys]):
+                _keep_close(queries, base, asking // len(masks), order[slots], max_bits, found)
     return found
 
 

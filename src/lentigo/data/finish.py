@@ -7,6 +7,7 @@ import itertools
 import logging
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,10 @@ def finish(
         SourceError: No image could be read.
     """
     frame, hashes, keep, unread = _readable(table, results)
-    links = _links(frame, hashes, table)
+    with ThreadPoolExecutor(1) as aside:
+        # The disk is slow and the search for duplicates is not its business.
+        pixels = aside.submit(_synced_pixels, work, keep)
+        links = _links(frame, hashes, table)
     manifest, strict = _split(frame, links, options)
     report = {
         **audit(manifest, table.taxonomy, links, strict, frame["split"].tolist()),
@@ -84,7 +88,7 @@ def finish(
     }
     _log(report)
     _log_crossings(report, str(options.group_by), check_grouping(frame, None))
-    _place_images(work, keep)
+    pixels.result().replace(work.out / "images.npy")
     write_manifest(manifest, work.out / "manifest.csv")
     write_json(work.out / "audit.json", report)
     info = _info(work.out, manifest, table, options, inputs)
@@ -147,15 +151,15 @@ def _split(frame: pd.DataFrame, links: Links, options: Options) -> tuple[pd.Data
     return manifest[list(COLUMNS)], group_ids(frame, links.all)
 
 
-def _place_images(work: WorkFolder, keep: NDArray[np.bool_]) -> None:
-    """Move the pixels to their place, without the rows of images set aside."""
-    source, target = work.images, work.out / "images.npy"
+def _synced_pixels(work: WorkFolder, keep: NDArray[np.bool_]) -> Path:
+    """The file of the pixels, without the rows of images set aside, safe on the disk."""
+    source = work.images
     if not keep.all():
         source = work.path / "kept.npy"
         copy_rows(work.images, source, keep)
     with source.open("rb") as written:
         os.fsync(written.fileno())
-    source.replace(target)
+    return source
 
 
 def _info(

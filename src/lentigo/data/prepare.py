@@ -17,7 +17,7 @@ from pathlib import Path
 from lentigo.data.finish import Options, finish
 from lentigo.data.manifest import manifest_text
 from lentigo.data.pixels import Finished, chunks_of
-from lentigo.data.pool import run_chunks
+from lentigo.data.pool import get_ready, run_chunks
 from lentigo.data.prepared import (
     MARKER,
     SCHEMA_VERSION,
@@ -31,7 +31,7 @@ from lentigo.data.sources.table import ReadOptions, Source, SourceTable
 from lentigo.data.splits import check_grouping, check_options
 from lentigo.data.workfolder import WorkFolder
 from lentigo.errors import InputError, LeakageError, LentigoError
-from lentigo.files import digest_file, digest_json, digest_text
+from lentigo.files import digest_file, digest_json, digest_text, locked
 from lentigo.image.spec import PreprocessSpec
 from lentigo.machine import usable_cores
 
@@ -86,7 +86,8 @@ def prepare(
     Raises:
         SourceError: The data set is incomplete or contradicts itself, all problems at once.
         LeakageError: Grouping by image without asking for the published protocol.
-        InputError: An option out of range, or ``out`` holds something else.
+        InputError: An option out of range, ``out`` holds something else, or another process
+            is at work on it.
         LentigoError: ``out`` cannot be written.
     """
     path, out = Path(path), Path(out)
@@ -100,6 +101,8 @@ def prepare(
         test_share=test_share,
     )
     reader = _checked_source(options, workers)
+    if workers != 1 and not (out / MARKER).exists():
+        get_ready()
     table = reader.read(path, ReadOptions(skip_missing, malignant, metadata))
     options = dataclasses.replace(options, group_by=check_grouping(table.frame, group_by))
     check_options(table.frame["split"].tolist(), test_share=test_share, folds=folds)
@@ -109,10 +112,16 @@ def prepare(
         return done
     _refuse_foreign(out)
     job = digest_json([SCHEMA_VERSION, options.digest, inputs, [time for _, time in files]])
-    work = WorkFolder(out, job, (len(files), options.spec.size, options.spec.size, 3))
-    with _writing(out):
+    # Beside the folder: what lies in it would be removed with it, or be foreign to it.
+    with _writing(out), locked(_lock(out), out):
+        work = WorkFolder(out, job, (len(files), options.spec.size, options.spec.size, 3))
         finish(work, table, options, inputs, _run(work, table, options.spec, workers, progress))
     return open_prepared(out)
+
+
+def _lock(out: Path) -> Path:
+    resolved = out.resolve()
+    return resolved.parent / f".{resolved.name}.lock"
 
 
 def _checked_source(options: Options, workers: int | None) -> Source:

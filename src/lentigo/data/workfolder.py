@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import IO
 
@@ -90,7 +90,7 @@ class WorkFolder:
     def note(self, finished: Finished) -> None:
         """Append one finished chunk to the journal."""
         with self._journal_path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(asdict(finished)) + "\n")
+            stream.write(_line(finished))
 
     def remove(self) -> None:
         """Remove the folder; the set is complete."""
@@ -131,8 +131,7 @@ class WorkFolder:
             if finished is not None and self._is_written(finished, chunks):
                 done[finished.number] = finished
         # Leaves no half line for the next one to be appended to.
-        lines = "".join(json.dumps(asdict(each)) + "\n" for each in done.values())
-        write_text(self._journal_path, lines)
+        write_text(self._journal_path, "".join(map(_line, done.values())))
         return done
 
     def _is_written(self, finished: Finished, chunks: list[Chunk]) -> bool:
@@ -141,6 +140,11 @@ class WorkFolder:
         chunk = chunks[finished.number]
         n = len(chunk.paths)
         return len(finished.sha256) == n and self.pixels.crc32(chunk.start, n) == finished.crc32
+
+
+def _line(finished: Finished) -> str:
+    # dataclasses.asdict copies every tuple, item by item.
+    return json.dumps({each.name: getattr(finished, each.name) for each in fields(finished)}) + "\n"
 
 
 def _parsed(line: str) -> Finished | None:

@@ -39,9 +39,7 @@ def epoch_order(
     return random.permutation(np.concatenate(drawn))
 
 
-def drawn_share(
-    labels: NDArray[np.int64], sampling: Sampling, classes: int
-) -> NDArray[np.float64]:
+def drawn_share(labels: NDArray[np.int64], sampling: Sampling, classes: int) -> NDArray[np.float64]:
     """The share that each class is expected to have in an epoch, (classes,).
 
     A class without images counts as one with a single image, so that every share is above 0.
