@@ -27,6 +27,7 @@ from lentigo.recipe import (
     Head,
     Loss,
     Network,
+    Output,
     Recipe,
     Sampling,
     Stage,
@@ -48,6 +49,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "loss": Loss,
     "sampling": Sampling,
     "augmentation": Augmentation,
+    "output": Output,
     "stages.N": Stage,
 }
 # Keys of the recipe itself, which its docstring does not go through one by one.

@@ -51,6 +51,8 @@ def card_text(run: Run, metrics: dict[str, Any]) -> str:
 
     counts = tested["label"].value_counts().reindex(run.taxonomy.codes, fill_value=0)
     rows = "\n".join(f"| {SHOWN[key]} | {figure(metrics[key])} |" for key in SHOWN)
+    mixture = dict(zip(run.taxonomy.codes, run.calibration.mixture or (), strict=True))
+    assumed = ", ".join(f"{code} {each:.0%}" for code, each in mixture.items())
     classes = "\n".join(
         f"| {each.code} | {each.name} | {'yes' if each.malignant else 'no'} "
         f"| {counts[each.code]} | {figure(metrics[f'sensitivity.{each.code}.argmax'])} "
@@ -92,8 +94,10 @@ and validation never saw; list `{info.test_digest[:16]}` |
 - HAM10000 comes from Vienna and Queensland, from few cameras, and mostly from fair skin; it names
   no skin tones, so nothing is known of how the figures differ between them.
 - No image from elsewhere has measured it. Expect worse figures there, not these.
-- {share("label", "nv"):.0%} of its test images are nevi. Its probabilities hold for such a
-  mixture, not for a practice or a population where malignant lesions are rarer.
+- Its probabilities speak of a mixture of {assumed}; {share("label", "nv"):.0%} of the test
+  images are nevi, and in a practice or a population malignant lesions are rarer still. Held
+  against that, it names malignant classes too often, and its figures of accuracy and
+  calibration are those of the test images.
 - {share("confirmed_by", "histo"):.0%} of the test diagnoses were confirmed by histology; the rest
   by follow-up, consensus or confocal microscopy.
 - Rare classes rest on few test images, as the table shows: read their intervals.

@@ -20,7 +20,7 @@ from lentigo.deploy.export import QUANTIZATIONS
 from lentigo.deploy.job import ConversionJob, Converted
 from lentigo.files import read_json, write_json, write_text
 from lentigo.image.spec import PreprocessSpec
-from lentigo.model import build_model
+from lentigo.model import build_model, with_views
 from lentigo.recipe import Head, Network, Recipe, Stage, to_toml
 from lentigo.taxonomy import HAM10000
 from lentigo.train.run import RunInfo
@@ -151,6 +151,7 @@ def convert_all(trained: Trained, own_network: str, folder: Path) -> Graphs:
         "pool2x2": build_model(recipe(tiny, kind="pool2x2-flatten"), 7),
         "two": build_model(recipe(tiny, single_logit=True), 2),
         "mixed": build_model(recipe(tiny, precision="mixed_float16"), 7),
+        "views": with_views(build_model(recipe(tiny), 7), 8),
     }
     jobs = [("float32", trained.run / "model.keras", quant) for quant in QUANTIZATIONS]
     jobs = [(quant, path, quant) for _, path, quant in jobs]

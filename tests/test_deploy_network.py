@@ -117,7 +117,25 @@ def test_other_heads_show_the_mean_feature(graphs: Graphs, files: list[Path], na
     assert prediction.attention.min() >= 0
 
 
-@pytest.mark.parametrize("name", ["hidden", "pool2x2", "two", "mixed"])
+def test_a_graph_of_several_views_does_not_care_how_the_photo_was_turned(
+    graphs: Graphs, files: list[Path], tmp_path: Path
+) -> None:
+    photo = cv2.imread(str(files[0]))
+    answers = []
+    for name, turned in (("as-is", photo), ("turned", np.rot90(photo)[:, ::-1])):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), turned)
+        path = tmp_path / f"{name}.png"
+        answers.append(predictor(graphs, "views").predict_file(path, attention=True))
+    assert answers[0].attention is not None
+    assert answers[1].attention is not None
+    assert graphs.made["views"].attention == "class-activation"
+    np.testing.assert_allclose(answers[0].probability, answers[1].probability, atol=1e-5)
+    # The maps turn with the photo.
+    back = np.rot90(answers[1].attention[:, ::-1], -1)
+    np.testing.assert_allclose(back, answers[0].attention, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["hidden", "pool2x2", "two", "mixed", "views"])
 def test_every_head_and_precision_converts(graphs: Graphs, name: str) -> None:
     images = pictures(8, seed=4)
     taxonomy = BINARY if name == "two" else HAM10000

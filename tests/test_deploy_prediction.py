@@ -101,6 +101,14 @@ def test_a_leaky_model_says_so() -> None:
     assert "LEAKY" not in describe(answer(*NEVUS), info())
 
 
+def test_the_words_say_how_common_malignant_lesions_are_taken_to_be() -> None:
+    assert "as if" not in describe(answer(*NEVUS), info())
+    # akiec, bcc and mel are malignant.
+    mixture = (0.1, 0.05, 0.2, 0.05, 0.2, 0.35, 0.05)
+    text = describe(answer(*NEVUS), info().model_copy(update={"mixture": mixture}))
+    assert "(as if 35% of all lesions were malignant)" in text
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     for name in ("b.jpg", "a.PNG", "notes.txt", ".hidden.jpg", "deep/c.jpeg", "odd[1].jpg"):

@@ -16,7 +16,9 @@ from lentigo.model import (
     build_loss,
     build_model,
     class_weights,
+    shift_logits,
     split_at_head,
+    with_views,
 )
 from lentigo.recipe import Head, Loss, Network, Recipe, Stage
 
@@ -78,6 +80,26 @@ def test_the_flattening_head_reproduces_sun2023s_counts(name: str) -> None:
 
 def test_merchan2021s_v1_with_pooling_and_two_outputs() -> None:
     assert build_model(recipe("MobileNet"), 2).count_params() == 3_230_914
+
+
+@pytest.mark.parametrize("views", [1, 2, 4, 8])
+def test_views_give_the_mean_logits_of_turned_images(views: int) -> None:
+    model = build_model(recipe(size=32, alpha=0.35), 3)
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
+    upright = [images, images[:, :, ::-1], images[:, ::-1], images[:, ::-1, ::-1]]
+    turned = [*upright, *(each.swapaxes(1, 2) for each in upright)][:views]
+    wanted = np.mean([np.asarray(model(each)) for each in turned], axis=0)
+    viewing = with_views(model, views)
+    np.testing.assert_allclose(np.asarray(viewing(images)), wanted, atol=1e-5)
+    assert viewing.count_params() == model.count_params()
+
+
+def test_a_shift_of_a_single_logit_is_that_of_the_second_class_against_the_first() -> None:
+    model = build_model(recipe(head=Head(single_logit=True), size=32, alpha=0.35), 2)
+    image = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
+    before = np.asarray(model(image))
+    shift_logits(model, np.array([0.5, -1.0]))
+    np.testing.assert_allclose(np.asarray(model(image)) - before, [[0, -1.5]] * 2, atol=1e-6)
 
 
 def test_a_single_logit_is_the_sigmoid() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lentigo.model import augment, draw_parameters
+from lentigo.model import SHARE, Augment, augment, draw_parameters, mix
 from lentigo.recipe import Augmentation
 
 FULL = Augmentation(
@@ -92,3 +92,28 @@ def test_parameters_have_one_row_an_image_and_are_float32() -> None:
     parameters = draw_parameters(FULL, 32, 5, (0, 0))
     assert parameters.shape == (5, 21)
     assert parameters.dtype == np.float32
+
+
+def test_mixup_lays_every_image_over_the_one_before_it_and_their_labels_likewise() -> None:
+    mixing = Augmentation(mixup=0.4)
+    parameters = draw_parameters(mixing, 8, 5, (3, 1))
+    share = parameters[:, SHARE]
+    assert ((share >= 0.5) & (share <= 1)).all()
+    assert len(set(share.tolist())) == 5
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3)).astype(np.float32)
+    mixed = np.asarray(Augment(mixing)(images, parameters))
+    for i in range(5):
+        wanted = share[i] * images[i] + (1 - share[i]) * images[i - 1]
+        np.testing.assert_allclose(mixed[i], wanted, rtol=1e-5, atol=1e-3)
+    labels = mix(np.eye(5, dtype=np.float32), share)
+    np.testing.assert_allclose(labels.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(np.diag(labels), share)
+    np.testing.assert_array_equal(mix(share, np.ones(5, np.float32)), share)
+
+
+def test_without_mixup_a_share_of_one_leaves_the_other_draws_as_they_were() -> None:
+    plain, mixing = draw_parameters(FULL, 8, 4, (0, 0)), FULL.model_copy(update={"mixup": 0.2})
+    assert (plain[:, SHARE] == 1).all()
+    np.testing.assert_array_equal(
+        draw_parameters(mixing, 8, 4, (0, 0))[:, :SHARE], plain[:, :SHARE]
+    )

@@ -5,9 +5,18 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from lentigo.errors import RecipeError
-from lentigo.recipe import Recipe, Stage, load_recipe, packaged_recipes, parse_recipe, to_toml
+from lentigo.recipe import (
+    Augmentation,
+    Recipe,
+    Stage,
+    load_recipe,
+    packaged_recipes,
+    parse_recipe,
+    to_toml,
+)
 
 SMALL = """
 name = "small"
@@ -93,3 +102,9 @@ def test_any_recipe_survives_the_way_to_toml_and_back(
     }
     recipe = Recipe.model_validate(content)
     assert parse_recipe(to_toml(recipe), "written") == recipe
+
+
+def test_mixup_and_cached_features_exclude_each_other() -> None:
+    stage = Stage(name="head", epochs=1, train="head", cached_views=2)
+    with pytest.raises(ValidationError, match="mixup cannot mix the cached features"):
+        Recipe(name="t", title="t", augmentation=Augmentation(mixup=0.2), stages=(stage,))

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lentigo.errors import RecipeError, RunError
-from lentigo.model import batch_norms, build_model
-from lentigo.recipe import Network, Recipe, Sampling, Stage
+from lentigo.model import SHARE, batch_norms, build_model, draw_parameters, mix
+from lentigo.recipe import Augmentation, Loss, Network, Output, Recipe, Sampling, Stage
 from lentigo.train.feeding import EpochBatches, predict_rows
 from lentigo.train.feeds import ImageFeed, Material
-from lentigo.train.sampling import drawn_share, epoch_order
+from lentigo.train.sampling import drawn_share, epoch_order, spoken_mixture
 from lentigo.train.seal import fit_calibration
 from lentigo.train.stages import build_optimizer, set_trainable
 from lentigo.train.state import Standing, load_checkpoint, rekey_seeds, save_checkpoint
@@ -39,6 +39,34 @@ def test_the_share_that_a_class_is_expected_to_have_is_what_epochs_draw(sampling
     drawn = np.concatenate([epoch_order(LABELS, sampling, seed=1, epoch=e) for e in range(300)])
     seen = np.bincount(LABELS[drawn], minlength=3) / len(drawn)
     np.testing.assert_allclose(drawn_share(LABELS, sampling, 3), seen, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("loss", "sampling", "prior", "power"),
+    [
+        (Loss(), Sampling(), 0.0, 1.0),
+        (Loss(), Sampling(kind="oversample"), 0.0, 0.0),
+        (Loss(), Sampling(kind="weighted", power=0.75), 0.0, 0.25),
+        (Loss(class_weights="balanced"), Sampling(), 0.0, 0.0),
+        (Loss(logit_adjustment=1.0), Sampling(kind="weighted", power=0.5), 0.0, 0.0),
+        (Loss(logit_adjustment=1.0), Sampling(kind="weighted", power=0.5), 0.25, 0.25),
+        (Loss(logit_adjustment=0.5), Sampling(), 0.5, 1.0),
+    ],
+)
+def test_the_mixture_that_probabilities_speak_of_is_a_power_of_the_shares(
+    loss: Loss, sampling: Sampling, prior: float, power: float
+) -> None:
+    trained = Recipe(
+        name="t",
+        title="t",
+        loss=loss,
+        sampling=sampling,
+        output=Output(prior_power=prior),
+        stages=(Stage(epochs=1),),
+    )
+    wanted = np.array([60, 30, 6.0]) ** power
+    mixture = spoken_mixture(LABELS, trained, 3)
+    np.testing.assert_allclose(mixture, wanted / wanted.sum(), rtol=1e-6)
 
 
 def test_a_class_without_images_has_a_share_whose_logarithm_exists() -> None:
@@ -210,3 +238,17 @@ def test_thresholds_reach_their_sensitivity_on_validation() -> None:
         reached = (malignant[labels != 1] >= point.threshold - 1e-9).mean()
         assert point.target_sensitivity <= reached <= point.target_sensitivity + 0.01
     assert not fit_calibration(logits, labels, (False,) * 3, ["a"]).operating_points
+
+
+def test_mixed_batches_mix_their_labels_and_statistics_see_them_unmixed() -> None:
+    images = np.zeros((6, 4, 4, 3), np.uint8)
+    targets, weights = np.eye(6, dtype=np.float32), np.arange(6, dtype=np.float32)
+    parameters = draw_parameters(Augmentation(mixup=0.3), 4, 6, (0,))
+    batches = EpochBatches(images, np.arange(6)[::-1], targets, weights, parameters, 3)
+    (_, told), labels, weighed = batches[1]
+    share = told[:, SHARE]
+    np.testing.assert_array_equal(share, parameters[3:, SHARE])
+    np.testing.assert_allclose(labels[0], share[0] * targets[2] + (1 - share[0]) * targets[0])
+    np.testing.assert_allclose(weighed, mix(np.array([2, 1, 0], np.float32), share))
+    assert (batches.unmixed(1)[1][:, SHARE] == 1).all()
+    np.testing.assert_array_equal(batches[1][0][1], told)

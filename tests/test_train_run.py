@@ -21,7 +21,7 @@ from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import LeakageError, LentigoError, RecipeError, RunError
 from lentigo.files import locked
-from lentigo.recipe import Recipe, parse_recipe
+from lentigo.recipe import Output, Recipe, parse_recipe
 from lentigo.train import Progress, open_run, train
 from lentigo.train.run import run_name
 
@@ -133,6 +133,19 @@ def test_the_same_seed_gives_the_same_history_and_another_does_not(
     other = train(tiny, data, out=tmp_path, seed=4).path
     assert history(again) == history(finished)
     assert history(other) != history(finished)
+
+
+def test_a_prior_moves_the_logits_by_the_classes_shares_and_nothing_else(
+    data: PreparedSet, tiny: Recipe, finished: Path, tmp_path: Path
+) -> None:
+    recipe = tiny.model_copy(update={"output": Output(prior_power=0.5)})
+    moved = train(recipe, data, out=tmp_path, seed=3)
+    assert history(moved.path) == history(finished)
+    rows = data.rows("validation", 0)
+    difference = moved.predict_logits(data.images[rows])
+    difference -= open_run(finished).predict_logits(data.images[rows])
+    share = np.bincount(data.labels[data.rows("train", 0)]) / len(data.rows("train", 0))
+    np.testing.assert_allclose(difference, np.tile(0.5 * np.log(share), (len(rows), 1)), atol=1e-4)
 
 
 @pytest.mark.parametrize("moment", [(1, 2), (3, 1), (4, 1), (6, 3)])

@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -97,6 +97,8 @@ class BundleInfo(_Part):
         spec: How an image becomes the graph's uint8 input.
         temperature: Logits are divided by it before the softmax.
         operating_points: Thresholds on the malignant probability.
+        mixture: How common each class is in the population that the probabilities speak of;
+            None where that is not known.
         attention: What the second output shows: class activation maps (Zhou 2016), one a
             class, or the mean absolute feature, one for all classes.
         quantization: Of the graph.
@@ -121,6 +123,7 @@ class BundleInfo(_Part):
     spec: PreprocessSpec
     temperature: float = Field(gt=0)
     operating_points: tuple[OperatingPoint, ...] = ()
+    mixture: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = None
     attention: Literal["class-activation", "feature-mean"]
     quantization: Quantization = "float32"
     intended_use: str

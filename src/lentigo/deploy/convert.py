@@ -25,7 +25,7 @@ from lentigo.errors import LentigoError
 from lentigo.files import read_json, write_bytes, write_json
 
 # Importing lentigo.model also registers every layer of its own that a saved model may hold.
-from lentigo.model import TwoLogits
+from lentigo.model import MeanOfViews, TwoLogits
 
 _CLOSE = 1e-3
 
@@ -81,13 +81,16 @@ def with_attention(model: keras.Model) -> tuple[Callable[[Any], tuple[Any, Any]]
     trunk, head = model.layers[1:cut], model.layers[cut:]
     kernel = _dense_weights(head)
     widen = [layer for layer in head if isinstance(layer, TwoLogits)]
+    views = next((layer for layer in head if isinstance(layer, MeanOfViews)), None)
 
     def serve(image: Any) -> tuple[Any, Any]:
         features = _chain(trunk, tf.cast(image, tf.float32))
         logits = _chain(head, features)
         if kernel is None:
-            return logits, tf.reduce_mean(tf.abs(features), axis=-1, keepdims=True)
-        return logits, _chain(widen, tf.nn.conv2d(features, kernel, 1, "VALID"))
+            maps = tf.reduce_mean(tf.abs(features), axis=-1, keepdims=True)
+        else:
+            maps = _chain(widen, tf.nn.conv2d(features, kernel, 1, "VALID"))
+        return logits, maps if views is None else views.aligned(maps)
 
     return serve, "feature-mean" if kernel is None else "class-activation"
 
@@ -100,7 +103,8 @@ def _chain(layers: list[keras.layers.Layer], value: Any) -> Any:
 
 def _dense_weights(head: list[keras.layers.Layer]) -> Any:
     """The weights (1, 1, C, k) of a head that is pooling and one linear layer, else None."""
-    essential = [each for each in head if not isinstance(each, keras.layers.Dropout | TwoLogits)]
+    passing = keras.layers.Dropout | TwoLogits | MeanOfViews
+    essential = [each for each in head if not isinstance(each, passing)]
     match essential:
         case [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense() as dense]:
             linear = dense.activation is keras.activations.linear

@@ -161,6 +161,7 @@ def _info(
         spec=run.spec,
         temperature=run.temperature,
         operating_points=run.operating_points,
+        mixture=run.calibration.mixture,
         attention=converted.attention,
         quantization=quant,
         intended_use=card.intended_use,

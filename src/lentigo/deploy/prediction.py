@@ -161,6 +161,9 @@ def _malignant_lines(prediction: Prediction, info: BundleInfo) -> list[str]:
     lines = [
         f"  malignant classes together ({codes}): {_percent(prediction.malignant_probability)}"
     ]
+    if info.mixture is not None:
+        before = sum(np.asarray(info.mixture)[np.asarray(info.taxonomy.malignant)])
+        lines[0] += f" (as if {before:.0%} of all lesions were malignant)"
     for reading in prediction.readings:
         share, threshold = f"{reading.target_sensitivity:.0%}", _percent(reading.threshold)
         if reading.above:

@@ -1,17 +1,27 @@
 """Networks, heads, losses and augmentation: the only floor below train that imports Keras."""
 
-from lentigo.model.augmentation import PARAMETERS, Augment, augment, draw_parameters
-from lentigo.model.heads import TwoLogits, build_model, head_layers, split_at_head
+from lentigo.model.augmentation import PARAMETERS, SHARE, Augment, augment, draw_parameters, mix
+from lentigo.model.heads import (
+    TwoLogits,
+    build_model,
+    head_layers,
+    shift_logits,
+    split_at_head,
+)
 from lentigo.model.losses import FocalLoss, build_loss, class_weights
 from lentigo.model.networks import NETWORKS, NetworkEntry, batch_norms, build_backbone
+from lentigo.model.views import MeanOfViews, Views, with_views
 
 __all__ = [
     "NETWORKS",
     "PARAMETERS",
+    "SHARE",
     "Augment",
     "FocalLoss",
+    "MeanOfViews",
     "NetworkEntry",
     "TwoLogits",
+    "Views",
     "augment",
     "batch_norms",
     "build_backbone",
@@ -20,5 +30,8 @@ __all__ = [
     "class_weights",
     "draw_parameters",
     "head_layers",
+    "mix",
+    "shift_logits",
     "split_at_head",
+    "with_views",
 ]

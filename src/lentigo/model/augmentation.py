@@ -18,8 +18,12 @@ from lentigo.recipe import Augmentation
 AFFINE = 8
 """Projective coefficients an image; the last two stay 0."""
 
-PARAMETERS = AFFINE + 9 + 3 + 1
-"""Affine (8), colour matrix (3 x 3), offset (3), contrast (1)."""
+CONTRAST = AFFINE + 9 + 3
+SHARE = CONTRAST + 1
+"""Where the share of the image itself stands, the rest being another's (MixUp)."""
+
+PARAMETERS = SHARE + 1
+"""Affine (8), colour matrix (3 x 3), offset (3), contrast (1), share (1)."""
 
 _UNIFORMS = 14
 # Rec. 601 luma and the YIQ chroma plane, in which hue is a rotation.
@@ -38,13 +42,18 @@ def draw_parameters(
         count: How many.
         key: What the draw is a function of, such as (seed, epoch).
     """
-    draws = np.random.default_rng(key).random((count, _UNIFORMS))
+    random = np.random.default_rng(key)
+    draws = random.random((count, _UNIFORMS))
     parameters = np.zeros((count, PARAMETERS))
     parameters[:, :6] = _affine(augmentation, size, draws[:, :8])
     parameters[:, AFFINE : AFFINE + 9] = _colour_matrix(augmentation, draws[:, 8:10])
     offset = _around(draws[:, 10:13], augmentation.channel_shift) * 255
     parameters[:, AFFINE + 9 : AFFINE + 12] = offset + _brightness(augmentation, draws[:, 7:8])
-    parameters[:, -1] = _between(draws[:, 13], augmentation.contrast)
+    parameters[:, CONTRAST] = _between(draws[:, 13], augmentation.contrast)
+    parameters[:, SHARE] = 1
+    if augmentation.mixup:
+        share = random.beta(augmentation.mixup, augmentation.mixup, count)
+        parameters[:, SHARE] = np.maximum(share, 1 - share)
     return parameters.astype(np.float32)
 
 
@@ -112,11 +121,18 @@ class Augment(keras.layers.Layer):
                 fill_mode=self.augmentation.fill,
                 fill_value=self.augmentation.fill_value,
             )
-        if not self._colours:
-            return images
+        if self._colours:
+            images = self._coloured(images, parameters)
+        if self.augmentation.mixup:
+            share = ops.reshape(parameters[:, SHARE], (-1, 1, 1, 1))
+            images = share * images + (1 - share) * ops.roll(images, 1, axis=0)
+        return images
+
+    def _coloured(self, images: Any, parameters: Any) -> Any:
+        ops = keras.ops
         matrix = ops.reshape(parameters[:, AFFINE : AFFINE + 9], (-1, 3, 3))
         offset = ops.expand_dims(parameters[:, AFFINE + 9 : AFFINE + 12], 1)
-        contrast = ops.reshape(parameters[:, -1], (-1, 1, 1))
+        contrast = ops.reshape(parameters[:, CONTRAST], (-1, 1, 1))
         size = images.shape[1]
         pixels = ops.reshape(images, (-1, size * size, 3))
         # Contrast turns about the image's mean; all steps are linear, so one map does them.
@@ -146,10 +162,20 @@ class Augment(keras.layers.Layer):
         return {**super().get_config(), "augmentation": self.augmentation.model_dump()}
 
 
+def mix(values: NDArray[np.float32], share: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What MixUp makes of a batch's targets (B, k) or weights (B,), by ``share`` (B,).
+
+    Every image is mixed with the one before it, the first with the last (Zhang 2018).
+    """
+    share = share.reshape(-1, *(1 for _ in values.shape[1:]))
+    return share * values + (1 - share) * np.roll(values, 1, axis=0)
+
+
 def augment(
     images: NDArray[np.uint8], augmentation: Augmentation, key: tuple[int, ...]
 ) -> NDArray[np.uint8]:
-    """Augmented copies of ``images`` (n, S, S, 3) uint8, for looking at them."""
+    """Augmented copies of ``images`` (n, S, S, 3) uint8, for looking at them; not mixed."""
+    augmentation = augmentation.model_copy(update={"mixup": 0.0})
     parameters = draw_parameters(augmentation, images.shape[1], len(images), key)
     augmented = Augment(augmentation)(images.astype(np.float32), parameters)
     rounded: NDArray[np.uint8] = np.rint(keras.ops.convert_to_numpy(augmented)).astype(np.uint8)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from lentigo.errors import RecipeError
 from lentigo.model.networks import batch_norms, build_backbone, scaling_layer
@@ -87,6 +89,14 @@ def build_model(recipe: Recipe, classes: int) -> keras.Model:
         for layer in head_layers(recipe.head, classes):
             features = layer(features)
         return keras.Model(image, features, name="classifier")
+
+
+def shift_logits(model: keras.Model, shift: NDArray[np.float64]) -> None:
+    """Add ``shift`` (classes,) to the logits of a classifier, in the bias of its last layer."""
+    dense = model.get_layer("logits")
+    # One logit is that of the second class against the first.
+    added = shift if dense.units > 1 else shift[1:] - shift[:1]
+    dense.bias.assign_add(keras.ops.cast(added, dense.bias.dtype))
 
 
 def split_at_head(model: keras.Model) -> tuple[keras.Model, keras.Model]:

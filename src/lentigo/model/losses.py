@@ -74,7 +74,7 @@ def build_loss(loss: Loss, share: NDArray[np.float64]) -> keras.losses.Loss:
     else:
         built = keras.losses.CategoricalCrossentropy(from_logits=True)
     if loss.logit_adjustment:
-        return LogitAdjusted(built, loss.logit_adjustment * np.log(share))
+        return LogitAdjusted(built, (loss.logit_adjustment * np.log(share)).tolist())
     return built
 
 

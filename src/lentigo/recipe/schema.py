@@ -94,7 +94,9 @@ class Augmentation(_Part):
     Geometry is one affine resampling: rotation in degrees either way, shift and shear as
     share of the side, zoom as the log-uniform range of magnification. Colour follows:
     brightness and channel shift as share of the full range 255, contrast and saturation as
-    factor ranges, hue in turns (0.5 is the complementary colour).
+    factor ranges, hue in turns (0.5 is the complementary colour). Last, ``mixup`` lays every
+    image over another of its batch, and their labels likewise, in shares drawn from
+    Beta(mixup, mixup) (Zhang 2018; 0: none).
     """
 
     rotation_deg: Annotated[float, Field(ge=0, le=180)] = 0.0
@@ -110,6 +112,7 @@ class Augmentation(_Part):
     saturation: tuple[NotNegative, NotNegative] = (1.0, 1.0)
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     channel_shift: Share = 0.0
+    mixup: NotNegative = 0.0
 
     @model_validator(mode="after")
     def _ranges_rise(self) -> Augmentation:
@@ -166,6 +169,22 @@ class Stage(_Part):
         return self
 
 
+class Output(_Part):
+    """How the finished model answers, and which population its probabilities speak of.
+
+    ``views``: the mean of the logits of so many views, computed inside the model and the
+    exported graph at so many times the cost: 1 the image, 2 also mirrored, 4 also both upside
+    down, 8 also all of these with rows and columns swapped.
+    ``prior_power``: so many times the logarithm of each class's share of the training split
+    is added to the logits when training ends. After a loss with ``logit_adjustment = 1``, 0
+    leaves all classes equally common (best for balanced accuracy) and 1 makes them as common
+    as in the data (best for accuracy and log loss); a value between trades the two.
+    """
+
+    views: Literal[1, 2, 4, 8] = 1
+    prior_power: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
 class Recipe(_Part):
     """One experiment: citation, command, claims and every hyperparameter."""
 
@@ -184,6 +203,7 @@ class Recipe(_Part):
     loss: Loss = Field(default_factory=Loss)
     sampling: Sampling = Field(default_factory=Sampling)
     augmentation: Augmentation = Field(default_factory=Augmentation)
+    output: Output = Field(default_factory=Output)
     stages: tuple[Stage, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -191,6 +211,13 @@ class Recipe(_Part):
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f"stages need different names, not {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _mixing_needs_images(self) -> Recipe:
+        cached = [stage.name for stage in self.stages if stage.cached_views]
+        if cached and self.augmentation.mixup:
+            raise ValueError(f"augmentation.mixup cannot mix the cached features of {cached}")
         return self
 
     @property

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.model import SHARE, mix
+
 
 class EpochBatches(keras.utils.PyDataset):
     """One epoch: (inputs, one-hot labels, weights) for `keras.Model.fit`.
@@ -45,6 +47,22 @@ class EpochBatches(keras.utils.PyDataset):
         return math.ceil(len(self._order) / self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[Any, NDArray[np.float32], NDArray[np.float32]]:
+        inputs, rows = self._inputs(index)
+        targets, weights = self._targets[rows], self._weights[rows]
+        if self._parameters is not None:
+            share = inputs[1][:, SHARE]
+            targets, weights = mix(targets, share), mix(weights, share)
+        return inputs, targets, weights
+
+    def unmixed(self, index: int) -> list[Any]:
+        """The inputs of a batch without MixUp, as validation will see images."""
+        inputs, _ = self._inputs(index)
+        if self._parameters is None:
+            return [inputs]
+        inputs[1][:, SHARE] = 1
+        return list(inputs)
+
+    def _inputs(self, index: int) -> tuple[Any, NDArray[np.int64]]:
         start = index * self._batch_size
         places = np.arange(start, start + self._batch_size) % len(self._order)
         rows = self._order[places]
@@ -53,7 +71,7 @@ class EpochBatches(keras.utils.PyDataset):
         inputs: Any = self._images[ascending][back]
         if self._parameters is not None:
             inputs = (inputs, self._parameters[places])
-        return inputs, self._targets[rows], self._weights[rows]
+        return inputs, rows
 
 
 def batches_of(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.recipe import Sampling
+from lentigo.model import class_weights
+from lentigo.recipe import Recipe, Sampling
 
 ORDER, AUGMENT, DROPOUT, VIEWS = range(4)
 """Streams of random numbers: the third part of every key (seed, epoch, stream)."""
@@ -48,6 +49,27 @@ def drawn_share(labels: NDArray[np.int64], sampling: Sampling, classes: int) -> 
     power = {"all": 0.0, "weighted": sampling.power}.get(sampling.kind, 1.0)
     drawn = counts ** (1 - power)
     return np.asarray(drawn / drawn.sum())
+
+
+def spoken_mixture(labels: NDArray[np.int64], recipe: Recipe, classes: int) -> NDArray[np.float64]:
+    """How common each class is in the population that a trained model's softmax speaks of.
+
+    What the loss sees, the shares drawn times the class weights, less what the logit
+    adjustment took out of it, times the prior that was given back (Saerens 2002).
+
+    Args:
+        labels: Class index of every training image, (n,).
+        recipe: What it is trained by.
+        classes: How many classes there are.
+
+    Returns:
+        (classes,) shares that sum to 1; 0 for a class without images where classes are weighed.
+    """
+    drawn = drawn_share(labels, recipe.sampling, classes)
+    mixture = class_weights(recipe.loss, labels, classes).astype(np.float64)
+    mixture *= drawn ** (1 - recipe.loss.logit_adjustment)
+    mixture *= drawn_share(labels, Sampling(), classes) ** recipe.output.prior_power
+    return np.asarray(mixture / mixture.sum())
 
 
 def _dealt(

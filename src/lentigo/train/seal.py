@@ -25,6 +25,8 @@ class Calibration(BaseModel):
         temperature: Logits are divided by it (Guo 2017).
         operating_points: None where validation holds no malignant image, or the taxonomy
             no malignant class.
+        mixture: How common each class is in the population that the probabilities speak of;
+            None where that is not known.
         images: How many validation images it was fitted on.
         digest: Digest of their ids.
     """
@@ -34,6 +36,7 @@ class Calibration(BaseModel):
     schema_version: int = 1
     temperature: float
     operating_points: tuple[OperatingPoint, ...]
+    mixture: tuple[float, ...] | None = None
     images: int
     digest: str
 
@@ -43,6 +46,7 @@ def fit_calibration(
     labels: NDArray[np.int64],
     malignant: tuple[bool, ...],
     image_ids: list[str],
+    mixture: NDArray[np.float64] | None = None,
 ) -> Calibration:
     """Fit temperature and thresholds on validation logits (n, k) and labels (n,)."""
     temperature = fit_temperature(logits, labels)
@@ -62,13 +66,18 @@ def fit_calibration(
     return Calibration(
         temperature=temperature,
         operating_points=points,
+        mixture=None if mixture is None else tuple(mixture.round(6).tolist()),
         images=len(labels),
         digest=digest_list(image_ids),
     )
 
 
 def seal(
-    path: Path, data: PreparedSet, rows: NDArray[np.int64], logits: NDArray[np.float32]
+    path: Path,
+    data: PreparedSet,
+    rows: NDArray[np.int64],
+    logits: NDArray[np.float32],
+    mixture: NDArray[np.float64] | None = None,
 ) -> Calibration:
     """Write ``validation_predictions.csv`` and ``calibration.json`` of the best epoch.
 
@@ -77,10 +86,11 @@ def seal(
         data: The prepared set.
         rows: Its validation rows.
         logits: The model's answers to them, (len(rows), k).
+        mixture: Shares of the classes that the model takes for granted, (k,).
     """
     ids = data.manifest["image_id"].to_numpy()[rows].tolist()
     labels = data.labels[rows]
-    calibration = fit_calibration(logits, labels, data.taxonomy.malignant, ids)
+    calibration = fit_calibration(logits, labels, data.taxonomy.malignant, ids, mixture)
     codes = data.taxonomy.codes
     probability = softmax(logits, calibration.temperature)
     table = pd.DataFrame({"image_id": ids, "label": [codes[label] for label in labels]})

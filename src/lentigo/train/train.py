@@ -8,17 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.data.splits import check_no_group_crosses
 from lentigo.errors import LeakageError, LentigoError, RecipeError
 from lentigo.files import digest_file, locked, write_json, write_text
-from lentigo.recipe import Recipe, load_recipe, to_toml
+from lentigo.model import shift_logits, with_views
+from lentigo.recipe import Recipe, Sampling, load_recipe, to_toml
 from lentigo.train.feeding import predict_rows
 from lentigo.train.feeds import gather_material
 from lentigo.train.loop import Progress, Report, Training
 from lentigo.train.run import Run, RunInfo, environment, open_run, run_name
+from lentigo.train.sampling import drawn_share, spoken_mixture
 from lentigo.train.seal import seal
 from lentigo.train.trackers import Tracker
 
@@ -102,9 +105,14 @@ def _finish(
     """Write the model, what it predicts, its calibration, and last ``run.json``."""
     recipe, material, standing = training.recipe, training.material, training.standing
     write_text(path / "history.csv", pd.DataFrame(standing.history).to_csv(index=False))
-    _save_model(training.model, path / "model.keras")
-    logits = predict_rows(training.model, data.images, material.validation)
-    seal(path, data, material.validation, logits)
+    labels, classes = material.labels[material.training], len(data.taxonomy.codes)
+    if recipe.output.prior_power:
+        share = drawn_share(labels, Sampling(), classes)
+        shift_logits(training.model, recipe.output.prior_power * np.log(share))
+    model = with_views(training.model, recipe.output.views)
+    _save_model(model, path / "model.keras")
+    logits = predict_rows(model, data.images, material.validation)
+    seal(path, data, material.validation, logits, spoken_mixture(labels, recipe, classes))
     info = RunInfo(
         name=path.name,
         recipe=recipe.name,
