@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -90,6 +90,7 @@ def test_cached_views_need_a_frozen_backbone() -> None:
     hidden=st.lists(st.integers(1, 4096), max_size=3),
     title=st.text(max_size=40),
 )
+@example(dropout=0.1, zoom=(1.0, 1.0), hidden=[], title='\x7f\x00"\\\n')
 def test_any_recipe_survives_the_way_to_toml_and_back(
     dropout: float, zoom: tuple[float, float], hidden: list[int], title: str
 ) -> None:

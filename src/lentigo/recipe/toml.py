@@ -124,5 +124,6 @@ def to_toml(recipe: Recipe) -> str:
 
 def _assignment(key: str, value: Any) -> str:
     bare = key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
-    # JSON's strings, numbers, booleans and flat lists are all valid TOML.
-    return f"{bare} = {json.dumps(value, ensure_ascii=False)}"
+    # JSON's strings, numbers, booleans and flat lists are all valid TOML, but for one
+    # character that JSON leaves as it is.
+    return f"{bare} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
