@@ -143,7 +143,7 @@ def pixels_of(content: bytes, spec: PreprocessSpec) -> tuple[NDArray[np.uint8], 
     bgr = decode_bgr(content, background=spec.background, enough_px=enough_px)
     rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
     for_hash = rgb
-    if _may_differ(read_header(content), enough_px):
+    if enough_px != HASH_PX and _may_differ(read_header(content), enough_px):
         bgr = decode_bgr(content, background=spec.background, enough_px=HASH_PX)
         for_hash = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
     return spec.apply(rgb), perceptual_hash(for_hash).tobytes().hex()
@@ -151,7 +151,7 @@ def pixels_of(content: bytes, spec: PreprocessSpec) -> tuple[NDArray[np.uint8], 
 
 def _may_differ(header: Header, enough_px: int | None) -> bool:
     """Whether a decoder that leaves ``enough_px`` might not leave what the hash takes."""
-    if header.kind != "JPEG" or enough_px == HASH_PX:
+    if header.kind != "JPEG":
         return False
     least = HASH_PX if enough_px is None else min(enough_px, HASH_PX)
     return min(header.width, header.height) // min(REDUCTIONS) >= least

@@ -6,9 +6,11 @@ Part of the light set: it runs where only LiteRT, NumPy, OpenCV and pydantic are
 from __future__ import annotations
 
 import importlib.resources
+import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +130,8 @@ class BundlePredictor:
     ) -> Iterator[Prediction | Failure]:
         """The answers about many files, in their order; unreadable ones become failures.
 
-        Files are decoded while others are computed. A bounded number is under way, so memory
-        does not grow with the number of files.
+        As many are under way as there are threads, each from its file to its answer, and a
+        bounded number waits, so memory does not grow with the number of files.
 
         Args:
             paths: Taken as they are needed; see `lentigo.deploy.paths.expand`.
@@ -145,16 +147,18 @@ class BundlePredictor:
             except ImageError as error:
                 return Failure(str(path), error.problem)
 
-        workers = self.threads + 1  # one decodes while the others compute
-        pending: deque[Future[Prediction | Failure]] = deque()
-        with ThreadPoolExecutor(workers) as pool:
+        def answers(portion: list[Path | str]) -> list[Prediction | Failure]:
+            return [answer(path) for path in portion]
+
+        pending: deque[Future[list[Prediction | Failure]]] = deque()
+        with _one_opencv_thread(), ThreadPoolExecutor(self.threads) as pool:
             try:
-                for path in paths:
-                    pending.append(pool.submit(answer, path))
-                    if len(pending) > 2 * workers:
-                        yield pending.popleft().result()
+                for portion in _portions(paths):
+                    pending.append(pool.submit(answers, portion))
+                    if len(pending) > 2 * self.threads:
+                        yield from pending.popleft().result()
                 while pending:
-                    yield pending.popleft().result()
+                    yield from pending.popleft().result()
             finally:
                 for future in pending:
                     future.cancel()
@@ -184,6 +188,27 @@ class BundlePredictor:
             warnings=warnings,
             attention=maps if attention else None,
         )
+
+
+def _portions(paths: Iterable[Path | str]) -> Iterator[list[Path | str]]:
+    """The first files one by one, then four at a time."""
+    # Few large files keep all threads busy; of many small ones, handing over costs a tenth.
+    remaining = iter(paths)
+    for size in itertools.chain(itertools.repeat(1, 16), itertools.repeat(4)):
+        if not (portion := list(itertools.islice(remaining, size))):
+            return
+        yield portion
+
+
+@contextmanager
+def _one_opencv_thread() -> Iterator[None]:
+    """Keep OpenCV from spreading one small picture over cores that have pictures of their own."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def load_default(*, threads: int | None = None) -> BundlePredictor:
