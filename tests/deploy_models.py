@@ -20,7 +20,7 @@ from lentigo.deploy.export import QUANTIZATIONS
 from lentigo.deploy.job import ConversionJob, Converted
 from lentigo.files import read_json, write_json, write_text
 from lentigo.image.spec import PreprocessSpec
-from lentigo.model import build_model, with_views
+from lentigo.model import batch_norms, build_model, with_views
 from lentigo.recipe import Head, Network, Recipe, Stage, to_toml
 from lentigo.taxonomy import HAM10000
 from lentigo.train.run import RunInfo
@@ -98,11 +98,25 @@ class Trained:
     model: keras.Model
 
 
+def enliven(model: keras.Model) -> None:
+    """Give random weights statistics of their own; with those they begin with, fifty layers
+    shrink every picture to the same answer."""
+    norms = batch_norms(model)
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    model(pictures(IMAGES).astype(np.float32), training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
 def train_nothing(path: Path) -> Trained:
     """A finished run at ``path`` whose network was never trained."""
     data = prepared_set(path.parent / "prepared")
     keras.utils.set_random_seed(1)
     model = build_model(recipe(), 7)
+    if NETWORK.weights == "none":
+        enliven(model)
     path.mkdir()
     model.save(path / "model.keras")
     write_text(path / "recipe.toml", to_toml(recipe()))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lentigo.model import SHARE, Augment, augment, draw_parameters, mix
+from lentigo.model import PARAMETERS, SHARE, Augment, augment, draw_parameters, mix
 from lentigo.recipe import Augmentation
 
 FULL = Augmentation(
@@ -90,7 +90,7 @@ def test_saturation_0_gives_luma_and_keeps_grey(images: NDArray[np.uint8]) -> No
 
 def test_parameters_have_one_row_an_image_and_are_float32() -> None:
     parameters = draw_parameters(FULL, 32, 5, (0, 0))
-    assert parameters.shape == (5, 21)
+    assert parameters.shape == (5, PARAMETERS)
     assert parameters.dtype == np.float32
 
 

@@ -54,7 +54,8 @@ def locked(path: Path, folder: Path | None = None) -> Iterator[None]:
     Raises:
         InputError: Another process holds it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True)
     with path.open("a") as stream:
         if fcntl is not None:
             try:
