@@ -117,6 +117,10 @@ def prepare(
     malignant: Annotated[
         str | None, typer.Option(help="Malignant classes of your own data, with commas.")
     ] = None,
+    splits_of: Annotated[
+        Path | None,
+        typer.Option(help="Adopt test list and folds of this prepared set of the same lesions."),
+    ] = None,
     protocol: Annotated[
         Protocol, typer.Option(help="as-published stamps every result LEAKY.")
     ] = Protocol.leak_free,
@@ -148,6 +152,7 @@ def prepare(
             protocol=protocol.value,
             metadata=metadata,
             malignant=None if malignant is None else _listed(malignant),
+            splits_of=splits_of,
             progress=progress,
         )
     if json:

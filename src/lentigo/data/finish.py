@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lentigo.data.adopted import adopt
 from lentigo.data.audit import Links, audit
 from lentigo.data.duplicates import exact_duplicates, near_duplicates
 from lentigo.data.manifest import COLUMNS, write_manifest
@@ -49,6 +50,7 @@ class Options:
     seed: int
     folds: int
     test_share: float
+    splits_of: str = ""
 
     @property
     def digest(self) -> str:
@@ -62,6 +64,7 @@ def finish(
     options: Options,
     inputs: str,
     results: Sequence[Finished],
+    reference: pd.DataFrame | None = None,
 ) -> None:
     """Split, audit, and put everything in place, the marker last.
 
@@ -71,16 +74,18 @@ def finish(
         options: With the grouping resolved.
         inputs: Digest of what was handed in.
         results: All chunks in order.
+        reference: Manifest of the set whose split is adopted.
 
     Raises:
         SourceError: No image could be read.
+        InputError: The reference shares nothing with these images.
     """
     frame, hashes, keep, unread = _readable(table, results)
     with ThreadPoolExecutor(1) as aside:
         # The disk is slow and the search for duplicates is not its business.
         pixels = aside.submit(_synced_pixels, work, keep)
         links = _links(frame, hashes, table)
-    manifest, strict = _split(frame, links, options)
+    manifest, strict = _split(frame, links, options, reference)
     report = {
         **audit(manifest, table.taxonomy, links, strict, frame["split"].tolist()),
         "set_aside": unread + [{"image_id": i, "reason": r} for i, r in table.set_aside],
@@ -133,18 +138,23 @@ def _links(frame: pd.DataFrame, hashes: NDArray[np.uint8], table: SourceTable) -
     )
 
 
-def _split(frame: pd.DataFrame, links: Links, options: Options) -> tuple[pd.DataFrame, list[str]]:
+def _split(
+    frame: pd.DataFrame, links: Links, options: Options, reference: pd.DataFrame | None
+) -> tuple[pd.DataFrame, list[str]]:
     """The manifest, and each row's group by the strictest grouping."""
     groups = group_ids(frame, links.all, options.group_by)
-    split, fold = assign(
-        groups,
-        frame["label"].tolist(),
-        frame["split"].tolist(),
-        seed=options.seed,
-        test_share=options.test_share,
-        folds=options.folds,
-        exclude_crossing=options.protocol == "leak-free",
-    )
+    if reference is not None:
+        split, fold = adopt(frame, groups, reference, seed=options.seed, folds=options.folds)
+    else:
+        split, fold = assign(
+            groups,
+            frame["label"].tolist(),
+            frame["split"].tolist(),
+            seed=options.seed,
+            test_share=options.test_share,
+            folds=options.folds,
+            exclude_crossing=options.protocol == "leak-free",
+        )
     manifest = frame.assign(group_id=groups, split=split, fold=fold, parent_id="")
     if options.protocol == "leak-free":
         check_no_group_crosses(manifest)
@@ -176,6 +186,7 @@ def _info(
         seed=options.seed,
         folds=options.folds,
         test_share=options.test_share,
+        splits_of=options.splits_of,
         group_by=str(options.group_by),
         n_images=len(manifest),
         inputs_digest=inputs,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lentigo.data.adopted import sides_digest
 from lentigo.data.finish import Options, finish
 from lentigo.data.manifest import manifest_text
 from lentigo.data.pixels import Finished, chunks_of
@@ -57,6 +58,7 @@ def prepare(
     test_share: float = 0.2,
     malignant: frozenset[str] | None = None,
     metadata: Path | None = None,
+    splits_of: Path | None = None,
     progress: Progress | None = None,
 ) -> PreparedSet:
     """Prepare a data set for training and evaluation.
@@ -78,6 +80,8 @@ def prepare(
             official split, in [0, 1).
         malignant: Malignant labels, for sources whose classes are the user's own.
         metadata: The source's table where it does not lie in ``path``.
+        splits_of: A prepared set of the same lesions whose test list and folds are adopted
+            (``lentigo.data.adopted``); its number of folds replaces ``folds``.
         progress: Called with (images done, all images), first with what was done before.
 
     Returns:
@@ -86,19 +90,22 @@ def prepare(
     Raises:
         SourceError: The data set is incomplete or contradicts itself, all problems at once.
         LeakageError: Grouping by image without asking for the published protocol.
-        InputError: An option out of range, ``out`` holds something else, or another process
-            is at work on it.
+        InputError: An option out of range, ``out`` holds something else, another process is
+            at work on it, or ``splits_of`` cannot be followed.
         LentigoError: ``out`` cannot be written.
     """
     path, out = Path(path), Path(out)
+    adopted = None if splits_of is None else _adopted(splits_of, protocol)
+    reference = None if adopted is None else adopted.manifest
     options = Options(
         source=source,
         spec=spec or PreprocessSpec(size=size),
         group_by=group_by,
         protocol=protocol,
         seed=seed,
-        folds=folds,
+        folds=folds if adopted is None else adopted.folds,
         test_share=test_share,
+        splits_of="" if reference is None else sides_digest(reference),
     )
     reader = _checked_source(options, workers)
     if workers != 1 and not (out / MARKER).exists():
@@ -115,13 +122,25 @@ def prepare(
     # Beside the folder: what lies in it would be removed with it, or be foreign to it.
     with _writing(out), locked(_lock(out), out):
         work = WorkFolder(out, job, (len(files), options.spec.size, options.spec.size, 3))
-        finish(work, table, options, inputs, _run(work, table, options.spec, workers, progress))
+        results = _run(work, table, options.spec, workers, progress)
+        finish(work, table, options, inputs, results, reference)
     return open_prepared(out)
 
 
 def _lock(out: Path) -> Path:
     resolved = out.resolve()
     return resolved.parent / f".{resolved.name}.lock"
+
+
+def _adopted(path: Path, protocol: str) -> PreparedSet:
+    """The set whose split is adopted."""
+    reference = open_prepared(path)
+    if reference.leaky or protocol != "leak-free":
+        raise LeakageError(
+            "A split is adopted to keep lesions apart; a leaky protocol has nothing to adopt.",
+            todo="Leave out --splits-of, or prepare both sets leak-free.",
+        )
+    return reference
 
 
 def _checked_source(options: Options, workers: int | None) -> Source:

@@ -45,6 +45,7 @@ class PreparedInfo(BaseModel):
     seed: int
     folds: int
     test_share: float
+    splits_of: str = ""
     group_by: str
     n_images: int
     inputs_digest: str

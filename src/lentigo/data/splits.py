@@ -161,7 +161,7 @@ def assign(
     check_options(official_splits, test_share=test_share, folds=folds)
     groups = pd.Series(list(group_ids), dtype=str)
     official = pd.Series(list(official_splits), dtype=str)
-    ranked = _ranked(groups, pd.Series(list(labels), dtype=str), seed)
+    ranked = ranked_groups(groups, pd.Series(list(labels), dtype=str), seed)
     if (official == "").all():
         test = [group for each in ranked for group in each[: _n_test(each, test_share, folds)]]
         split = pd.Series(np.where(groups.isin(test), "test", "train"), dtype=str)
@@ -193,8 +193,17 @@ def check_options(official: Sequence[str], *, test_share: float, folds: int) -> 
         raise InputError("The images cannot be split:\n" + listed(problems))
 
 
-def _ranked(groups: pd.Series, labels: pd.Series, seed: int) -> list[list[str]]:
-    """The groups of each class, classes in alphabetical order, in the order of their hash."""
+def ranked_groups(groups: pd.Series, labels: pd.Series, seed: int) -> list[list[str]]:
+    """The groups of each class in the order in which they are dealt.
+
+    Args:
+        groups: (N,) group names.
+        labels: (N,) class codes; a group counts as its rarest.
+        seed: Names the order.
+
+    Returns:
+        One list a class, classes in alphabetical order, groups in the order of their hash.
+    """
     counts = labels.value_counts()
     rarity = {label: (int(counts[label]), label) for label in counts.index}
     label_of: dict[str, str] = {}

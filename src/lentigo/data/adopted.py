@@ -1,0 +1,113 @@
+"""The split of one prepared set, adopted by another that shows the same lesions.
+
+So a model can be trained on more images, or on sharper ones, and still be measured on the very
+list of test images that others were measured on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from lentigo.data.splits import ranked_groups
+from lentigo.errors import InputError
+from lentigo.files import digest_json
+
+_KEYS = ("image_id", "lesion_id", "patient_id")
+
+
+def sides_digest(reference: pd.DataFrame) -> str:
+    """The identity of a split as others adopt it: who sits where, in any order."""
+    columns = [*_KEYS, "split", "fold"]
+    rows = reference[columns].astype(str).sort_values(columns)
+    return digest_json(rows.to_numpy().tolist())
+
+
+def adopt(
+    frame: pd.DataFrame,
+    group_ids: Sequence[str],
+    reference: pd.DataFrame,
+    *,
+    seed: int,
+    folds: int,
+) -> tuple[list[str], list[int]]:
+    """Splits and folds after those of another set.
+
+    An image that the reference holds out is held out here, so the test list is the same.
+    Other images of what is held out there (more photographs of a test lesion) are excluded:
+    they would lengthen the list or leak. A group that the reference has in one fold takes that
+    fold; one that it has in several is excluded. Groups that the reference does not know are
+    dealt to the folds as ``lentigo.data.splits.assign`` deals them.
+
+    Args:
+        frame: ``image_id``, ``lesion_id``, ``patient_id`` (empty where unknown), ``label``.
+        group_ids: (N,) what may not be cut.
+        reference: The other set's manifest.
+        seed: Names the dealing of unknown groups.
+        folds: Of both sets.
+
+    Returns:
+        (N,) splits of train, validation, test, excluded; (N,) folds, -1 outside train.
+
+    Raises:
+        InputError: The two sets share no image, lesion or patient.
+    """
+    groups = pd.Series(list(group_ids), dtype=str)
+    sides = _sides(frame, groups, reference)
+    if not any(sides.values()):
+        raise InputError(
+            "The set whose split is to be adopted shares no image, lesion or patient with this.",
+            todo="Name the prepared set that holds the same lesions.",
+        )
+    own = dict(zip(reference["image_id"], reference["split"], strict=True))
+    split, fold = [], []
+    for image_id, group in zip(frame["image_id"], groups, strict=True):
+        held_out = own.get(image_id)
+        met = sides[group]
+        if held_out == "test" or (held_out == "validation" and ("test", -1) not in met):
+            split.append(held_out)
+        elif len(met) > 1 or any(side != "train" for side, _ in met):
+            split.append("excluded")
+        else:
+            split.append("train")
+        fold.append(next(iter(met))[1] if split[-1] == "train" and met else -1)
+    return split, _deal_unknown(groups, frame["label"], split, fold, seed, folds)
+
+
+def _sides(
+    frame: pd.DataFrame, groups: pd.Series, reference: pd.DataFrame
+) -> dict[str, set[tuple[str, int]]]:
+    """Where the reference has each group: its (split, fold) pairs, none where unknown."""
+    found: dict[str, set[tuple[str, int]]] = {group: set() for group in groups}
+    for key in _KEYS:
+        places: dict[str, set[tuple[str, int]]] = {}
+        for name, side, fold in zip(
+            reference[key], reference["split"], reference["fold"], strict=True
+        ):
+            if name and side != "excluded":
+                places.setdefault(name, set()).add((side, int(fold)))
+        for name, group in zip(frame[key], groups, strict=True):
+            found[group] |= places.get(name, set())
+    return found
+
+
+def _deal_unknown(
+    groups: pd.Series,
+    labels: pd.Series,
+    split: Sequence[str],
+    fold: Sequence[int],
+    seed: int,
+    folds: int,
+) -> list[int]:
+    new = (np.array(split) == "train") & (np.array(fold) < 0)
+    unknown = set(groups[new])
+    dealt = [
+        group
+        for each in ranked_groups(groups, labels.reset_index(drop=True), seed)
+        for group in each
+        if group in unknown
+    ]
+    fold_of = {group: position % folds for position, group in enumerate(dealt)}
+    return [fold_of.get(group, own) for group, own in zip(groups, fold, strict=True)]

@@ -1,0 +1,99 @@
+"""Adopting another set's split: the same test list, and nothing of it in training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lentigo.data.adopted import adopt
+from lentigo.data.phantom import generate
+from lentigo.data.prepare import prepare
+from lentigo.data.splits import check_no_group_crosses
+from lentigo.errors import InputError, LeakageError
+
+
+def table(*rows: tuple[str, str, str, int]) -> pd.DataFrame:
+    """(image_id, lesion_id, split, fold), of one class."""
+    frame = pd.DataFrame(rows, columns=["image_id", "lesion_id", "split", "fold"])
+    return frame.assign(patient_id="", label="nv")
+
+
+REFERENCE = table(("a", "A", "test", -1), ("b", "B", "train", 0), ("c", "C", "train", 1))
+
+
+def adopted(*rows: tuple[str, str], groups: list[str] | None = None) -> list[tuple[str, int]]:
+    frame = table(*((image, lesion, "", -1) for image, lesion in rows))
+    names = groups or frame["lesion_id"].tolist()
+    return list(zip(*adopt(frame, names, REFERENCE, seed=0, folds=2), strict=True))
+
+
+def test_the_same_images_are_test_and_other_photographs_of_their_lesions_step_aside() -> None:
+    assert adopted(("a", "A"), ("a2", "A")) == [("test", -1), ("excluded", -1)]
+
+
+def test_a_known_lesion_keeps_its_fold_with_all_its_photographs() -> None:
+    assert adopted(("c", "C"), ("c2", "C"), ("b", "B")) == [
+        ("train", 1),
+        ("train", 1),
+        ("train", 0),
+    ]
+
+
+def test_a_group_that_now_joins_two_sides_is_used_on_neither() -> None:
+    rows = [("a", "A"), ("b", "B"), ("b2", "B"), ("c", "C")]
+    assert adopted(*rows, groups=["A", "A", "A", "C"]) == [
+        ("test", -1),
+        ("excluded", -1),
+        ("excluded", -1),
+        ("train", 1),
+    ]
+    assert adopted(*rows[1:], groups=["B", "B", "B"]) == [("excluded", -1)] * 3
+
+
+def test_unknown_lesions_are_dealt_to_the_folds() -> None:
+    dealt = adopted(("b", "B"), *((f"n{i}", f"N{i}") for i in range(6)))
+    assert sorted(fold for _, fold in dealt[1:]) == [0, 0, 0, 1, 1, 1]
+
+
+def test_sets_that_share_nothing_are_refused() -> None:
+    with pytest.raises(InputError, match="shares no image"):
+        adopted(("x", "X"))
+
+
+def test_a_set_of_another_size_is_measured_on_the_very_same_list(tmp_path: Path) -> None:
+    raw = generate(tmp_path / "raw", lesions=42, seed=1, size=64)
+    first = prepare("phantom", raw, tmp_path / "first", size=32, folds=3, seed=5, workers=1)
+    second = prepare(
+        "phantom", raw, tmp_path / "second", size=48, seed=9, splits_of=first.path, workers=1
+    )
+    assert second.test_digest == first.test_digest
+    assert second.folds == 3
+    check_no_group_crosses(second.manifest)
+    for name in ("split", "fold"):
+        assert second.manifest[name].tolist() == first.manifest[name].tolist()
+
+
+def test_another_split_does_not_pass_for_the_same_preparation(tmp_path: Path) -> None:
+    raw = generate(tmp_path / "raw", lesions=42, seed=1, size=64)
+    first = prepare("phantom", raw, tmp_path / "first", size=32, seed=5, workers=1)
+    prepare("phantom", raw, tmp_path / "second", size=32, splits_of=first.path, workers=1)
+    with pytest.raises(InputError, match="splits_of"):
+        prepare("phantom", raw, tmp_path / "second", size=32, workers=1)
+
+
+def test_nothing_is_adopted_by_a_leaky_protocol(tmp_path: Path) -> None:
+    raw = generate(tmp_path / "raw", lesions=42, seed=1, size=64)
+    first = prepare("phantom", raw, tmp_path / "first", size=32, workers=1)
+    with pytest.raises(LeakageError, match="nothing to adopt"):
+        prepare(
+            "phantom",
+            raw,
+            tmp_path / "second",
+            size=32,
+            group_by="image",
+            protocol="as-published",
+            splits_of=first.path,
+            workers=1,
+        )
