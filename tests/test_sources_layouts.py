@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
+from lentigo.data.contents import Contents, split_place
 from lentigo.data.sources import SOURCES, TABLE_COLUMNS, IsicCollection, ReadOptions, SourceTable
 from lentigo.errors import SourceError
 from lentigo.taxonomy import BINARY, HAM10000, ISIC9, ISIC2019
@@ -106,6 +109,56 @@ def make_isic2020(folder: Path) -> None:
     touch(folder / "train", "ISIC_1", "ISIC_2", "ISIC_3")
 
 
+ISIC2024_TABLE = """isic_id,target,patient_id,age_approx,sex,anatom_site_general,\
+clin_size_long_diam_mm,image_type,tbp_tile_type,attribution,copyright_license,lesion_id,\
+iddx_full,iddx_1,iddx_2,iddx_3
+ISIC_1,0,IP_1,60.0,male,lower extremity,3.04,TBP tile: close-up,3D: white,MSKCC,CC-BY,,\
+Benign,Benign,,
+ISIC_2,1,IP_1,60.0,male,head/neck,1.1,TBP tile: close-up,3D: white,MSKCC,CC-BY-NC,IL_1,\
+Malignant::Malignant melanocytic proliferations (Melanoma)::Melanoma in situ,Malignant,\
+Malignant melanocytic proliferations (Melanoma),Melanoma in situ
+ISIC_3,0,IP_2,,,,2.0,TBP tile: close-up,3D: XP,MSKCC,CC-0,IL_2,\
+Benign::Benign melanocytic proliferations::Nevus,Benign,Benign melanocytic proliferations,Nevus
+""".replace("\\\n", "")
+
+
+def make_isic2024(folder: Path) -> None:
+    put(folder / "train-metadata.csv", ISIC2024_TABLE)
+    with h5py.File(folder / "train-image.hdf5", "w") as file:
+        for name in ("ISIC_1", "ISIC_2", "ISIC_3"):  # Kaggle's own form: an opaque scalar
+            file[name] = np.void(f"the JPEG of {name}\0\0".encode())
+
+
+PAD_TABLE = """patient_id,lesion_id,smoke,drink,background_father,background_mother,age,\
+pesticide,gender,skin_cancer_history,cancer_history,has_piped_water,has_sewage_system,\
+fitspatrick,region,diameter_1,diameter_2,diagnostic,itch,grew,hurt,changed,bleed,elevation,\
+img_id,biopsed
+PAT_1,10,False,False,POMERANIA,POMERANIA,55,False,FEMALE,True,True,True,True,3.0,NECK,6.0,5.0,\
+BCC,True,True,False,True,True,True,PAT_1_10_939.png,True
+PAT_2,11,,,,,8,,,,,,,,ARM,,,NEV,False,False,False,False,False,False,PAT_2_11_530.png,False
+PAT_2,11,,,,,8,,,,,,,6.0,ARM,,,ACK,False,UNK,False,UNK,False,False,PAT_2_11_531.png,False
+""".replace("\\\n", "")
+
+
+def make_pad_ufes_20(folder: Path) -> None:
+    put(folder / "metadata.csv", PAD_TABLE)
+    put(folder / "images" / "imgs_part_1" / "PAT_1_10_939.png")
+    put(folder / "images" / "imgs_part_2" / "imgs_part_2" / "PAT_2_11_530.png")
+    put(folder / "images" / "imgs_part_3" / "PAT_2_11_531.png")
+
+
+def make_ddi(folder: Path) -> None:
+    put(
+        folder / "ddi_metadata.csv",
+        ",DDI_ID,DDI_file,skin_tone,malignant,disease\n"
+        "0,1,000001.png,56,True,melanoma-in-situ\n"
+        "1,2,000002.png,12,False,epidermal-cyst\n"
+        "2,3,000003.png,34,False,blue-nevus\n",
+    )
+    for number in "123":
+        put(folder / f"00000{number}.png")
+
+
 def make_malignant_vs_benign(folder: Path) -> None:
     for tree in (folder, folder / "data"):  # as its zip has it: everything twice
         for part in ("train", "test"):
@@ -142,6 +195,9 @@ MAKERS: dict[str, tuple[Callable[[Path], None], int]] = {
     "isic2018": (make_isic2018, 4),
     "isic2019": (make_isic2019, 3),
     "isic2020": (make_isic2020, 3),
+    "isic2024": (make_isic2024, 3),
+    "pad-ufes-20": (make_pad_ufes_20, 3),
+    "ddi": (make_ddi, 3),
     "malignant-vs-benign": (make_malignant_vs_benign, 6),
     "isic9": (make_isic9, 18),
     "folder": (make_folder, 3),
@@ -166,7 +222,8 @@ def test_every_source_reads_its_own_layout(name: str, tmp_path: Path) -> None:
     assert frame["image_id"].tolist() == sorted(frame["image_id"])
     assert set(frame["label"]) <= set(table.taxonomy.codes)
     assert set(frame["split"]) <= {"", "train", "validation", "test"}
-    assert all(Path(path).is_absolute() and Path(path).is_file() for path in frame["path"])
+    files = [Path(split_place(path)[0]) for path in frame["path"]]
+    assert all(path.is_absolute() and path.is_file() for path in files)
     assert frame["age"].dtype == "float64"
     assert not frame.drop(columns="age").isna().any(axis=None)
     assert set(frame["source"]) == {name}
@@ -336,3 +393,62 @@ def test_table_takes_paths_and_ids_and_every_optional_column(tmp_path: Path) -> 
         assert column(table, "skin_tone")["photos/one.jpg"] == "IV"
         assert column(table, "age")["three"] == 61.5
         assert column(table, "patient_id")["two"] == "P1"
+
+
+def test_isic2024_reads_images_in_place_from_hdf5(tmp_path: Path) -> None:
+    make_isic2024(tmp_path)
+    table = read("isic2024", tmp_path)
+    with Contents() as contents:
+        for image_id, path in column(table, "path").items():
+            # The last bytes of an opaque scalar count, be they zero.
+            assert contents.read(str(path)) == f"the JPEG of {image_id}\0\0".encode()
+    assert column(table, "confirmed_by") == {
+        "ISIC_1": "not biopsied",
+        "ISIC_2": "histopathology",
+        "ISIC_3": "histopathology",
+    }
+    assert set(table.frame["license"]) == {"CC-BY-4.0", "CC-BY-NC-4.0", "CC0-1.0"}
+    assert column(table, "lesion_id") == {"ISIC_1": "", "ISIC_2": "IL_1", "ISIC_3": "IL_2"}
+
+
+def test_isic2024_prefers_unpacked_images(tmp_path: Path) -> None:
+    make_isic2024(tmp_path)
+    touch(tmp_path / "train-image" / "image", "ISIC_2")
+    paths = column(read("isic2024", tmp_path), "path")
+    assert str(paths["ISIC_2"]).endswith("ISIC_2.jpg")
+    assert str(paths["ISIC_1"]).endswith("train-image.hdf5::ISIC_1")
+
+
+def test_isic2024_names_a_container_that_is_none(tmp_path: Path) -> None:
+    make_isic2024(tmp_path)
+    (tmp_path / "train-image.hdf5").write_text("not HDF5")
+    with pytest.raises(SourceError, match=r"train-image\.hdf5: .*not a readable HDF5 file"):
+        read("isic2024", tmp_path)
+
+
+def test_pad_ufes_20_keeps_fitzpatrick_types_and_how_it_was_confirmed(tmp_path: Path) -> None:
+    make_pad_ufes_20(tmp_path)
+    table = read("pad-ufes-20", tmp_path)
+    tones = column(table, "skin_tone")
+    assert tones == {"PAT_1_10_939": "III", "PAT_2_11_530": "", "PAT_2_11_531": "VI"}
+    assert column(table, "confirmed_by")["PAT_1_10_939"] == "biopsy"
+    assert column(table, "confirmed_by")["PAT_2_11_530"] == "clinical"
+    assert set(table.frame["patient_id"]) == {"PAT_1", "PAT_2"}
+    assert column(table, "lesion_id")["PAT_2_11_531"] == "PAT_2_11"
+
+
+def test_a_fitzpatrick_type_that_cannot_be_is_named(tmp_path: Path) -> None:
+    make_pad_ufes_20(tmp_path)
+    put(tmp_path / "metadata.csv", PAD_TABLE.replace(",6.0,ARM", ",7.0,ARM"))
+    with pytest.raises(SourceError, match=r"metadata\.csv:4: '7' is no Fitzpatrick type"):
+        read("pad-ufes-20", tmp_path)
+
+
+def test_ddi_keeps_its_groups_of_tones(tmp_path: Path) -> None:
+    make_ddi(tmp_path)
+    table = read("ddi", tmp_path)
+    assert column(table, "skin_tone") == {"000001": "V-VI", "000002": "I-II", "000003": "III-IV"}
+    assert column(table, "label")["000001"] == "malignant"
+    put(tmp_path / "ddi_metadata.csv", "DDI_file,skin_tone,malignant,disease\n000001.png,9,x,y\n")
+    with pytest.raises(SourceError, match=r"'x', not True or False[^\0]*'9' is not 12, 34 or 56"):
+        read("ddi", tmp_path)

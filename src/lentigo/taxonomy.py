@@ -94,6 +94,17 @@ ISIC2019 = _taxonomy(
     ("scc", "squamous cell carcinoma", True),
     ("vasc", "vascular lesion", False),
 )
+# Its authors count three cancers and three other diseases, actinic keratosis among the
+# latter; Bowen's disease they count as scc (Pacheco 2020).
+PAD_UFES_20 = _taxonomy(
+    "pad-ufes-20",
+    ("ack", "actinic keratosis", False),
+    ("bcc", "basal cell carcinoma", True),
+    ("mel", "melanoma", True),
+    ("nev", "melanocytic nevus", False),
+    ("scc", "squamous cell carcinoma", True),
+    ("sek", "seborrheic keratosis", False),
+)
 BINARY = _taxonomy("binary", ("benign", "benign", False), ("malignant", "malignant", True))
 ISIC9 = _taxonomy(
     "isic9",
@@ -120,7 +131,7 @@ PHANTOM = _taxonomy(
 )
 
 TAXONOMIES: dict[str, Taxonomy] = {
-    each.name: each for each in (HAM10000, ISIC2017, ISIC2019, BINARY, ISIC9, PHANTOM)
+    each.name: each for each in (HAM10000, ISIC2017, ISIC2019, PAD_UFES_20, BINARY, ISIC9, PHANTOM)
 }
 
 _MALIGNANT_WORDS = frozenset(

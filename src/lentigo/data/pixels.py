@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.data.contents import Contents
 from lentigo.data.duplicates import perceptual_hash
 from lentigo.errors import ImageError
 from lentigo.image.decode import REDUCTIONS, decode_bgr
@@ -116,7 +117,10 @@ def prepare_chunk(chunk: Chunk, spec: PreprocessSpec, target: PixelFile) -> Fini
         target: Where the rows go; an image that cannot be read leaves a black row.
     """
     rows = np.zeros((len(chunk.paths), spec.size, spec.size, 3), np.uint8)
-    results = [_prepare_one(Path(path), spec, rows[i]) for i, path in enumerate(chunk.paths)]
+    with Contents() as contents:
+        results = [
+            _prepare_one(contents, path, spec, rows[i]) for i, path in enumerate(chunk.paths)
+        ]
     target.write(chunk.start, rows)
     sha256, hashes, reasons = zip(*results, strict=True)
     return Finished(chunk.number, zlib.crc32(rows.data), sha256, hashes, reasons)
@@ -157,10 +161,12 @@ def _may_differ(header: Header, enough_px: int | None) -> bool:
     return min(header.width, header.height) // min(REDUCTIONS) >= least
 
 
-def _prepare_one(path: Path, spec: PreprocessSpec, row: NDArray[np.uint8]) -> tuple[str, str, str]:
+def _prepare_one(
+    contents: Contents, path: str, spec: PreprocessSpec, row: NDArray[np.uint8]
+) -> tuple[str, str, str]:
     """Digest, hash and reason of one image; its pixels go into ``row``."""
     try:
-        content = path.read_bytes()
+        content = contents.read(path)
         row[:], perceptual = pixels_of(content, spec)
     except ImageError as error:
         return "", "", error.problem.removeprefix("The image (bytes): ")

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.data.contents import Contents
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import ImageError, InputError
 from lentigo.files import write_bytes
@@ -83,8 +84,9 @@ def items_of_set(
 def _item_of_row(prepared: PreparedSet, row: int, augment: Augment | None) -> SheetItem:
     known = prepared.manifest.iloc[row]
     try:
-        raw = decode(Path(known["path"]), background=prepared.spec.background)
-    except ImageError:
+        with Contents() as contents:
+            raw = decode(contents.read(known["path"]), background=prepared.spec.background)
+    except (ImageError, OSError):
         raw = None
     preprocessed = np.array(prepared.images[row])
     augmented = tuple(augment(preprocessed)) if augment else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lentigo.data.sources import (
+    ddi,
     folder,
     ham10000,
     isic9,
@@ -10,7 +11,9 @@ from lentigo.data.sources import (
     isic2018,
     isic2019,
     isic2020,
+    isic2024,
     malignant_vs_benign,
+    pad_ufes_20,
     phantom,
     table_file,
 )
@@ -31,6 +34,9 @@ SOURCES: dict[str, Source] = {
         isic2018,
         isic2019,
         isic2020,
+        isic2024,
+        pad_ufes_20,
+        ddi,
         malignant_vs_benign,
         isic9,
         folder,

@@ -20,7 +20,7 @@ _HAM10000_PARTS = (
     ("Solar lentigo", "bkl"),
     ("Nevus", "nv"),
 )
-_LICENSES = {"CC-0": "CC0-1.0", "CC-BY": "CC-BY-4.0", "CC-BY-NC": "CC-BY-NC-4.0"}
+LICENSES = {"CC-0": "CC0-1.0", "CC-BY": "CC-BY-4.0", "CC-BY-NC": "CC-BY-NC-4.0"}
 DIAGNOSIS_COLUMNS = tuple(f"diagnosis_{level}" for level in range(1, 6))
 
 
@@ -38,7 +38,7 @@ def ham10000_item(listing: Listing, row: Row) -> Item:
         image_id=row.known("isic_id"),
         label=label,
         where=row.where,
-        license=_LICENSES.get(row.known("copyright_license"), ""),
+        license=LICENSES.get(row.known("copyright_license"), ""),
         lesion_id=row.known("lesion_id"),
         patient_id=row.known("patient_id"),
         diagnosis=path,

@@ -7,7 +7,9 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from lentigo.data.contents import CONTAINER_ENDINGS
 from lentigo.errors import SourceError
 
 logger = logging.getLogger(__name__)
@@ -30,11 +32,13 @@ class Folder:
         root: The folder, absolute.
         images: Image files in path order.
         tables: Table files, and files without an ending, in path order.
+        containers: HDF5 files in path order.
     """
 
     root: Path
     images: tuple[Path, ...]
     tables: tuple[Path, ...]
+    containers: tuple[Path, ...] = ()
 
     def images_by_id(self) -> dict[str, Path]:
         """Images by name without ending; of two with one name the first in path order."""
@@ -65,13 +69,18 @@ def scan(root: Path, *, depth: int = DEPTH) -> Folder:
     if not root.is_dir():
         what = "is not a folder" if root.exists() else "does not exist"
         raise SourceError(f"{root} {what}.", todo="Name the folder of the data set.")
-    images: list[str] = []
-    tables: list[str] = []
-    _walk(os.fspath(root), depth, images, tables)
-    return Folder(root, tuple(map(Path, sorted(images))), tuple(map(Path, sorted(tables))))
+    found = _Found([], [], [])
+    _walk(os.fspath(root), depth, found)
+    return Folder(root, *(tuple(map(Path, sorted(paths))) for paths in found))
 
 
-def _walk(folder: str, depth: int, images: list[str], tables: list[str]) -> None:
+class _Found(NamedTuple):
+    images: list[str]
+    tables: list[str]
+    containers: list[str]
+
+
+def _walk(folder: str, depth: int, found: _Found) -> None:
     try:
         entries = list(os.scandir(folder))
     except PermissionError:
@@ -83,9 +92,11 @@ def _walk(folder: str, depth: int, images: list[str], tables: list[str]) -> None
         if entry.name.startswith("."):
             continue
         if ending in IMAGE_ENDINGS and entry.is_file():
-            images.append(entry.path)
+            found.images.append(entry.path)
         elif entry.is_dir():
             if depth > 0 and not _NOT_IMAGES.search(entry.name):
-                _walk(entry.path, depth - 1, images, tables)
+                _walk(entry.path, depth - 1, found)
         elif ending in TABLE_ENDINGS or not ending:
-            tables.append(entry.path)
+            found.tables.append(entry.path)
+        elif ending in CONTAINER_ENDINGS:
+            found.containers.append(entry.path)
