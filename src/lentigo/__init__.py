@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lentigo.data.download import download as download
+    from lentigo.data.merge import Addition as Addition
+    from lentigo.data.merge import merge as merge
     from lentigo.data.phantom import generate as generate_phantom
     from lentigo.data.prepare import prepare as prepare
     from lentigo.data.prepared import PreparedSet as PreparedSet
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from lentigo.train import train as train
 
 _HOMES = {
+    "Addition": "lentigo.data.merge:Addition",
     "BundlePredictor": "lentigo.deploy.runtime:BundlePredictor",
     "LentigoError": "lentigo.errors:LentigoError",
     "PreparedSet": "lentigo.data.prepared:PreparedSet",
@@ -52,6 +55,7 @@ _HOMES = {
     "generate_phantom": "lentigo.data.phantom:generate",
     "load_default": "lentigo.deploy.runtime:load_default",
     "load_recipe": "lentigo.recipe:load_recipe",
+    "merge": "lentigo.data.merge:merge",
     "open_predictor": "lentigo.deploy.evaluating:open_predictor",
     "open_prepared": "lentigo.data.prepared:open_prepared",
     "open_run": "lentigo.train:open_run",
@@ -61,6 +65,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Addition",
     "BundlePredictor",
     "LentigoError",
     "PreparedSet",
@@ -73,6 +78,7 @@ __all__ = [
     "generate_phantom",
     "load_default",
     "load_recipe",
+    "merge",
     "open_predictor",
     "open_prepared",
     "open_run",

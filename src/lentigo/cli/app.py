@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 app.command()(steps.download)
 app.command()(steps.prepare)
+app.command()(steps.merge)
 app.command()(steps.train)
 app.command()(steps.evaluate)
 app.command()(steps.export)

@@ -117,6 +117,9 @@ def prepare(
     malignant: Annotated[
         str | None, typer.Option(help="Malignant classes of your own data, with commas.")
     ] = None,
+    test_share: Annotated[
+        float, typer.Option(help="Share of the groups that is test, where none is published.")
+    ] = 0.2,
     splits_of: Annotated[
         Path | None,
         typer.Option(help="Adopt test list and folds of this prepared set of the same lesions."),
@@ -152,6 +155,7 @@ def prepare(
             protocol=protocol.value,
             metadata=metadata,
             malignant=None if malignant is None else _listed(malignant),
+            test_share=test_share,
             splits_of=splits_of,
             progress=progress,
         )
@@ -167,6 +171,41 @@ def prepare(
     if prepared.leaky:
         print("LEAKY: lesions or patients may sit on both sides of the split.")
     print(f"Prepared set: {prepared.path} (what was found on the way: audit.json)")
+
+
+def merge(
+    first: Annotated[Path, typer.Argument(help="The prepared set whose test list stands.")],
+    others: Annotated[
+        list[str], typer.Argument(metavar="OTHER...", help="Sets that add training images.")
+    ],
+    out: Annotated[Path, typer.Option(help="The prepared set to write.")],
+    *,
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(help="Maps a set's classes onto the first's: one a set, in their order."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Add the training images of other prepared sets to the first, without a leak."""
+    need_data()
+    from lentigo.data.merge import merge as run
+    from lentigo.data.merge import pair_labels
+
+    merged = run(first, pair_labels([Path(each) for each in others], labels or []), out)
+    told = merged.audit["merged"]
+    if json:
+        as_json({"path": str(merged.path), "digest": merged.digest, "merged": told})
+        return
+    as_table([{"class": k, "images": v} for k, v in told["added_classes"].items()], _ADDED)
+    print(
+        f"{told['added']} training images added to {told['first_images']} images; "
+        f"{len(told['already_there'])} were there already, {len(told['excluded'])} show what is "
+        "held out and were excluded (audit.json names them)."
+    )
+    print(f"Prepared set: {merged.path}")
+
+
+_ADDED = {"class": "class", "images": "added"}
 
 
 def _listed(text: str) -> frozenset[str]:

@@ -91,17 +91,17 @@ def group_ids(
     by = check_grouping(frame, by)
     if by == "image":
         return frame["image_id"].tolist()
-    links = [*pairs, *_links(frame["lesion_id"].tolist())]
+    links = [*pairs, *rows_by_name(frame["lesion_id"].tolist())]
     if by == "patient":
-        links += _links(frame["patient_id"].tolist())
+        links += rows_by_name(frame["patient_id"].tolist())
     names = _names(frame, connected_groups(len(frame), links))
     # An image_id may equal another component's lesion_id; both then are one group.
-    together = connected_groups(len(frame), [*links, *_links(names)])
+    together = connected_groups(len(frame), [*links, *rows_by_name(names)])
     return _names(frame, together)
 
 
-def _links(ids: Iterable[str]) -> list[tuple[int, int]]:
-    """Rows with the same id, as a chain."""
+def rows_by_name(ids: Iterable[str]) -> list[tuple[int, int]]:
+    """Links between rows of the same name: each with the next; empty names link nothing."""
     rows: dict[str, list[int]] = {}
     for row, each in enumerate(ids):
         if each:

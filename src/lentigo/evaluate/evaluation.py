@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lentigo.data.labels import DROPPED, class_table, read_labels_map
 from lentigo.errors import InputError
 from lentigo.evaluate import access, outputs
 from lentigo.evaluate.facts import Asked, Findings, Scored
-from lentigo.evaluate.labels import DROPPED, class_table, read_labels_map
 from lentigo.evaluate.predictor import Predictor, check_spec, predict_rows
 from lentigo.files import digest_list
 from lentigo.score.bootstrap import REPLICATES

@@ -10,7 +10,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -90,7 +90,8 @@ def build_backbone(
             and ``alpha``, it returns a model from images in [-1, 1] to a feature map.
         size: Side of the square input in pixels.
         alpha: Width multiplier.
-        weights: ``imagenet``, ``none`` or a path to weights without top.
+        weights: ``imagenet``, ``none``, a path to weights without top, or to a classifier that
+            lentigo saved (``.keras``), of which the backbone is taken.
 
     Raises:
         RecipeError: No such network, width or size.
@@ -173,6 +174,9 @@ def _weights_errors(name: str) -> Any:
 
 
 def _load(backbone: keras.Model, path: Path) -> None:
+    if path.suffix == ".keras":
+        _copy(backbone, path)
+        return
     if not path.is_file():
         raise WeightsError(f"The weights {path} do not exist.", todo="Check network.weights.")
     try:
@@ -186,6 +190,34 @@ def _load(backbone: keras.Model, path: Path) -> None:
             f"{path} does not fit this network: {reason}",
             todo="It must hold weights without top, of the same network and width.",
         ) from None
+
+
+def _copy(backbone: keras.Model, path: Path) -> None:
+    """The backbone's weights of a whole classifier that lentigo saved."""
+    try:
+        classifier = keras.saving.load_model(path, compile=False)
+        backbone.set_weights(_find(classifier, "backbone").get_weights())
+    except (ValueError, OSError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(
+            f"{path} does not fit this network: {reason}",
+            todo="It must be a classifier with the same network and width.",
+        ) from None
+
+
+def _find(model: keras.Model, name: str) -> keras.Model:
+    """The layer ``name`` of a model or of one that it wraps.
+
+    Raises:
+        KeyError: There is none.
+    """
+    for layer in model.layers:
+        if layer.name == name:
+            return layer
+        if isinstance(layer, keras.Model):
+            with suppress(KeyError):
+                return _find(layer, name)
+    raise KeyError(f"it has no layer {name}")
 
 
 def batch_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:

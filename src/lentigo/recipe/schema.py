@@ -30,7 +30,9 @@ class Network(_Part):
 
     ``name`` is an entry of ``lentigo networks`` or ``module:function``, a function
     ``(input_shape, alpha) -> keras.Model`` from scaled images to a feature map.
-    ``weights`` is ``imagenet`` (Keras's own download), ``none`` or a path.
+    ``weights`` is ``imagenet`` (Keras's own download), ``none``, a path to weights without
+    top, or the folder of a finished run of the same network: training then goes on from its
+    backbone, and is refused where that run was trained on what is now held out.
     ``batch_norm_momentum`` replaces Keras's value, which is far too slow for a few hundred
     steps an epoch (MobileNetV2: 0.999); leave it out to keep the network's own.
     """

@@ -26,6 +26,7 @@ from lentigo.train.seal import Calibration
 from lentigo.train.state import HistoryRow
 
 SCHEMA_VERSION = 1
+MODEL = "model.keras"
 
 
 class RunInfo(BaseModel):
@@ -126,7 +127,7 @@ class Run:
     @cached_property
     def model(self) -> keras.Model:
         """The best epoch's model: RGB in [0, 255] (B, S, S, 3) to logits (B, k)."""
-        path = self.path / "model.keras"
+        path = self.path / MODEL
         try:
             return keras.saving.load_model(path, compile=False)
         except (OSError, ValueError, KeyError) as error:

@@ -19,8 +19,9 @@ from lentigo.model import shift_logits, with_views
 from lentigo.recipe import Recipe, Sampling, load_recipe, to_toml
 from lentigo.train.feeding import predict_rows
 from lentigo.train.feeds import gather_material
+from lentigo.train.lineage import follow_weights
 from lentigo.train.loop import Progress, Report, Training
-from lentigo.train.run import Run, RunInfo, environment, open_run, run_name
+from lentigo.train.run import MODEL, Run, RunInfo, environment, open_run, run_name
 from lentigo.train.sampling import drawn_share, spoken_mixture
 from lentigo.train.seal import seal
 from lentigo.train.trackers import Tracker
@@ -58,7 +59,8 @@ def train(
         The finished run; one that was finished before is returned as it is.
 
     Raises:
-        LeakageError: Leaky data without a recipe that names the published protocol.
+        LeakageError: Leaky data without a recipe that names the published protocol, or weights
+            of a run that was trained on what is now held out.
         RecipeError: The recipe does not fit the data.
         RunError: Training diverged, or a checkpoint is damaged.
         WeightsError: Pretrained weights cannot be had.
@@ -68,6 +70,7 @@ def train(
     _check_fits(recipe, data)
     if fold is None and not (data.manifest["split"] == "validation").any():
         fold = 0
+    recipe = follow_weights(recipe, data, fold)
     weights = _weights_digest(recipe)
     path = Path(out) / run_name(recipe, weights, data.digest, fold, seed)
     if (path / "run.json").is_file():
@@ -110,7 +113,7 @@ def _finish(
         share = drawn_share(labels, Sampling(), classes)
         shift_logits(training.model, recipe.output.prior_power * np.log(share))
     model = with_views(training.model, recipe.output.views)
-    _save_model(model, path / "model.keras")
+    _save_model(model, path / MODEL)
     logits = predict_rows(model, data.images, material.validation)
     seal(path, data, material.validation, logits, spoken_mixture(labels, recipe, classes))
     info = RunInfo(

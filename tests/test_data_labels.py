@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lentigo.data.labels import DROPPED, class_table, read_labels_map
 from lentigo.errors import InputError
-from lentigo.evaluate.labels import DROPPED, class_table, read_labels_map
 
 EXPECTED = {"nevus": "nv", "melanoma": "mel", "other": ""}
 

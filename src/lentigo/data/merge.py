@@ -1,0 +1,279 @@
+"""More training images for a prepared set, from others: ``merge``.
+
+The first set keeps its test list, its folds and its classes; what the others add trains and is
+never measured. So a model with more data stands on the same list as one without.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lentigo.data.audit import Links, audit
+from lentigo.data.duplicates import exact_duplicates, near_duplicates, perceptual_hash
+from lentigo.data.labels import DROPPED, class_table, read_labels_map
+from lentigo.data.manifest import COLUMNS, write_manifest
+from lentigo.data.prepared import MARKER, PreparedSet, digest_of, open_prepared, read_info
+from lentigo.data.splits import (
+    check_no_group_crosses,
+    connected_groups,
+    group_ids,
+    rows_by_name,
+    split_digest,
+)
+from lentigo.data.workfolder import write_header
+from lentigo.errors import InputError, LeakageError, listed
+from lentigo.files import digest_file, digest_json, locked, write_json
+
+logger = logging.getLogger(__name__)
+
+_COPIED = 256
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A set that is added, and what its classes are called in the first.
+
+    Attributes:
+        data: The prepared set; its own test and validation images stay out.
+        labels: Its class to the first set's; what is not named is left out. None: the codes
+            are the same.
+    """
+
+    data: PreparedSet
+    labels: Mapping[str, str] | None = None
+
+
+def pair_labels(others: Sequence[Path], labels: Sequence[Path]) -> list[Addition]:
+    """The sets to add, each with its map of classes.
+
+    Args:
+        others: Folders of prepared sets.
+        labels: Files that ``read_labels_map`` reads: one a set, or none at all.
+
+    Raises:
+        InputError: Another number of maps than sets, or a file that cannot be read.
+    """
+    if labels and len(labels) != len(others):
+        raise InputError(
+            f"{len(labels)} map(s) of classes for {len(others)} set(s).",
+            todo="Give one --labels for each added set, in their order, or none.",
+        )
+    maps: list[Mapping[str, str] | None] = [read_labels_map(path) for path in labels]
+    maps = maps or [None] * len(others)
+    return [Addition(open_prepared(p), m) for p, m in zip(others, maps, strict=True)]
+
+
+def merge(
+    first: PreparedSet | Path | str, additions: Sequence[Addition], out: Path | str
+) -> PreparedSet:
+    """Add the training images of other sets to the training part of the first.
+
+    Pictures are compared across all sets, byte by byte and by perceptual hash. An added image
+    that shows a lesion, a patient or a picture of the first set's test or validation part is
+    excluded; one that belongs to a fold takes that fold; all others train in every fold. An
+    added image of an ``image_id`` that is there already is left out where it is the same
+    picture, and renamed ``source:image_id`` where it is not.
+
+    Args:
+        first: The set whose test list, folds and classes stand.
+        additions: The others, in the order in which they are added.
+        out: The folder to make; one that the same call made is returned as it is.
+
+    Returns:
+        The merged set; ``audit.json`` says what was added, left out and excluded.
+
+    Raises:
+        InputError: Nothing to add, another preprocessing, classes that do not fit, or ``out``
+            holds something else.
+        LeakageError: One of the sets is leaky.
+    """
+    out = Path(out)
+    first = first if isinstance(first, PreparedSet) else open_prepared(first)
+    _check(first, additions)
+    inputs = digest_json(
+        ["merge", first.digest, *([each.data.digest, each.labels] for each in additions)]
+    )
+    if (done := _finished(out, inputs)) is not None:
+        return done
+    with locked(out.resolve().parent / f".{out.name}.lock", out):
+        work = out.parent / f".{out.name}.merging"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        _write(work, first, additions, inputs)
+        work.replace(out)
+    return open_prepared(out)
+
+
+def _check(first: PreparedSet, additions: Sequence[Addition]) -> None:
+    if not additions:
+        raise InputError("There is nothing to add.", todo="Name a second prepared set.")
+    leaky = [str(each.path) for each in (first, *(a.data for a in additions)) if each.leaky]
+    if leaky:
+        raise LeakageError(
+            "Leaky sets cannot be merged:\n" + listed(leaky), todo="Prepare them leak-free."
+        )
+    other = [str(a.data.path) for a in additions if a.data.spec.digest != first.spec.digest]
+    if other:
+        raise InputError(
+            f"Preprocessed otherwise than {first.path}:\n" + listed(other),
+            todo="Prepare them with the same options.",
+        )
+
+
+def _finished(out: Path, inputs: str) -> PreparedSet | None:
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return None
+    if (out / MARKER).is_file() and read_info(out).inputs_digest == inputs:
+        return open_prepared(out)
+    raise InputError(f"{out} holds something else.", todo="Name another --out, or remove it.")
+
+
+def _write(work: Path, first: PreparedSet, additions: Sequence[Addition], inputs: str) -> None:
+    added = [_added(first, each) for each in additions]
+    frame = pd.concat([first.manifest, *(rows for rows, _ in added)], ignore_index=True)
+    pixels = [(first.images, np.arange(len(first.manifest)))]
+    pixels += [(each.data.images, rows) for each, (_, rows) in zip(additions, added, strict=True)]
+    hashes = np.stack([perceptual_hash(image) for image in _images(pixels)])
+    host = len(first.manifest)
+    links = _links(first, frame, hashes)
+    keep, frame = _named(frame, host, links)
+    frame = _placed(frame, links, keep, host, first.info.group_by)
+    told = _told(frame, keep, host)
+    frame, links = frame[keep].reset_index(drop=True), _renumbered(links, keep)
+    check_no_group_crosses(frame)
+    offsets = np.cumsum([0, *(len(rows) for _, rows in pixels)])
+    kept = [
+        (images, rows[keep[start:end]])
+        for (images, rows), start, end in zip(pixels, offsets[:-1], offsets[1:], strict=True)
+    ]
+    with (work / "images.npy").open("wb") as stream:
+        write_header(stream, (len(frame), *first.images.shape[1:]))
+        for image in _images(kept):
+            stream.write(image.tobytes())
+    write_manifest(frame, work / "manifest.csv")
+    strict, official = frame["group_id"].tolist(), [""] * len(frame)
+    report: dict[str, Any] = audit(frame, first.taxonomy, links, strict, official)
+    set_aside: dict[str, Any] = {"set_aside": [], "missing": [], "merged": told}
+    write_json(work / "audit.json", report | set_aside)
+    info = first.info.model_copy(
+        update={
+            "source": "+".join([first.info.source, *(a.data.info.source for a in additions)]),
+            "n_images": len(frame),
+            "inputs_digest": inputs,
+            "manifest_sha256": digest_file(work / "manifest.csv"),
+            "digest": digest_of(first.spec, first.taxonomy, first.protocol, frame),
+            "test_digest": split_digest(frame, "test"),
+        }
+    )
+    write_json(work / MARKER, info.model_dump(mode="json"))
+
+
+def _added(first: PreparedSet, addition: Addition) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """The manifest rows that may train, in the first set's classes, and their row numbers."""
+    data, codes = addition.data, first.taxonomy.codes
+    table = class_table(data.taxonomy.codes, codes, addition.labels)
+    target = table[data.labels]
+    chosen = (data.manifest["split"] == "train").to_numpy() & (target != DROPPED)
+    rows = np.flatnonzero(chosen).astype(np.int64)
+    frame = data.manifest.iloc[rows].assign(label=[codes[label] for label in target[rows]], fold=-1)
+    return frame[list(COLUMNS)], rows
+
+
+def _images(
+    parts: Sequence[tuple[NDArray[np.uint8], NDArray[np.int64]]],
+) -> Iterator[NDArray[np.uint8]]:
+    """Every image, a few at a time in memory."""
+    for images, rows in parts:
+        for start in range(0, len(rows), _COPIED):
+            yield from images[rows[start : start + _COPIED]]
+
+
+def _links(first: PreparedSet, frame: pd.DataFrame, hashes: NDArray[np.uint8]) -> Links:
+    """Pairs that meet an added image; the first set's own groups stand as they are."""
+    host = len(first.manifest)
+
+    def new(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        return [(a, b) for a, b in pairs if b >= host]
+
+    own = rows_by_name(first.manifest["group_id"].tolist())
+    return Links(new(exact_duplicates(frame["sha256"].tolist())), new(near_duplicates(hashes)), own)
+
+
+def _named(frame: pd.DataFrame, host: int, links: Links) -> tuple[NDArray[np.bool_], pd.DataFrame]:
+    """Which rows stay, and the table with names that are told apart."""
+    same = connected_groups(len(frame), links.all)
+    first_of: dict[str, int] = {}
+    keep = np.ones(len(frame), bool)
+    names = frame["image_id"].tolist()
+    for row, name in enumerate(names):
+        earlier = first_of.setdefault(name, row)
+        if earlier == row:
+            continue
+        if same[earlier] == same[row]:
+            keep[row] = False
+        else:
+            names[row] = f"{frame['source'].iloc[row]}:{name}"
+            keep[row] = names[row] not in first_of
+            first_of.setdefault(names[row], row)
+    assert keep[:host].all(), "the first set's images have names of their own"
+    return keep, frame.assign(image_id=names)
+
+
+def _placed(
+    frame: pd.DataFrame, links: Links, keep: NDArray[np.bool_], host: int, group_by: str
+) -> pd.DataFrame:
+    """Splits, folds and groups, those of the first set unchanged."""
+    groups = pd.Series(group_ids(frame, links.all, group_by), index=frame.index)
+    places: dict[str, set[tuple[str, int]]] = {}
+    rows = zip(groups[:host], frame["split"][:host], frame["fold"][:host], strict=True)
+    for group, split, fold in rows:
+        if split != "excluded":
+            places.setdefault(group, set()).add((split, int(fold)))
+    split, fold = frame["split"].tolist(), frame["fold"].tolist()
+    for row in range(host, len(frame)):
+        met = places.get(groups.iloc[row], set())
+        if len(met) > 1 or any(side != "train" for side, _ in met):
+            split[row], fold[row] = "excluded", -1
+        elif met:
+            fold[row] = next(iter(met))[1]
+    # An excluded image joins nothing: it must not tie two of the first set's groups together.
+    out = {row for row in range(host, len(frame)) if split[row] == "excluded" or not keep[row]}
+    ties = [(a, b) for a, b in links.all if a not in out and b not in out]
+    own = frame.assign(
+        lesion_id=[("" if row in out else each) for row, each in enumerate(frame["lesion_id"])],
+        patient_id=[("" if row in out else each) for row, each in enumerate(frame["patient_id"])],
+    )
+    return frame.assign(split=split, fold=fold, group_id=group_ids(own, ties, group_by))
+
+
+def _renumbered(links: Links, keep: NDArray[np.bool_]) -> Links:
+    number = np.cumsum(keep) - 1
+
+    def among(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        return [(int(number[a]), int(number[b])) for a, b in pairs if keep[a] and keep[b]]
+
+    return Links(among(links.exact), among(links.near))  # the first set's ties are no duplicates
+
+
+def _told(frame: pd.DataFrame, keep: NDArray[np.bool_], host: int) -> dict[str, Any]:
+    """What became of the added images, for ``audit.json``."""
+    added = np.arange(len(frame)) >= host
+    excluded = (frame["split"] == "excluded").to_numpy() & added & keep
+    used = added & keep & ~excluded
+    return {
+        "first_images": host,
+        "added": int(used.sum()),
+        "added_classes": {str(k): int(v) for k, v in frame["label"][used].value_counts().items()},
+        "in_a_fold": int((frame["fold"].to_numpy() >= 0)[used].sum()),
+        "already_there": frame["image_id"][added & ~keep].tolist(),
+        "excluded": frame["image_id"][excluded].tolist(),
+    }

@@ -1,0 +1,156 @@
+"""Merging: the first set's list stands, the others only train, and nothing leaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from lentigo.data.merge import Addition, merge, pair_labels
+from lentigo.data.phantom import generate
+from lentigo.data.prepare import prepare
+from lentigo.data.prepared import PreparedSet
+from lentigo.data.splits import check_no_group_crosses
+from lentigo.errors import InputError, LeakageError
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
+    folder = tmp_path_factory.mktemp("first")
+    raw = generate(folder / "raw", lesions=42, seed=1, size=64)
+    return prepare("phantom", raw, folder / "set", size=48, folds=3, workers=1)
+
+
+def folder_set(root: Path, pictures: dict[str, np.ndarray], **options: object) -> PreparedSet:
+    """A set of one subfolder a class; ``pictures`` maps ``class/name`` to RGB."""
+    for name, rgb in pictures.items():
+        path = root / "raw" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    return prepare(
+        "folder",
+        root / "raw",
+        root / "set",
+        size=48,
+        workers=1,
+        malignant=frozenset({"mole"}),
+        **{"test_share": 0.0} | options,
+    )
+
+
+def noise(seed: int) -> np.ndarray:
+    coarse = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), np.uint8)
+    return np.asarray(cv2.resize(coarse, (64, 64), interpolation=cv2.INTER_CUBIC))
+
+
+def picture(data: PreparedSet, split: str, fold: int = -1) -> np.ndarray:
+    rows = data.manifest.query("split == @split and fold == @fold").index
+    return np.asarray(data.images[rows[0]])
+
+
+MAP = {"mole": "disc", "other": "ring"}
+
+
+def test_what_is_added_trains_and_is_never_measured(first: PreparedSet, tmp_path: Path) -> None:
+    other = folder_set(
+        tmp_path, {f"{k}/{i}": noise(i + 9 * (k == "mole")) for k in MAP for i in range(4)}
+    )
+    merged = merge(first, [Addition(other, MAP)], tmp_path / "merged")
+    assert merged.test_digest == first.test_digest
+    assert merged.audit["merged"]["added_classes"] == {"disc": 4, "ring": 4}
+    check_no_group_crosses(merged.manifest)
+    for fold in range(3):
+        assert len(merged.rows("train", fold)) == len(first.rows("train", fold)) + 8
+        np.testing.assert_array_equal(
+            merged.rows("validation", fold), first.rows("validation", fold)
+        )
+    np.testing.assert_array_equal(merged.images[: len(first.images)], first.images)
+    for row, name in enumerate(other.manifest["image_id"]):
+        (place,) = np.flatnonzero(merged.manifest["image_id"] == name)
+        np.testing.assert_array_equal(merged.images[place], other.images[row])
+    assert merged.info.source == "phantom+folder"
+
+
+def test_a_picture_of_a_test_lesion_does_not_train(first: PreparedSet, tmp_path: Path) -> None:
+    mirrored = np.ascontiguousarray(picture(first, "test")[:, ::-1])
+    known = picture(first, "train", 2)
+    pictures = {
+        "mole/test": mirrored,
+        "mole/known": known,
+        "mole/new": noise(1),
+        "other/a": noise(2),
+    }
+    merged = merge(first, [Addition(folder_set(tmp_path, pictures), MAP)], tmp_path / "merged")
+    told = merged.audit["merged"]
+    assert len(told["excluded"]) == 1
+    assert "test" in told["excluded"][0]
+    assert told["added"] == 3
+    assert told["in_a_fold"] == 1
+    known_row = merged.manifest[merged.manifest["image_id"].str.contains("known")].iloc[0]
+    assert known_row["fold"] == 2
+    check_no_group_crosses(merged.manifest)
+
+
+def test_an_excluded_picture_ties_no_groups_together(first: PreparedSet, tmp_path: Path) -> None:
+    both = {"mole/a": picture(first, "test"), "mole/b": noise(3), "other/c": noise(4)}
+    merged = merge(first, [Addition(folder_set(tmp_path, both), MAP)], tmp_path / "merged")
+    host = merged.manifest.iloc[: len(first.manifest)]
+    assert host["group_id"].tolist() == first.manifest["group_id"].tolist()
+    assert host["split"].tolist() == first.manifest["split"].tolist()
+
+
+def test_the_same_image_under_the_same_name_is_not_added_twice(
+    first: PreparedSet, tmp_path: Path
+) -> None:
+    merged = merge(first, [Addition(first)], tmp_path / "merged")
+    assert merged.audit["merged"]["added"] == 0
+    assert len(merged.audit["merged"]["already_there"]) == len(first.rows("train"))
+    assert len(merged.manifest) == len(first.manifest)
+
+
+def test_another_picture_of_the_same_name_is_renamed(first: PreparedSet, tmp_path: Path) -> None:
+    folder_set(tmp_path / "a", {"mole/x": noise(1), "other/y": noise(2)})
+    a = folder_set(tmp_path / "a", {"mole/x": noise(1), "other/y": noise(2)})
+    b = folder_set(tmp_path / "b", {"mole/x": noise(5), "other/z": noise(6)})
+    merged = merge(first, [Addition(a, MAP), Addition(b, MAP)], tmp_path / "merged")
+    names = merged.manifest["image_id"].tolist()
+    assert len(set(names)) == len(names) == len(first.manifest) + 4
+
+
+def test_held_out_images_of_the_other_set_stay_out(first: PreparedSet, tmp_path: Path) -> None:
+    pictures = {f"{k}/{i}": noise(i + 50 * (k == "mole")) for k in MAP for i in range(20)}
+    other = folder_set(tmp_path, pictures, test_share=0.25)
+    merged = merge(first, [Addition(other, MAP)], tmp_path / "merged")
+    assert merged.audit["merged"]["added"] == len(other.rows("train")) == 30
+
+
+def test_the_same_call_changes_nothing_and_another_is_refused(
+    first: PreparedSet, tmp_path: Path
+) -> None:
+    a = folder_set(tmp_path, {"mole/x": noise(1), "other/y": noise(2)})
+    made = merge(first, [Addition(a, MAP)], tmp_path / "merged")
+    before = (made.path / "prepared.json").stat().st_mtime_ns
+    assert merge(first, [Addition(a, MAP)], tmp_path / "merged").digest == made.digest
+    assert (made.path / "prepared.json").stat().st_mtime_ns == before
+    with pytest.raises(InputError, match="something else"):
+        merge(first, [Addition(a, {"mole": "disc"})], tmp_path / "merged")
+
+
+def test_what_does_not_fit_is_refused(first: PreparedSet, tmp_path: Path) -> None:
+    raw = generate(tmp_path / "raw", lesions=42, seed=2, size=64)
+    larger = prepare("phantom", raw, tmp_path / "larger", size=64, workers=1)
+    with pytest.raises(InputError, match="Preprocessed otherwise"):
+        merge(first, [Addition(larger)], tmp_path / "m")
+    leaky = prepare(
+        "phantom", raw, tmp_path / "leaky", size=48, group_by="image",
+        protocol="as-published", workers=1,
+    )  # fmt: skip
+    with pytest.raises(LeakageError, match="leaky"):
+        merge(first, [Addition(leaky)], tmp_path / "m")
+    with pytest.raises(InputError, match="nothing to add"):
+        merge(first, [], tmp_path / "m")
+    with pytest.raises(InputError, match="2 map"):
+        pair_labels([first.path], [tmp_path / "a", tmp_path / "b"])
+    assert not (tmp_path / "m").exists()
