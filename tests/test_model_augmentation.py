@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lentigo.model import PARAMETERS, SHARE, Augment, augment, draw_parameters, mix
+from lentigo.model import PARAMETERS, SHARE, SHARPNESS, Augment, augment, draw_parameters, mix
 from lentigo.recipe import Augmentation
 
 FULL = Augmentation(
@@ -117,3 +117,24 @@ def test_without_mixup_a_share_of_one_leaves_the_other_draws_as_they_were() -> N
     np.testing.assert_array_equal(
         draw_parameters(mixing, 8, 4, (0, 0))[:, :SHARE], plain[:, :SHARE]
     )
+
+
+def test_sharpness_blurs_below_1_and_sharpens_above(images: NDArray[np.uint8]) -> None:
+    spot = np.full((2, 16, 16, 3), 100, np.uint8)
+    spot[:, 8, 8] = 200
+    blurred = augment(spot, Augmentation(sharpness=(0, 0)), (0, 0)).astype(int)
+    # The binomial of 5 x 5 keeps 36/256 of a point in place and 24/256 beside it.
+    assert (blurred[:, 8, 8] == 114).all()
+    assert (blurred[:, 8, 9] == 109).all()
+    sharper = augment(spot, Augmentation(sharpness=(1.5, 1.5)), (0, 0)).astype(int)
+    assert (sharper[:, 8, 8] == 243).all()
+    flat = augment(np.full((1, 16, 16, 3), 9, np.uint8), Augmentation(sharpness=(0, 3)), (0, 0))
+    assert (flat == 9).all()
+
+
+def test_a_range_of_sharpness_draws_one_for_each_image_and_moves_no_other_draw() -> None:
+    ranged = FULL.model_copy(update={"sharpness": (0.2, 1.8)})
+    drawn, plain = draw_parameters(ranged, 8, 6, (0, 0)), draw_parameters(FULL, 8, 6, (0, 0))
+    assert len(set(drawn[:, SHARPNESS].tolist())) == 6
+    assert ((drawn[:, SHARPNESS] >= 0.2) & (drawn[:, SHARPNESS] <= 1.8)).all()
+    np.testing.assert_array_equal(drawn[:, :SHARPNESS], plain[:, :SHARPNESS])

@@ -1,6 +1,14 @@
 """Networks, heads, losses and augmentation: the only floor below train that imports Keras."""
 
-from lentigo.model.augmentation import PARAMETERS, SHARE, Augment, augment, draw_parameters, mix
+from lentigo.model.augmentation import (
+    PARAMETERS,
+    SHARE,
+    SHARPNESS,
+    Augment,
+    augment,
+    draw_parameters,
+    mix,
+)
 from lentigo.model.heads import (
     TwoLogits,
     build_model,
@@ -16,6 +24,7 @@ __all__ = [
     "NETWORKS",
     "PARAMETERS",
     "SHARE",
+    "SHARPNESS",
     "Augment",
     "FocalLoss",
     "MeanOfViews",

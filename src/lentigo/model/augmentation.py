@@ -22,10 +22,15 @@ CONTRAST = AFFINE + 9 + 3
 SHARE = CONTRAST + 1
 """Where the share of the image itself stands, the rest being another's (MixUp)."""
 
-PARAMETERS = SHARE + 1
-"""Affine (8), colour matrix (3 x 3), offset (3), contrast (1), share (1)."""
+SHARPNESS = SHARE + 1
+"""0 is blurred, 1 as it is, 2 sharpened by as much."""
+
+PARAMETERS = SHARPNESS + 1
+"""Affine (8), colour matrix (3 x 3), offset (3), contrast (1), share (1), sharpness (1)."""
 
 _UNIFORMS = 14
+# The binomial of 5: close to a Gaussian of one pixel.
+_BLUR = np.array([1, 4, 6, 4, 1], np.float32) / 16
 # Rec. 601 luma and the YIQ chroma plane, in which hue is a rotation.
 _TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 _FROM_YIQ = np.linalg.inv(_TO_YIQ)
@@ -54,6 +59,8 @@ def draw_parameters(
     if augmentation.mixup:
         share = random.beta(augmentation.mixup, augmentation.mixup, count)
         parameters[:, SHARE] = np.maximum(share, 1 - share)
+    # Last, so that recipes without it draw what they drew before it existed.
+    parameters[:, SHARPNESS] = _between(random.random(count), augmentation.sharpness)
     return parameters.astype(np.float32)
 
 
@@ -121,6 +128,9 @@ class Augment(keras.layers.Layer):
                 fill_mode=self.augmentation.fill,
                 fill_value=self.augmentation.fill_value,
             )
+        if self.augmentation.sharpness != (1.0, 1.0):
+            sharpness = ops.reshape(parameters[:, SHARPNESS], (-1, 1, 1, 1))
+            images = ops.clip(images + (sharpness - 1) * (images - _blurred(images)), 0.0, 255.0)
         if self._colours:
             images = self._coloured(images, parameters)
         if self.augmentation.mixup:
@@ -160,6 +170,17 @@ class Augment(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs."""
         return {**super().get_config(), "augmentation": self.augmentation.model_dump()}
+
+
+def _blurred(images: Any) -> Any:
+    """Images (B, S, S, 3) under a binomial of 5 x 5, mirrored at their borders."""
+    ops = keras.ops
+    edge = len(_BLUR) // 2
+    images = ops.pad(images, [[0, 0], [edge, edge], [edge, edge], [0, 0]], mode="reflect")
+    for shape in ((-1, 1, 1, 1), (1, -1, 1, 1)):
+        kernel = np.repeat(_BLUR.reshape(shape), 3, axis=2)
+        images = ops.depthwise_conv(images, kernel, padding="valid")
+    return images
 
 
 def mix(values: NDArray[np.float32], share: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -96,7 +96,8 @@ class Augmentation(_Part):
     Geometry is one affine resampling: rotation in degrees either way, shift and shear as
     share of the side, zoom as the log-uniform range of magnification. Colour follows:
     brightness and channel shift as share of the full range 255, contrast and saturation as
-    factor ranges, hue in turns (0.5 is the complementary colour). Last, ``mixup`` lays every
+    factor ranges, hue in turns (0.5 is the complementary colour). ``sharpness`` is a factor
+    range too: 0 blurs by about a pixel, 1 leaves the image, 2 sharpens. Last, ``mixup`` lays every
     image over another of its batch, and their labels likewise, in shares drawn from
     Beta(mixup, mixup) (Zhang 2018; 0: none).
     """
@@ -114,11 +115,12 @@ class Augmentation(_Part):
     saturation: tuple[NotNegative, NotNegative] = (1.0, 1.0)
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     channel_shift: Share = 0.0
+    sharpness: tuple[NotNegative, NotNegative] = (1.0, 1.0)
     mixup: NotNegative = 0.0
 
     @model_validator(mode="after")
     def _ranges_rise(self) -> Augmentation:
-        for name in ("zoom", "contrast", "saturation"):
+        for name in ("zoom", "contrast", "saturation", "sharpness"):
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"augmentation.{name} must rise, not {low} to {high}")
