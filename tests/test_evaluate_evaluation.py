@@ -29,6 +29,7 @@ class FakeSpec(BaseModel):
     model_config = ConfigDict(frozen=True)
     size: int = SIZE
     crop: str = "center-square"
+    greyscale: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,12 @@ class FakePrepared:
                 "image_id": [f"img_{i:04d}" for i in range(IMAGES)],
                 "group_id": [f"les_{i // 2:04d}" for i in range(IMAGES)],
                 "split": ["train" if i % 4 == 0 else "test" for i in range(IMAGES)],
+                "age": [np.nan if i % 9 == 0 else float(i % 90) for i in range(IMAGES)],
+                "sex": ["female" if i % 3 else "male" for i in range(IMAGES)],
+                "site": ["back" if i % 2 else "" for i in range(IMAGES)],
+                "source": ["fake"] * IMAGES,
+                "confirmed_by": ["histo" if i % 5 else "" for i in range(IMAGES)],
+                "skin_tone": [("II", "IV", "")[i % 3] for i in range(IMAGES)],
             }
         )
 

@@ -15,6 +15,7 @@ from lentigo.errors import InputError
 from lentigo.evaluate import access, outputs
 from lentigo.evaluate.facts import Asked, Findings, Scored
 from lentigo.evaluate.predictor import Predictor, check_spec, predict_rows
+from lentigo.evaluate.subgroups import Subgroups, subgroups_of
 from lentigo.files import digest_list
 from lentigo.score.bootstrap import REPLICATES
 from lentigo.score.estimate import Estimate
@@ -34,6 +35,7 @@ class Evaluation:
     Attributes:
         path: The folder with metrics.json, predictions.csv, confusion.csv, report.html.
         metrics: Every figure with its interval, keyed as in ``lentigo.score.panel``.
+        subgroups: The same figures by age, sex, site, source, diagnosis and skin tone.
         images: How many images were scored.
         groups: How many groups they belong to.
         looks: How often this list of images was looked at, this time included.
@@ -43,6 +45,7 @@ class Evaluation:
 
     path: Path
     metrics: dict[str, Estimate]
+    subgroups: Subgroups
     images: int
     groups: int
     looks: int
@@ -71,8 +74,9 @@ def evaluate(
 ) -> Evaluation:
     """Measure a predictor on a split and write the result into a folder.
 
-    Writes ``predictions.csv``, ``confusion.csv``, ``evaluation.json``, ``report.html`` and,
-    last, ``metrics.json``: a folder that has it is complete.
+    Writes ``predictions.csv``, ``confusion.csv``, ``subgroups.json`` and ``.csv``,
+    ``evaluation.json``, ``report.html`` and, last, ``metrics.json``: a folder that has it
+    is complete.
 
     Args:
         predictor: A run, a bundle, or anything of that shape.
@@ -109,11 +113,13 @@ def evaluate(
     probability = predict_rows(predictor, prepared, rows, progress=progress)
     scored = _scored(prepared, rows, labels, probability, dropped)
     metrics = _metrics(asked, scored, replicates, seed)
-    findings = Findings(asked, scored, metrics, looks, seed, replicates)
+    subgroups = subgroups_of(asked, scored, prepared, replicates=replicates, seed=seed)
+    findings = Findings(asked, scored, metrics, subgroups, looks, seed, replicates)
     outputs.write(out, findings, prepared.images)
     return Evaluation(
         path=out,
         metrics=metrics,
+        subgroups=subgroups,
         images=len(rows),
         groups=scored.n_groups,
         looks=looks.total,

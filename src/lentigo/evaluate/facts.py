@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lentigo.evaluate.access import Looks
 from lentigo.evaluate.predictor import PointLike
+from lentigo.evaluate.subgroups import Subgroups
 from lentigo.score.estimate import Estimate
 from lentigo.taxonomy import Taxonomy
 
@@ -89,6 +90,7 @@ class Findings:
         asked: Who was asked about what.
         scored: The answers.
         metrics: Every figure with its interval; the keys are those of ``lentigo.score.panel``.
+        subgroups: The same figures for parts of the images.
         looks: How often this list was looked at.
         seed: Of the resampling.
         replicates: Of the resampling.
@@ -97,6 +99,7 @@ class Findings:
     asked: Asked
     scored: Scored
     metrics: dict[str, Estimate]
+    subgroups: Subgroups
     looks: Looks
     seed: int
     replicates: int

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lentigo.evaluate.facts import Findings, Scored
 from lentigo.evaluate.report import render
+from lentigo.evaluate.subgroups import CSV_COLUMNS
 from lentigo.files import write_json, write_text
 from lentigo.score.calibration import reliability
 from lentigo.score.classification import confusion_matrix
@@ -21,6 +22,8 @@ SCHEMA_VERSION = 1
 METRICS = "metrics.json"
 PREDICTIONS = "predictions.csv"
 CONFUSION = "confusion.csv"
+SUBGROUPS = "subgroups.json"
+SUBGROUPS_TABLE = "subgroups.csv"
 CONTEXT = "evaluation.json"
 REPORT = "report.html"
 
@@ -42,6 +45,8 @@ def write(out: Path, findings: Findings, images: NDArray[np.uint8]) -> None:
     codes = findings.asked.taxonomy.codes
     write_text(out / PREDICTIONS, predictions_csv(findings.scored, codes))
     write_text(out / CONFUSION, confusion_csv(findings.scored, codes))
+    write_json(out / SUBGROUPS, findings.subgroups.to_dict())
+    write_text(out / SUBGROUPS_TABLE, _csv(list(CSV_COLUMNS), findings.subgroups.rows()))
     write_json(out / CONTEXT, context(findings))
     write_text(out / REPORT, render(findings, images))
     write_json(out / METRICS, {key: each.to_dict() for key, each in findings.metrics.items()})
