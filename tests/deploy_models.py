@@ -98,14 +98,15 @@ class Trained:
     model: keras.Model
 
 
-def enliven(model: keras.Model) -> None:
+def enliven(model: keras.Model, images: NDArray[np.uint8] | None = None) -> None:
     """Give random weights statistics of their own; with those they begin with, fifty layers
     shrink every picture to the same answer."""
     norms = batch_norms(model)
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
-    model(pictures(IMAGES).astype(np.float32), training=True)
+    images = pictures(IMAGES) if images is None else images
+    model(images.astype(np.float32), training=True)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
 

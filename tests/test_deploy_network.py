@@ -27,6 +27,7 @@ from lentigo.deploy.prediction import Failure, Prediction
 from lentigo.deploy.runtime import BundlePredictor, load_default
 from lentigo.errors import BundleError, ImageError, InputError, LentigoError, ParityError, RunError
 from lentigo.image.spec import PreprocessSpec, preprocess
+from lentigo.model import Watcher
 from lentigo.taxonomy import BINARY, HAM10000
 from lentigo.train.run import open_run
 from test_deploy_bundle import info as bundle_info
@@ -109,12 +110,16 @@ def test_the_class_activation_map_averages_to_the_logit_without_its_bias(
 
 
 @pytest.mark.parametrize("name", ["hidden", "pool2x2"])
-def test_other_heads_show_the_mean_feature(graphs: Graphs, files: list[Path], name: str) -> None:
+def test_other_heads_carry_grad_cam_in_their_graph(
+    graphs: Graphs, files: list[Path], name: str
+) -> None:
     prediction = predictor(graphs, name).predict_file(files[0], attention=True)
-    assert graphs.made[name].attention == "feature-mean"
+    assert graphs.made[name].attention == "grad-cam"
+    image = preprocess(files[0], PreprocessSpec(size=SIZE))
+    wanted = Watcher(graphs.models[name]).see(image[None]).maps[0]
     assert prediction.attention is not None
-    assert prediction.attention.shape[2] == 1
-    assert prediction.attention.min() >= 0
+    np.testing.assert_allclose(prediction.attention, wanted, atol=1e-4)
+    assert wanted.max() > 0
 
 
 def test_a_graph_of_several_views_does_not_care_how_the_photo_was_turned(
@@ -149,7 +154,8 @@ def test_a_single_logit_has_a_map_for_both_classes(graphs: Graphs, files: list[P
     answer = predictor(graphs, "two", taxonomy=BINARY).predict_file(files[0], attention=True)
     assert answer.attention is not None
     assert answer.attention.shape[2] == 2
-    assert not answer.attention[..., 0].any()
+    # What speaks for the one class speaks against the other.
+    np.testing.assert_array_equal(answer.attention[..., 0], -answer.attention[..., 1])
 
 
 def test_a_network_of_the_users_own_module_converts(

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lentigo.deploy.bundle import BundleInfo
+from lentigo.deploy.bundle import BundleInfo, Familiarity
 from lentigo.deploy.paths import expand
-from lentigo.deploy.prediction import Prediction, describe, read_off
+from lentigo.deploy.prediction import UNFAMILIAR, Prediction, describe, heat, read_off
 from lentigo.image.spec import PreprocessSpec
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import BINARY, HAM10000, NOT_A_MEDICAL_DEVICE, Taxonomy, from_labels
@@ -94,6 +94,50 @@ def test_the_words_never_call_a_lesion_harmless(malignant: float) -> None:
         assert word not in text
     assert " 0.0%" not in text
     assert "100.0%" not in text
+
+
+def recognised(score: float | None) -> Prediction:
+    stated = info().model_copy(
+        update={
+            "familiarity": Familiarity(
+                method="feature-residual", threshold=2.0, kept=0.95, images=100
+            )
+        }
+    )
+    return read_off("spot.jpg", np.array(NEVUS), stated, unfamiliarity=score)
+
+
+def test_an_unfamiliar_image_is_called_so_in_words_and_in_json() -> None:
+    strange = recognised(2.5)
+    text = describe(strange, info())
+    assert "I do not recognise this as a lesion like those I was trained on." in text
+    assert strange.to_dict()["familiarity"] == {
+        "score": 2.5,
+        "threshold": 2.0,
+        "unfamiliar": True,
+        "message": UNFAMILIAR,
+    }
+
+
+def test_a_familiar_image_is_not_called_familiar_in_words() -> None:
+    usual = recognised(2.0)
+    assert "recognise" not in describe(usual, info())
+    assert usual.to_dict()["familiarity"]["unfamiliar"] is False
+    assert usual.to_dict()["familiarity"]["message"] is None
+
+
+def test_a_bundle_that_states_no_threshold_says_nothing_of_familiarity() -> None:
+    assert answer(*NEVUS).to_dict()["familiarity"] is None
+
+
+def test_heat_shows_what_speaks_for_the_most_probable_class() -> None:
+    maps = np.zeros((2, 2, 7), np.float32)
+    maps[..., 5] = [[-3, 0], [1, 4]]
+    prediction = read_off("spot.jpg", np.array(NEVUS), info(), attention=maps)
+    assert prediction.heat is not None
+    np.testing.assert_array_equal(prediction.heat, [[0, 0], [0.25, 1]])
+    assert answer(*NEVUS).heat is None
+    assert not heat(-maps[..., 5] * 0).any()
 
 
 def test_a_leaky_model_says_so() -> None:

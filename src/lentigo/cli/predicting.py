@@ -22,7 +22,9 @@ def predict(
         Path | None, typer.Option(metavar="BUNDLE", help="[default: the model that ships]")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV: image, a column a class.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV: image, a column a class, unfamiliar (0 or 1).")
+    ] = False,
     threads: Annotated[int | None, typer.Option(help="[default: all cores]", min=1)] = None,
 ) -> None:
     """Say what a model sees in photographs. Exit code 1 where some could not be read."""
@@ -42,7 +44,8 @@ def predict(
     else:  # CSV has no room for warnings about the photo
         answers = predictor.predict_files(paths, quality=not csv)
     if csv:
-        print(",".join(["image", *predictor.taxonomy.codes]))
+        unfamiliar = [] if predictor.info.familiarity is None else ["unfamiliar"]
+        print(",".join(["image", *predictor.taxonomy.codes, *unfamiliar]))
     collected: list[Prediction | Failure] = []
     failed = False
     for answer in answers:
@@ -75,7 +78,8 @@ def _csv_line(answer: Prediction) -> str:
     name = answer.image
     if any(mark in name for mark in ',"\n'):
         name = '"' + name.replace('"', '""') + '"'
-    return ",".join([name, *(f"{p:.6f}" for p in answer.probability)])
+    unfamiliar = [] if answer.familiarity is None else [str(int(answer.familiarity.unfamiliar))]
+    return ",".join([name, *(f"{p:.6f}" for p in answer.probability), *unfamiliar])
 
 
 def show(

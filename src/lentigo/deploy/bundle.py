@@ -30,6 +30,8 @@ MEMBER = "bundle.json"
 CARD = "model_card.md"
 
 Quantization = Literal["float32", "float16", "dynamic", "int8"]
+# As lentigo.model.AttentionKind, which the light set cannot import.
+AttentionKind = Literal["class-activation", "grad-cam", "feature-mean"]
 
 # A flatbuffer names its format in bytes 4 to 8.
 _TFLITE_MARK = b"TFL3"
@@ -85,6 +87,23 @@ class Parity(_Part):
     rule: str
 
 
+class Familiarity(_Part):
+    """When an image counts as unlike those that the model was trained on.
+
+    Attributes:
+        method: What the graph's third output is: ``feature-residual``, see
+            `lentigo.score.familiarity`.
+        threshold: An image whose score is above it is unfamiliar.
+        kept: Share of validation images at or below the threshold.
+        images: How many validation images that share was set on.
+    """
+
+    method: Literal["feature-residual"]
+    threshold: float = Field(ge=0)
+    kept: float = Field(ge=0, le=1)
+    images: int = Field(ge=1)
+
+
 class BundleInfo(_Part):
     """What ``bundle.json`` holds: all that is needed to use the graph, and to judge it.
 
@@ -99,8 +118,9 @@ class BundleInfo(_Part):
         operating_points: Thresholds on the malignant probability.
         mixture: How common each class is in the population that the probabilities speak of;
             None where that is not known.
-        attention: What the second output shows: class activation maps (Zhou 2016), one a
-            class, or the mean absolute feature, one for all classes.
+        attention: What the second output shows: class activation maps (Zhou 2016) or
+            Grad-CAM (Selvaraju 2017), one a class, or the mean absolute feature, one for all.
+        familiarity: When an image counts as unfamiliar; None where the graph does not say.
         quantization: Of the graph.
         intended_use: For whom and what.
         limits: What it cannot do.
@@ -124,7 +144,8 @@ class BundleInfo(_Part):
     temperature: float = Field(gt=0)
     operating_points: tuple[OperatingPoint, ...] = ()
     mixture: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = None
-    attention: Literal["class-activation", "feature-mean"]
+    attention: AttentionKind
+    familiarity: Familiarity | None = None
     quantization: Quantization = "float32"
     intended_use: str
     limits: str

@@ -20,12 +20,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from lentigo.deploy.job import Attention, ConversionJob, ConversionResult
+from lentigo.deploy.job import ConversionJob, ConversionResult
 from lentigo.errors import LentigoError
 from lentigo.files import read_json, write_bytes, write_json
 
 # Importing lentigo.model also registers every layer of its own that a saved model may hold.
-from lentigo.model import MeanOfViews, TwoLogits
+from lentigo.model import dissect
 
 _CLOSE = 1e-3
 
@@ -45,12 +45,17 @@ def convert(job: ConversionJob) -> None:
         importlib.import_module(module)
     model = keras.saving.load_model(job.model, compile=False)
     in_float32(model)
-    serve, attention = with_attention(model)
+    anatomy = dissect(model)
+
+    def serve(image: Any) -> tuple[Any, Any]:
+        seen = anatomy.see(tf.cast(image, tf.float32))
+        return seen.logits, seen.maps
+
     size = model.input_shape[1]
     _check_wrapping(model, serve, size)
     images = None if job.representative is None else np.load(job.representative, mmap_mode="r")
     write_bytes(job.graph, _graph(serve, size, job.quantization, images))
-    result = ConversionResult(attention=attention, tensorflow=tf.__version__)
+    result = ConversionResult(attention=anatomy.kind, tensorflow=tf.__version__)
     write_json(job.result, result.model_dump(mode="json"))
 
 
@@ -61,55 +66,6 @@ def in_float32(model: keras.Model) -> None:
             in_float32(layer)
         elif layer.dtype_policy.compute_dtype != layer.dtype_policy.variable_dtype:
             layer.dtype_policy = keras.DTypePolicy("float32")
-
-
-def with_attention(model: keras.Model) -> tuple[Callable[[Any], tuple[Any, Any]], Attention]:
-    """The model as a function from images (B, S, S, 3) to logits and an attention map.
-
-    Where the head is pooling and one dense layer, the map is the class activation map
-    (Zhou 2016), (B, h, w, k): the features times the dense weights, whose mean over the
-    image is the logit without its bias. Otherwise it is the mean absolute feature,
-    (B, h, w, 1).
-
-    Raises:
-        LentigoError: A model that is not scaling, backbone and head in a chain.
-    """
-    names = [layer.name for layer in model.layers]
-    if "backbone" not in names:
-        raise LentigoError(f"The model has no layer 'backbone', only {names}.")
-    cut = names.index("backbone") + 1
-    trunk, head = model.layers[1:cut], model.layers[cut:]
-    kernel = _dense_weights(head)
-    widen = [layer for layer in head if isinstance(layer, TwoLogits)]
-    views = next((layer for layer in head if isinstance(layer, MeanOfViews)), None)
-
-    def serve(image: Any) -> tuple[Any, Any]:
-        features = _chain(trunk, tf.cast(image, tf.float32))
-        logits = _chain(head, features)
-        if kernel is None:
-            maps = tf.reduce_mean(tf.abs(features), axis=-1, keepdims=True)
-        else:
-            maps = _chain(widen, tf.nn.conv2d(features, kernel, 1, "VALID"))
-        return logits, maps if views is None else views.aligned(maps)
-
-    return serve, "feature-mean" if kernel is None else "class-activation"
-
-
-def _chain(layers: list[keras.layers.Layer], value: Any) -> Any:
-    for layer in layers:
-        value = layer(value)
-    return value
-
-
-def _dense_weights(head: list[keras.layers.Layer]) -> Any:
-    """The weights (1, 1, C, k) of a head that is pooling and one linear layer, else None."""
-    passing = keras.layers.Dropout | TwoLogits | MeanOfViews
-    essential = [each for each in head if not isinstance(each, passing)]
-    match essential:
-        case [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense() as dense]:
-            linear = dense.activation is keras.activations.linear
-            return tf.convert_to_tensor(dense.kernel)[None, None] if linear else None
-    return None
 
 
 def _check_wrapping(model: keras.Model, serve: Callable[[Any], Any], size: int) -> None:

@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -17,6 +18,22 @@ from lentigo.errors import BundleError
 
 # Descriptor 2 belongs to the whole process, so two threads must not redirect it at once.
 _QUIET = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a graph gives for one image.
+
+    Attributes:
+        logits: (k,).
+        maps: Attention, (h, w, k or 1).
+        unfamiliarity: How unlike the training images it is, 0 or more; None of a graph
+            that does not say.
+    """
+
+    logits: NDArray[np.float32]
+    maps: NDArray[np.float32]
+    unfamiliarity: float | None
 
 
 class Engine:
@@ -43,23 +60,26 @@ class Engine:
         if (
             [(tuple(each["shape"]), each["dtype"]) for each in inputs]
             != [((1, size, size, 3), np.uint8)]
-            or set(outputs) != {2, 4}
+            or set(outputs) != ({2, 4} if bundle.info.familiarity is None else {1, 2, 4})
             or tuple(outputs[2]["shape"]) != (1, classes)
         ):
             raise BundleError(
                 f"{bundle.source}: its graph does not take one uint8 image of {size} pixels a "
-                f"side, or does not give {classes} logits and an attention map.",
+                f"side, or does not give {classes} logits, an attention map, and how familiar "
+                "an image is where its description has a threshold for that.",
                 todo="Export the run again.",
             )
         self._input, self._logits = inputs[0]["index"], outputs[2]["index"]
         self._attention = outputs[4]["index"]
+        self._unfamiliarity = outputs[1]["index"] if 1 in outputs else None
 
-    def run(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Logits (k,) and attention (h, w, k or 1) of one image (S, S, 3)."""
+    def run(self, image: NDArray[np.uint8]) -> Answer:
+        """The answer to one image (S, S, 3)."""
         self._interpreter.set_tensor(self._input, image[None])
         self._interpreter.invoke()
-        logits = self._interpreter.get_tensor(self._logits)[0]
-        return logits, self._interpreter.get_tensor(self._attention)[0]
+        read = self._interpreter.get_tensor
+        far = None if self._unfamiliarity is None else float(read(self._unfamiliarity)[0])
+        return Answer(read(self._logits)[0], read(self._attention)[0], far)
 
 
 class Engines:

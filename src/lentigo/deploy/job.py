@@ -12,19 +12,16 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from lentigo.deploy.bundle import Quantization
+from lentigo.deploy.bundle import AttentionKind, Quantization
 from lentigo.errors import LentigoError, RunError
 from lentigo.files import read_json, write_json
 
 _LAST_LINES = 12
-
-Attention = Literal["class-activation", "feature-mean"]
 
 
 class ConversionJob(BaseModel):
@@ -59,7 +56,7 @@ class ConversionResult(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    attention: Attention
+    attention: AttentionKind
     tensorflow: str
 
 
@@ -68,7 +65,7 @@ class Converted:
     """A LiteRT graph and what is known about it."""
 
     graph: bytes
-    attention: Attention
+    attention: AttentionKind
     tensorflow: str
 
 

@@ -12,6 +12,8 @@ from lentigo.deploy.bundle import BundleInfo
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
+UNFAMILIAR = "I do not recognise this as a lesion like those I was trained on."
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -31,6 +33,33 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Recognition:
+    """Whether an image is like those that the model was trained on.
+
+    Attributes:
+        score: How unlike them it is, 0 or more.
+        threshold: Of the bundle; 95% of its validation images lie at or below it.
+    """
+
+    score: float
+    threshold: float
+
+    @property
+    def unfamiliar(self) -> bool:
+        """Whether the score is above the threshold."""
+        return self.score > self.threshold
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form; ``message`` is the sentence to show, or None."""
+        return {
+            "score": self.score,
+            "threshold": self.threshold,
+            "unfamiliar": self.unfamiliar,
+            "message": UNFAMILIAR if self.unfamiliar else None,
+        }
+
+
+@dataclass(frozen=True)
 class Prediction:
     """The answer about one image.
 
@@ -43,8 +72,10 @@ class Prediction:
             has none.
         readings: That probability against each operating point.
         warnings: What about the photo makes the answer doubtful.
-        attention: (h, w, k) class activation maps, or (h, w, 1) for all classes together;
-            None where they were not asked for.
+        familiarity: Whether the image is like the training images; None where the bundle
+            does not say.
+        attention: (h, w, k) maps of what spoke for each class, or (h, w, 1) for all classes
+            together; None where they were not asked for.
     """
 
     image: str
@@ -54,12 +85,24 @@ class Prediction:
     malignant_probability: float | None
     readings: tuple[Reading, ...]
     warnings: tuple[str, ...] = ()
+    familiarity: Recognition | None = None
     attention: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
     def top_probability(self) -> float:
         """Calibrated probability of the most probable class."""
         return self.probability[self.codes.index(self.top)]
+
+    @property
+    def heat(self) -> NDArray[np.float32] | None:
+        """Where what speaks for ``top`` lies: (h, w) in [0, 1], for laying over the image.
+
+        None where maps were not asked for; all zero where nothing speaks for it.
+        """
+        if self.attention is None:
+            return None
+        single = self.attention.shape[2] == 1
+        return heat(self.attention[..., 0 if single else self.codes.index(self.top)])
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, without the attention map."""
@@ -78,6 +121,7 @@ class Prediction:
                 for reading in self.readings
             ],
             "warnings": list(self.warnings),
+            "familiarity": None if self.familiarity is None else self.familiarity.to_dict(),
             "notice": NOT_A_MEDICAL_DEVICE,
         }
 
@@ -105,6 +149,7 @@ def read_off(
     info: BundleInfo,
     *,
     warnings: tuple[str, ...] = (),
+    unfamiliarity: float | None = None,
     attention: NDArray[np.float32] | None = None,
 ) -> Prediction:
     """The prediction that calibrated probabilities (k,) of one image amount to."""
@@ -120,8 +165,22 @@ def read_off(
         malignant_probability=malignant,
         readings=tuple(_reading(point, malignant or 0.0) for point in points),
         warnings=warnings,
+        familiarity=_recognition(unfamiliarity, info),
         attention=attention,
     )
+
+
+def heat(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A map (h, w) of one class, what speaks against it cut off, its highest cell at 1."""
+    for_it = np.maximum(evidence, 0)
+    highest = for_it.max()
+    return np.asarray(for_it / highest if highest > 0 else for_it, dtype=np.float32)
+
+
+def _recognition(score: float | None, info: BundleInfo) -> Recognition | None:
+    if score is None or info.familiarity is None:
+        return None
+    return Recognition(score, info.familiarity.threshold)
 
 
 def _reading(point: OperatingPoint, malignant: float) -> Reading:
@@ -150,6 +209,8 @@ def describe(prediction: Prediction, info: BundleInfo) -> str:
     ]
     if prediction.malignant_probability is not None:
         lines += _malignant_lines(prediction, info)
+    if prediction.familiarity is not None and prediction.familiarity.unfamiliar:
+        lines.insert(1, f"  {UNFAMILIAR}")
     lines += [f"  photo: {warning}" for warning in prediction.warnings]
     if info.leaky:
         lines.append("  LEAKY model: it was trained under a protocol that flatters its figures")

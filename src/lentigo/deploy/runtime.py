@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.deploy.bundle import Bundle, BundleInfo, parse_bundle, read_bundle
-from lentigo.deploy.engine import Engines
+from lentigo.deploy.engine import Answer, Engines
 from lentigo.deploy.prediction import Failure, Prediction, read_off
 from lentigo.errors import BundleError, ImageError, InputError
 from lentigo.image.decode import decode_bgr
@@ -87,8 +87,8 @@ class BundlePredictor:
         described = self.info.model_dump(mode="json", exclude={"taxonomy", "schema_version"})
         return {"kind": "bundle", **described, "graph_bytes": len(self.bundle.graph)}
 
-    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Calibrated probabilities (N, k) in [0, 1] of preprocessed RGB (N, S, S, 3) uint8.
+    def see(self, images: NDArray[np.uint8]) -> list[Answer]:
+        """What the graph gives for each of preprocessed RGB (N, S, S, 3) uint8.
 
         Raises:
             InputError: Images of another shape or type.
@@ -100,16 +100,26 @@ class BundlePredictor:
                 f"not {images.dtype} {images.shape}."
             )
         if len(images) == 0:
-            return np.empty((0, len(self.taxonomy.codes)))
+            return []
         workers = min(self.threads, len(images))
         engines = self._wide if workers == 1 else self._narrow
 
-        def logits(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        def answer(image: NDArray[np.uint8]) -> Answer:
             with engines.one() as engine:
-                return engine.run(image)[0]
+                return engine.run(image)
 
         with ThreadPoolExecutor(workers) as pool:
-            return self._probability(np.stack(list(pool.map(logits, images))))
+            return list(pool.map(answer, images))
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Calibrated probabilities (N, k) in [0, 1] of preprocessed RGB (N, S, S, 3) uint8.
+
+        Raises:
+            InputError: Images of another shape or type.
+        """
+        if not (answers := self.see(images)):
+            return np.empty((0, len(self.taxonomy.codes)))
+        return self._probability(np.stack([each.logits for each in answers]))
 
     def predict_file(self, path: Path | str, *, attention: bool = False) -> Prediction:
         """The answer about one image file; ``attention`` adds the maps.
@@ -179,14 +189,15 @@ class BundlePredictor:
             raise ImageError(f"{source} is a folder without images.")
         image, warnings = look(source, self.spec, quality=quality)
         with engines.one() as engine:
-            logits, maps = engine.run(image)
-        probability = self._probability(logits[None])[0]
+            answer = engine.run(image)
+        probability = self._probability(answer.logits[None])[0]
         return read_off(
             name,
             probability,
             self.info,
             warnings=warnings,
-            attention=maps if attention else None,
+            unfamiliarity=answer.unfamiliarity,
+            attention=answer.maps if attention else None,
         )
 
 

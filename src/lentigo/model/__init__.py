@@ -1,5 +1,6 @@
 """Networks, heads, losses and augmentation: the only floor below train that imports Keras."""
 
+from lentigo.model.attention import Anatomy, AttentionKind, Seen, Watcher, dissect
 from lentigo.model.augmentation import (
     PARAMETERS,
     SHARE,
@@ -25,18 +26,23 @@ __all__ = [
     "PARAMETERS",
     "SHARE",
     "SHARPNESS",
+    "Anatomy",
+    "AttentionKind",
     "Augment",
     "FocalLoss",
     "MeanOfViews",
     "NetworkEntry",
+    "Seen",
     "TwoLogits",
     "Views",
+    "Watcher",
     "augment",
     "batch_norms",
     "build_backbone",
     "build_loss",
     "build_model",
     "class_weights",
+    "dissect",
     "draw_parameters",
     "head_layers",
     "mix",

@@ -1,0 +1,135 @@
+"""Attention maps: the gradient in closed form, and whether they follow the weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from conftest import SHARED
+from deploy_models import enliven
+from lentigo.data.phantom import view_pixels
+from lentigo.deploy.runtime import load_default
+from lentigo.errors import LentigoError
+from lentigo.image.spec import PreprocessSpec, preprocess
+from lentigo.model import Seen, Watcher, build_model, dissect, with_views
+from lentigo.recipe import Head, Network, Recipe, Stage
+
+SIZE = 48
+
+
+def recipe(network: str = "tiny_network:build", size: int = SIZE, **head: Any) -> Recipe:
+    return Recipe(
+        name="toy",
+        title="Toy",
+        network=Network(name=network, size=size, weights="none"),
+        head=Head(**head),
+        stages=(Stage(epochs=1),),
+    )
+
+
+def pushed(model: keras.Model, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """By how much each logit rises where a channel of the feature map is raised, (C, k)."""
+    anatomy, step = dissect(model), 1e-2
+    rows = []
+    for channel in range(features.shape[-1]):
+        sides = []
+        for sign in (1, -1):
+            moved = features.copy()
+            moved[..., channel] += sign * step
+            sides.append(np.asarray(anatomy.see_features(moved).logits[0], np.float64))
+        rows.append((sides[0] - sides[1]) / (2 * step))
+    return np.stack(rows)
+
+
+@pytest.mark.parametrize("kind", ["pooled-dense", "pool2x2-flatten"])
+@pytest.mark.parametrize("activation", ["relu", "relu6", "elu", "gelu", "silu", "tanh", "linear"])
+def test_grad_cam_in_closed_form_is_grad_cam_by_trial(kind: str, activation: str) -> None:
+    keras.utils.set_random_seed(3)
+    model = build_model(recipe(kind=kind, hidden=(7, 5), activation=activation), 4)
+    features = np.random.default_rng(0).normal(0, 1, (1, 5, 5, 16)).astype(np.float32)
+    if kind == "pool2x2-flatten":
+        features = np.random.default_rng(0).normal(0, 1, (1, *feature_shape(model))).astype("f")
+    anatomy = dissect(model)
+    assert anatomy.kind == "grad-cam"
+    wanted = np.maximum(features[0] @ pushed(model, features), 0)
+    maps = np.asarray(anatomy.see_features(features).maps[0])
+    np.testing.assert_allclose(maps, wanted, atol=0.02 * wanted.max())
+
+
+def feature_shape(model: keras.Model) -> tuple[int, ...]:
+    shape = model.get_layer("backbone").output_shape
+    return tuple(int(side) for side in shape[1:])
+
+
+def test_a_partly_pooled_linear_head_has_grad_cam_too() -> None:
+    assert dissect(build_model(recipe(kind="pool2x2-flatten"), 3)).kind == "grad-cam"
+    assert dissect(build_model(recipe(), 3)).kind == "class-activation"
+
+
+def test_a_head_of_another_make_has_one_map_for_all_classes() -> None:
+    image = keras.Input((SIZE, SIZE, 3))
+    backbone = keras.Sequential([keras.layers.Conv2D(4, 3, strides=8)], name="backbone")
+    pooled = keras.layers.GlobalMaxPooling2D()(backbone(image))
+    model = keras.Model(image, keras.layers.Dense(3)(pooled))
+    assert dissect(model).kind == "feature-mean"
+    assert Watcher(model).see(np.zeros((2, SIZE, SIZE, 3), np.uint8)).maps.shape == (2, 6, 6, 1)
+
+
+def test_a_model_without_a_backbone_is_refused() -> None:
+    image = keras.Input((8, 8, 3))
+    with pytest.raises(LentigoError, match="no layer 'backbone'"):
+        dissect(keras.Model(image, keras.layers.Flatten()(image)))
+
+
+def test_a_watcher_sees_what_the_model_answers_whatever_the_views() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+    for count in (1, 8):
+        model = with_views(build_model(recipe(single_logit=True), 2), count)
+        model = keras.models.clone_model(model)
+        seen: Seen = Watcher(model).see(images)
+        np.testing.assert_allclose(seen.logits, model.predict_on_batch(images), atol=1e-4)
+        assert seen.maps.shape[0] == seen.features.shape[0] == 3
+        np.testing.assert_allclose(seen.maps[..., 0], -seen.maps[..., 1])
+
+
+def fifty(size: int, folder: Path | None) -> NDArray[np.uint8]:
+    """Fifty real lesions where there are any, else phantoms."""
+    if folder is None:
+        return np.stack([view_pixels(0, lesion, 0, size) for lesion in range(50)])
+    files = sorted((folder / "ham10000" / "images").glob("*.jpg"))[::200][:50]
+    return np.stack([preprocess(path, PreprocessSpec(size=size)) for path in files])
+
+
+def likeness(maps: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    """Mean rank correlation of the cells of maps (n, h, w), image by image."""
+    pairs = zip(maps.reshape(len(maps), -1), others.reshape(len(others), -1), strict=True)
+    return float(np.mean([spearmanr(*pair).statistic for pair in pairs]))
+
+
+def test_maps_of_randomised_weights_are_unlike_the_real_ones(request: Any) -> None:
+    """The sanity check of Adebayo 2018: a map that survives it shows edges, not reasons."""
+    here = (SHARED / "data").is_dir()
+    folder: Path | None = request.getfixturevalue("shared_data") if here else None
+    shipped = load_default()
+    size = shipped.spec.size
+    images = fifty(size, folder)
+    answers = shipped.see(images)
+    top = [int(each.logits.argmax()) for each in answers]
+    real = np.stack([each.maps[..., c] for each, c in zip(answers, top, strict=True)])
+    keras.utils.set_random_seed(0)
+    random = build_model(recipe("MobileNetV2", size), len(shipped.taxonomy.codes))
+    enliven(random, images)
+    drawn = np.concatenate([Watcher(random).see(images[i : i + 10]).maps for i in range(0, 50, 10)])
+    chance = np.stack([each[..., c] for each, c in zip(drawn, top, strict=True)])
+    assert abs(likeness(real, chance)) < 0.3
+    # A check that nothing could pass would say nothing: a little noise leaves the maps alike.
+    noise = np.random.default_rng(0).normal(0, 4, images.shape)
+    noisy = np.clip(images + noise, 0, 255).astype(np.uint8)
+    again = [each.maps[..., c] for each, c in zip(shipped.see(noisy), top, strict=True)]
+    assert likeness(real, np.stack(again)) > 0.8
