@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lentigo.cli import listings, predicting, steps
+from lentigo.cli import listings, predicting, serving, steps
 
 app = typer.Typer(
     name="lentigo",
@@ -23,6 +23,7 @@ app.command()(steps.evaluate)
 app.command()(steps.export)
 app.command()(predicting.predict)
 app.command()(predicting.show)
+app.command()(serving.serve)
 app.command()(listings.recipes)
 app.command()(listings.networks)
 app.command()(listings.sources)

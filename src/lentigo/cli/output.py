@@ -125,7 +125,7 @@ def need_data() -> None:
 
 def need_training() -> None:
     """Import Keras without its noise; see `need_data`."""
-    _need("keras", "pandas", "jinja2")
+    _need("keras", "pandas")
     with quiet_start():
         import keras  # noqa: F401 - imported here for its noise
 
@@ -138,6 +138,6 @@ def _need(*packages: str) -> None:
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise MissingExtraError(
-            f"This install of lentigo only predicts; not here: {', '.join(missing)}.",
+            f"This install of lentigo only predicts and serves; not here: {', '.join(missing)}.",
             todo="pip install 'lentigo[train]'",
         )

@@ -1,0 +1,68 @@
+"""The pages for people."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from lentigo.web.bodies import Part, parts_of, received
+from lentigo.web.guard import CODE_PATH, COOKIE, address_of
+from lentigo.web.refusals import Refusal
+from lentigo.web.results import show_result
+from lentigo.web.server import server_of
+from lentigo.web.views import page
+
+router = APIRouter(include_in_schema=False)
+_BOUNDED = 4096
+
+
+@router.get("/")
+async def home(request: Request) -> Response:
+    """Where a photo is handed in."""
+    return page(request, "home.html")
+
+
+@router.get("/result")
+async def no_result(_: Request) -> Response:
+    """A result is not kept, so its address leads back to the form."""
+    return RedirectResponse("/", 303)
+
+
+@router.post("/result")
+async def result(request: Request) -> Response:
+    """The answer about the photo of a form."""
+    server = server_of(request)
+    async with received(request, server.settings.limits, server.bodies) as body:
+        fields = parts_of(body, request.headers.get("content-type", ""))
+        photo = next((each for each in fields if each.name == "photo" and each.content), None)
+        if photo is None:
+            raise Refusal(400, "problem.no_photo")
+        scope = _text(fields, "scope")
+        return await show_result(request, photo.content, photo.filename, scope)
+
+
+@router.get("/model")
+async def model(request: Request) -> Response:
+    """What the bundle says about itself."""
+    return page(request, "model.html", info=server_of(request).desk.info)
+
+
+@router.post(CODE_PATH)
+async def code(request: Request) -> Response:
+    """Let a visitor in who knows the access code."""
+    server = server_of(request)
+    async with received(request, server.settings.limits, server.bodies) as body:
+        fields = parts_of(body[:_BOUNDED], request.headers.get("content-type", ""))
+    ticket = server.door.ticket_for(_text(fields, "code"), address_of(request))
+    if ticket is None:
+        return page(request, "code.html", status=401, wrong=True)
+    response = RedirectResponse("/", 303)
+    secure = request.url.scheme == "https"
+    response.set_cookie(COOKIE, ticket, httponly=True, samesite="strict", secure=secure)
+    return response
+
+
+def _text(fields: list[Part], name: str) -> str:
+    found = next((each.content for each in fields if each.name == name), b"")
+    return found[:_BOUNDED].decode("utf-8", "replace")

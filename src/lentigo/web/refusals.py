@@ -1,0 +1,36 @@
+"""What the page refuses, with a status, a sentence in the visitor's language, and a reason."""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):  # noqa: N818 - it is no error of the server
+    """A request that is answered with a sentence instead of what it asked for.
+
+    Args:
+        status: Of HTTP, 4xx or 503.
+        key: Of the catalogue, such as ``problem.busy``.
+        reason: What exactly is wrong, in English, where the library says so.
+        retry_after_s: When to come again.
+    """
+
+    def __init__(
+        self, status: int, key: str, *, reason: str = "", retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(f"{status} {key} {reason}".strip())
+        self.status, self.key, self.reason = status, key, reason
+        self.retry_after_s = retry_after_s
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What goes into the response's head."""
+        return {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+
+
+def busy() -> Refusal:
+    """More is asked for at once than this machine can do."""
+    return Refusal(503, "problem.busy", retry_after_s=2)
+
+
+def too_large(reason: str) -> Refusal:
+    """A body, or a photo, over the limit."""
+    return Refusal(413, "problem.too_large", reason=reason)

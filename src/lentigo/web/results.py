@@ -1,0 +1,98 @@
+"""The result page: what is shown of an answer, and in which words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lentigo.deploy.bundle import BundleInfo
+from lentigo.deploy.prediction import Prediction, Reading
+from lentigo.web.server import server_of
+from lentigo.web.strings import Words
+from lentigo.web.views import page, words_for
+
+SCALE_PX = 400
+"""Width of the drawn scale in units of its own."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A class on the result page.
+
+    Attributes:
+        code: As everywhere.
+        name: In plain words.
+        malignant: Whether it counts as malignant.
+        probability: In [0, 1].
+    """
+
+    code: str
+    name: str
+    malignant: bool
+    probability: float
+
+
+async def show_result(request: Request, content: bytes, filename: str, scope: str) -> Response:
+    """Answer a photo with the result page.
+
+    Args:
+        request: Whose photo it is.
+        content: The encoded photo.
+        filename: What the visitor calls it.
+        scope: ``yes``, ``no`` or empty: whether it came through a dermatoscope.
+
+    Raises:
+        Refusal: The photo is refused, or the queue is full.
+    """
+    server = server_of(request)
+    prediction, drawn = await server.desk.portray(content, filename or "photo")
+    info, words = server.desk.info, words_for(request)
+    return page(
+        request,
+        "result.html",
+        prediction=prediction,
+        portrait=drawn,
+        rows=_rows(prediction, info, words),
+        info=info,
+        scope=scope,
+        warnings=[words.warning(each) for each in prediction.warnings],
+        unfamiliar=_unfamiliar(prediction),
+        thresholds=", ".join(words.percent(each.threshold) for each in prediction.readings),
+        readings=[_sentence(each, words) for each in prediction.readings],
+        above=any(each.above for each in prediction.readings),
+        mixture=_malignant_before(info),
+        width=SCALE_PX,
+    )
+
+
+def _rows(prediction: Prediction, info: BundleInfo, words: Words) -> list[Row]:
+    classes = info.taxonomy.classes
+    rows = [
+        Row(each.code, words.class_name(each.code, each.name), each.malignant, probability)
+        for each, probability in zip(classes, prediction.probability, strict=True)
+    ]
+    return sorted(rows, key=lambda row: -row.probability)
+
+
+def _sentence(reading: Reading, words: Words) -> str:
+    """A probability below a threshold comes with the malignant images that lie there too."""
+    threshold = words.percent(reading.threshold)
+    share = reading.target_sensitivity
+    if reading.above:
+        return words("result.above", threshold=threshold, share=words.percent(share))
+    return words("result.below", threshold=threshold, missed=words.percent(1 - share))
+
+
+def _unfamiliar(prediction: Prediction) -> bool:
+    """Whether the answer itself says that it does not know such pictures."""
+    familiarity = prediction.to_dict().get("familiarity")
+    return isinstance(familiarity, dict) and familiarity.get("familiar") is False
+
+
+def _malignant_before(info: BundleInfo) -> float | None:
+    if info.mixture is None:
+        return None
+    return float(np.asarray(info.mixture)[np.asarray(info.taxonomy.malignant)].sum())

@@ -1,0 +1,141 @@
+"""What is refused before a pixel is decoded: too large, animated, or two kinds of file at once.
+
+The kind of a file is told from its bytes; what a request calls it is not looked at.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from lentigo.image.header import Header, HeaderError, read_header
+from lentigo.web.refusals import Refusal, too_large
+from lentigo.web.settings import MEGABYTE, Limits
+
+_MARKUP = (b"<script", b"<html", b"<!doctype", b"<?php")
+_ZIP_END, _ZIP_END_BYTES = b"PK\x05\x06", 22
+_COMMENT_BYTES = 0xFFFF
+
+
+def screen(content: bytes, limits: Limits) -> Header:
+    """Let a photo through to the decoder.
+
+    Args:
+        content: The whole file.
+        limits: Pixels, and memory while decoding.
+
+    Returns:
+        What its header says.
+
+    Raises:
+        Refusal: 415 no image, or a polyglot; 422 damaged or animated; 413 too large.
+    """
+    try:
+        header = read_header(content)
+    except HeaderError as error:
+        known = _looks_like_image(content)
+        raise Refusal(422 if known else 415, "problem.not_image", reason=_sentence(error)) from None
+    if other := _other_kind(content):
+        reason = f"It is a {header.kind} and {other} at once, which no camera makes."
+        raise Refusal(415, "problem.not_image", reason=reason)
+    if _animated(content, header.kind):
+        reason = f"It is an animated {header.kind}; hand in a single picture."
+        raise Refusal(422, "problem.not_image", reason=reason)
+    pixels = header.width * header.height
+    if pixels > limits.pixels:
+        raise too_large(
+            f"It has {header.width} x {header.height} pixels; "
+            f"{limits.pixels // 1_000_000} megapixels are taken."
+        )
+    if pixels * _bytes_per_pixel(content, header) > limits.decoding_bytes:
+        raise too_large(
+            f"Decoding this {header.kind} of {header.width} x {header.height} pixels takes more "
+            f"than {limits.decoding_bytes // MEGABYTE} MB of memory; as a plain JPEG it takes less."
+        )
+    return header
+
+
+def _sentence(error: HeaderError) -> str:
+    text = str(error)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _looks_like_image(content: bytes) -> bool:
+    from lentigo.image.header import SNIFF_BYTES, sniff  # noqa: PLC0415 - one refusal's detail
+
+    try:
+        sniff(content[:SNIFF_BYTES])
+    except HeaderError:
+        return False
+    return True
+
+
+def _other_kind(content: bytes) -> str:
+    """What else a file is; some programs read it from its end, or look for their mark inside."""
+    end = content.rfind(_ZIP_END, max(0, len(content) - _ZIP_END_BYTES - _COMMENT_BYTES))
+    if end >= 0 and len(content) >= end + _ZIP_END_BYTES:
+        (comment,) = struct.unpack_from("<H", content, end + 20)
+        if end + _ZIP_END_BYTES + comment == len(content):
+            return "a zip archive"
+    if b"%PDF-" in content[:1024]:
+        return "a PDF"
+    lowered = content.lower()
+    return "a web page" if any(mark in lowered for mark in _MARKUP) else ""
+
+
+def _animated(content: bytes, kind: str) -> bool:
+    if kind == "PNG":
+        return 0 <= content.find(b"acTL") < content.find(b"IDAT")
+    if kind == "WebP":
+        return content[12:16] == b"VP8X" and bool(content[20] & 0x02)
+    return kind == "GIF" and _gif_frames(content) > 1
+
+
+def _gif_frames(content: bytes) -> int:
+    """Frames of a GIF, counted until the second (GIF89a, 20 to 26)."""
+    flags = content[10]
+    position = 13 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
+    frames = 0
+    try:
+        while frames < 2 and (mark := content[position]) != 0x3B:
+            if mark == 0x2C:
+                frames += 1
+                local = content[position + 9]
+                position += 11 + (3 << ((local & 7) + 1) if local & 0x80 else 0)
+            elif mark == 0x21:
+                position += 2
+            else:
+                break
+            while length := content[position]:
+                position += length + 1
+            position += 1
+    except IndexError:
+        pass
+    return frames
+
+
+def _bytes_per_pixel(content: bytes, header: Header) -> float:
+    """Memory that the decoder and the steps after it take at most, for each stored pixel."""
+    if header.kind == "JPEG":
+        # A progressive one holds the coefficients of all channels, two bytes each.
+        return 1.0 if _baseline(content) else 7.0
+    if header.kind == "PNG":
+        depth, colour = content[24], content[25]
+        channels = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}.get(colour, 4)
+        stored = channels * (2 if depth == 16 else 1)
+        plain = colour in {2, 3} and depth <= 8
+        return stored if plain else stored + 7
+    return 11.0 if header.kind == "TIFF" else 7.0
+
+
+def _baseline(content: bytes) -> bool:
+    """Whether the first frame header of a JPEG is sequential (ITU-T T.81, table B.1)."""
+    position = 2
+    while position + 4 <= len(content) and content[position] == 0xFF:
+        code = content[position + 1]
+        if code == 0xFF:
+            position += 1
+            continue
+        if 0xC0 <= code <= 0xCF and code not in {0xC4, 0xC8, 0xCC}:
+            return code in {0xC0, 0xC1}
+        position += 2 + struct.unpack_from(">H", content, position + 2)[0]
+    return False

@@ -1,0 +1,102 @@
+"""Running the server until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from lentigo.errors import InputError
+from lentigo.web.app import make_app
+from lentigo.web.server import Server
+
+ENDING_S = 3
+
+
+class _Quiet(uvicorn.Server):
+    """A uvicorn that leaves the signals to whoever runs several of them."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that waits for visitors.
+
+    Args:
+        host: Name or address to bind to.
+        port: 0 takes any that is free.
+
+    Raises:
+        InputError: The port is taken, or not ours to take.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=256)
+    except socket.gaierror:
+        raise InputError(
+            f"{host} is no address of this machine.",
+            todo="--host 127.0.0.1 serves this machine alone, --host 0.0.0.0 its network.",
+        ) from None
+    except OSError as error:
+        why = (
+            "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
+        )
+        raise InputError(
+            f"Port {port} of {host} {why}.", todo="Name another with --port."
+        ) from None
+
+
+def serve(server: Server, sock: socket.socket, *, ready: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        server: What is served.
+        sock: From `listening`.
+        ready: Called once the page answers.
+    """
+    asyncio.run(_serve(server, sock, ready))
+
+
+async def _serve(server: Server, sock: socket.socket, ready: Callable[[], None]) -> None:
+    server.desk.warm_up()
+    running = [_Quiet(_config(server))]
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for each in running:
+            each.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    tasks = [asyncio.create_task(running[0].serve([sock]))]
+    while not all(each.started or each.should_exit for each in running):
+        await asyncio.sleep(0.01)
+    ready()
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        server.desk.close()
+
+
+def _config(server: Server) -> uvicorn.Config:
+    return uvicorn.Config(
+        make_app(server),
+        access_log=False,
+        log_level="warning",
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=server.settings.limits.connections,
+        timeout_keep_alive=10,
+        timeout_graceful_shutdown=ENDING_S,
+        h11_max_incomplete_event_size=32_768,
+        http="h11",
+        ws="none",
+    )

@@ -1,0 +1,59 @@
+"""What one running server consists of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from lentigo.deploy.runtime import BundlePredictor
+from lentigo.web.desk import Desk
+from lentigo.web.gates import Budget
+from lentigo.web.guard import Door
+from lentigo.web.metrics import Metrics
+from lentigo.web.settings import Settings
+from lentigo.web.static import Asset, assets
+
+
+@dataclass(frozen=True)
+class Server:
+    """The parts that requests meet.
+
+    Attributes:
+        settings: What it was told.
+        desk: Answers photos.
+        door: Checks requests.
+        metrics: Counts them.
+        bodies: Bytes of all requests under way.
+        assets: The page's own files.
+    """
+
+    settings: Settings
+    desk: Desk
+    door: Door
+    metrics: Metrics
+    bodies: Budget
+    assets: dict[str, Asset] = field(default_factory=assets)
+
+
+def make_server(predictor: BundlePredictor, settings: Settings) -> Server:
+    """Put the parts together.
+
+    Args:
+        predictor: What answers.
+        settings: How.
+    """
+    metrics, limits = Metrics(), settings.limits
+    return Server(
+        settings=settings,
+        desk=Desk(predictor, limits, metrics),
+        door=Door(settings),
+        metrics=metrics,
+        bodies=Budget(limits.bodies_bytes),
+    )
+
+
+def server_of(request: Request) -> Server:
+    """The server that a request came to."""
+    server: Server = request.app.state.server
+    return server

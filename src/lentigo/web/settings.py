@@ -1,0 +1,60 @@
+"""What a server is told when it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one server takes upon itself, so that no visitor can take all of it.
+
+    The memory that a photo costs while it is decoded is bounded, not only its pixels: of the
+    40 megapixels a JPEG takes few megabytes, since it is decoded at a fraction of its size, and
+    a PNG with transparency and 16 bits takes 400.
+
+    Attributes:
+        body_bytes: Of one request.
+        bodies_bytes: Of all requests under way together.
+        body_s: Time in which a body has to arrive.
+        pixels: Of one photo.
+        decoding_bytes: That one photo may take while it is decoded.
+        waiting: Photos that wait for their turn; more are answered 503.
+        per_minute: Photos and other state-changing requests of one address.
+        code_tries: Access codes tried by one address in a minute.
+        connections: At once; more are answered 503.
+        viewers: Live pictures of the camera at once.
+    """
+
+    body_bytes: int = 20 * MEGABYTE
+    bodies_bytes: int = 60 * MEGABYTE
+    body_s: float = 60.0
+    pixels: int = 40_000_000
+    decoding_bytes: int = 130 * MEGABYTE
+    waiting: int = 96
+    per_minute: int = 120
+    code_tries: int = 5
+    connections: int = 256
+    viewers: int = 16
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a server serves.
+
+    Attributes:
+        names: Host names that it answers to beside its addresses and the machine's own name.
+        code: Access code that visitors have to give; None lets everybody in.
+        keep: Folder that photos and answers are stored in; None stores nothing.
+        https_port: Where the same page is served securely; None where it is not.
+        limits: What it takes upon itself.
+    """
+
+    names: tuple[str, ...] = ()
+    code: str | None = field(default=None, repr=False)
+    keep: Path | None = None
+    https_port: int | None = None
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,122 @@
+"""The page's sentences in four languages, all from one catalogue."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+LANGUAGES = {
+    "en": "English",
+    "es": "Español",
+    "id": "Bahasa Indonesia",
+    "tr": "Türkçe",
+}
+DEFAULT = "en"
+# Warnings come from the library as English sentences, which the catalogue holds as well.
+_WARNINGS = "warning."
+# Data sets call the same class by different codes.
+_SAME = {
+    "ack": "ak",
+    "actinic_keratosis": "ak",
+    "basal_cell_carcinoma": "bcc",
+    "dermatofibroma": "df",
+    "melanoma": "mel",
+    "nev": "nv",
+    "nevus": "nv",
+    "pigmented_benign_keratosis": "bkl",
+    "sek": "seborrheic_keratosis",
+    "squamous_cell_carcinoma": "scc",
+    "vascular_lesion": "vasc",
+}
+
+
+@cache
+def catalogue() -> Mapping[str, Mapping[str, str]]:
+    """Key to language to sentence."""
+    text = (files("lentigo") / "web" / "catalogue.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+@dataclass(frozen=True)
+class Words:
+    """The sentences of one language.
+
+    Attributes:
+        language: A key of ``LANGUAGES``.
+    """
+
+    language: str = DEFAULT
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The sentence of a key with its ``{name}`` filled in; KeyError for an unknown key."""
+        return catalogue()[key][self.language].format(**values)
+
+    def class_name(self, code: str, name: str) -> str:
+        """A class in plain words; the name its bundle gives it where the catalogue has none."""
+        known = code.lower()
+        found = catalogue().get(f"class.{_SAME.get(known, known)}")
+        return name if found is None else found[self.language]
+
+    def warning(self, sentence: str) -> str:
+        """A sentence of the library in this language; the sentence itself where it is new."""
+        key = _warning_keys().get(sentence)
+        return sentence if key is None else self(key)
+
+    def percent(self, share: float) -> str:
+        """A share as people write it: 4.2%, 4,2 %, %4,2; what rounds to 0 or 100 is bounded."""
+        value = 100 * share
+        sign = ""
+        if value < 0.1:
+            sign, value = "<", 0.1
+        elif value > 99.9:
+            sign, value = ">", 99.9
+        digits = f"{value:.1f}"
+        if self.language == "en":
+            return f"{sign}{digits}%"
+        digits = digits.replace(".", ",")
+        patterns = {"es": f"{sign}{digits} %", "id": f"{sign}{digits}%", "tr": f"{sign}%{digits}"}
+        return patterns[self.language]
+
+
+@cache
+def _warning_keys() -> Mapping[str, str]:
+    return {
+        sentences[DEFAULT]: key
+        for key, sentences in catalogue().items()
+        if key.startswith(_WARNINGS)
+    }
+
+
+def choose(*wishes: str | None, accepted: str = "") -> Words:
+    """The first wish that is spoken here, else what the browser accepts, else English.
+
+    Args:
+        wishes: Language codes in order, of a query or a cookie.
+        accepted: An ``Accept-Language`` header.
+    """
+    for wish in wishes:
+        if wish in LANGUAGES:
+            return Words(wish)
+    ranked = sorted(_ranges(accepted), key=lambda each: -each[1])
+    for language, weight in ranked:
+        if language in LANGUAGES and weight > 0:
+            return Words(language)
+    return Words()
+
+
+def _ranges(accepted: str) -> list[tuple[str, float]]:
+    """Primary language and weight of each range of the header (RFC 9110, 12.5.4)."""
+    found = []
+    for part in accepted.split(",")[:20]:
+        name, _, weight = part.strip().partition(";q=")
+        primary = name.split("-")[0].lower()
+        # Browsers of Indonesian users have long sent the code of before 1989.
+        primary = {"in": "id"}.get(primary, primary)
+        try:
+            found.append((primary, float(weight) if weight else 1.0))
+        except ValueError:
+            continue
+    return found

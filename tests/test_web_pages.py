@@ -1,0 +1,201 @@
+"""The page over HTTP: hand a photo in, get an answer, in each language."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lentigo.image.quality import Quality
+from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE, TAXONOMIES
+from lentigo.web.strings import LANGUAGES, Words, catalogue, choose
+from web_server import page, photo, process
+
+BROWSER = {"accept": "text/html"}
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    with page() as address, httpx.Client(base_url=address, headers=BROWSER) as found:
+        yield found
+
+
+def test_the_first_page_is_small_and_fetches_nothing_from_elsewhere(client: httpx.Client) -> None:
+    home = client.get("/")
+    assert home.status_code == 200
+    own = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', home.text))
+    total = len(home.content) + sum(len(client.get(each).content) for each in own)
+    assert total < 60_000
+    assert re.findall(r'(?:src|href|action)="(?!/|#|data:)[^"]+"', home.text) == []
+
+
+def test_no_page_has_inline_script_or_style(client: httpx.Client) -> None:
+    pages = [client.get(path).text for path in ("/", "/model", "/none")]
+    pages.append(client.post("/result", files={"photo": photo()}).text)
+    for text in pages:
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", text)
+
+
+def test_a_photo_is_answered_without_javascript(client: httpx.Client) -> None:
+    answer = client.post("/result", data={"scope": "yes"}, files={"photo": photo()})
+    assert answer.status_code == 200
+    words = Words("en")
+    assert words("next.doctor") in answer.text
+    assert "not a medical device" in answer.text
+    assert answer.text.count("data:image/") == 2
+    assert words("result.plain") not in answer.text
+
+
+def test_a_photo_of_a_plain_camera_gets_its_warning(client: httpx.Client) -> None:
+    answer = client.post("/result", data={"scope": "no"}, files={"photo": photo()})
+    assert Words("en")("result.plain") in answer.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_language_is_spoken_throughout(client: httpx.Client, language: str) -> None:
+    words = Words(language)
+    head = {**BROWSER, "accept-language": f"{language};q=0.9,fr"}
+    assert f'<html lang="{language}">' in client.get("/", headers=head).text
+    answer = client.post("/result", files={"photo": photo()}, headers=head)
+    assert words("next.diagnosis") in answer.text
+    assert words("notice") in answer.text
+    for other in set(LANGUAGES) - {language}:
+        assert Words(other)("next.diagnosis") not in answer.text
+
+
+def test_a_language_once_chosen_is_remembered() -> None:
+    with page() as address, httpx.Client(base_url=address, headers=BROWSER) as client:
+        assert '<html lang="tr">' in client.get("/?lang=tr").text
+        assert '<html lang="tr">' in client.get("/model").text
+
+
+def test_every_sentence_exists_in_every_language_with_the_same_gaps() -> None:
+    for key, sentences in catalogue().items():
+        assert set(sentences) == set(LANGUAGES), key
+        assert all(text.strip() for text in sentences.values()), key
+        gaps = {tuple(sorted(re.findall(r"{(\w+)}", text))) for text in sentences.values()}
+        assert len(gaps) == 1, key
+
+
+def test_every_sentence_is_used_and_every_used_one_exists() -> None:
+    folder = Path(__file__).parents[1] / "src" / "lentigo" / "web"
+    sources = [*folder.glob("*.py"), *folder.glob("camera/*.py"), *folder.glob("templates/*")]
+    text = "\n".join(each.read_text("utf-8") for each in sources)
+    named = set(re.findall(r"""["']([a-z]+\.[a-z_.]+)["']""", text))
+    built = ("class.", "warning.", "scope.")
+    unused = [k for k in catalogue() if k not in named and not k.startswith(built)]
+    assert unused == []
+    prefixes = {key.split(".")[0] for key in catalogue()}
+    files = (".css", ".js", ".html", ".svg", ".toml", ".webmanifest")
+    missing = [
+        each
+        for each in named
+        if each.split(".")[0] in prefixes and each not in catalogue() and not each.endswith(files)
+    ]
+    assert [each for each in missing if not each.endswith(".")] == []
+
+
+def test_every_class_of_skin_has_a_plain_name_and_every_warning_a_translation() -> None:
+    for name in ("ham10000", "isic2017", "isic2019", "isic9", "binary"):
+        for each in TAXONOMIES[name].classes:
+            assert Words().class_name(each.code, "") != "", each.code
+    assert Words().class_name("star", "jagged outline") == "jagged outline"
+    worst = Quality(
+        sharpness=0, overexposed_share=1, brightness=0, black_frame_share=1, busyness=999, redness=0
+    )
+    english = {catalogue()[key]["en"] for key in catalogue() if key.startswith("warning.")}
+    assert set(worst.warnings) <= english
+
+
+def test_the_notice_is_that_of_the_library() -> None:
+    assert Words("en")("notice") == NOT_A_MEDICAL_DEVICE
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", "en"),
+        ("fr-FR,fr;q=0.9", "en"),
+        ("es-MX,es;q=0.9,en;q=0.8", "es"),
+        ("en;q=0.2, tr;q=0.7", "tr"),
+        ("in-ID", "id"),
+        ("tr;q=0, id;q=0.1", "id"),
+        ("es;q=nonsense, tr", "tr"),
+    ],
+)
+def test_the_browser_chooses_the_language(accepted: str, language: str) -> None:
+    assert choose(None, None, accepted=accepted).language == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_percentage_is_called_nothing_or_all(language: str) -> None:
+    words = Words(language)
+    assert words.percent(0.0).startswith("<")
+    assert words.percent(1.0).startswith(">")
+    assert words.percent(0.0425).strip(" %") in {"4.2", "4,2"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_sentence_calls_a_lesion_harmless(language: str) -> None:
+    english = [text["en"].lower() for key, text in catalogue().items() if key[:6] != "class."]
+    for word in ("harmless", "healthy", "nothing to worry", "no risk", "safe to"):
+        assert not any(word in text for text in english)
+    assert Words(language)("next.doctor")
+
+
+def test_the_api_answers_what_the_command_prints(client: httpx.Client, tmp_path: Path) -> None:
+    path = tmp_path / "spot.png"
+    path.write_bytes(photo(suffix=".png"))
+    command = [sys.executable, "-m", "lentigo", "predict", "spot.png", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    (printed,) = json.loads(done.stdout)
+    form = client.post("/api/v1/predict", files={"photo": ("spot.png", path.read_bytes())})
+    raw = client.post("/api/v1/predict", content=path.read_bytes())
+    assert form.json() == printed
+    assert raw.json() == {**printed, "image": "image"}
+
+
+def test_the_api_describes_the_model_and_itself(client: httpx.Client) -> None:
+    model = client.get("/api/v1/model").json()
+    assert model["name"] == "lentigo-ham10000"
+    document = client.get("/api/v1/openapi.json").json()
+    assert set(document["paths"]) >= {"/api/v1/predict", "/api/v1/model", "/healthz", "/metrics"}
+
+
+def test_health_and_metrics_count_what_was_asked(client: httpx.Client) -> None:
+    assert client.get("/healthz").json()["status"] == "ok"
+    client.post("/api/v1/predict", content=photo())
+    text = client.get("/metrics").text
+    assert re.search(r'lentigo_requests_total{route="/api/v1/predict",status="200"} [1-9]', text)
+    assert re.search(r"lentigo_prediction_seconds_count [1-9]", text)
+
+
+def test_an_unknown_page_is_a_sentence(client: httpx.Client) -> None:
+    answer = client.get("/none")
+    assert answer.status_code == 404
+    assert Words("en")("problem.missing") in answer.text
+    assert client.get("/result", follow_redirects=True).url.path == "/"
+
+
+def test_the_command_serves_until_it_is_told_to_stop() -> None:
+    with process() as (started, (address,)):
+        assert httpx.get(f"{address}/healthz").status_code == 200
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(10) == 0
+
+
+def test_a_port_that_is_taken_is_a_sentence() -> None:
+    with page() as address:
+        port = address.rsplit(":", maxsplit=1)[1]
+        command = [sys.executable, "-m", "lentigo", "serve", "--port", port]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "in use" in done.stderr
+    assert "Traceback" not in done.stderr

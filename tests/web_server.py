@@ -1,0 +1,75 @@
+"""A running page for tests, in this process and in one of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import uvicorn
+
+from lentigo.deploy.runtime import BundlePredictor, load_default
+from lentigo.web.app import make_app
+from lentigo.web.server import Server, make_server
+from lentigo.web.settings import Settings
+
+TESTS = Path(__file__).parent
+
+
+def photo(side: int = 160, suffix: str = ".jpg", seed: int = 0) -> bytes:
+    """An encoded picture of a brown disc on skin."""
+    noise = np.random.default_rng(seed).integers(-8, 9, (side, side, 3))
+    rgb = np.clip(np.full((side, side, 3), (150, 170, 220)) + noise, 0, 255).astype(np.uint8)
+    cv2.circle(rgb, (side // 2, side // 2), side // 4, (40, 60, 110), -1)
+    return bytes(cv2.imencode(suffix, rgb)[1])
+
+
+@contextmanager
+def running(server: Server) -> Iterator[str]:
+    """Serve in a thread of this process; the page's address."""
+    config = uvicorn.Config(
+        make_app(server), port=0, log_level="error", lifespan="off", timeout_graceful_shutdown=1
+    )
+    inside = uvicorn.Server(config)
+    thread = threading.Thread(target=inside.run, daemon=True)
+    thread.start()
+    while not inside.started:
+        thread.join(0.01)
+    port = inside.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        inside.should_exit = True
+        thread.join(10)
+        server.desk.close()
+
+
+@contextmanager
+def page(
+    settings: Settings | None = None, predictor: BundlePredictor | None = None
+) -> Iterator[str]:
+    """The page with the model that ships; its address."""
+    with running(make_server(predictor or load_default(), settings or Settings())) as address:
+        yield address
+
+
+@contextmanager
+def process(*options: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """``lentigo serve`` in a process of its own; it and the addresses that it printed."""
+    command = [sys.executable, "-m", "lentigo", "serve", "--port", "0", *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy()
+    ) as started:
+        try:
+            assert started.stdout is not None
+            first = started.stdout.readline()
+            assert first, started.stderr.read() if started.stderr else ""
+            yield started, [first.strip()]
+        finally:
+            started.kill()
