@@ -9,7 +9,8 @@ come from ``lentigo.score``, so that both sides get the same intervals.
 Expected: about 0.75 balanced accuracy and 0.92 melanoma AUC on HAM10000's crops; lentigo is
 to be better. The test rows are looked at once, after the last epoch.
 
-Run (twenty minutes or more on two cores; then ``compare.py`` for the paired difference)::
+Run (twenty minutes or more on two cores; ``lentigo compare RUN baseline.csv`` then gives the
+paired difference)::
 
     python benchmarks/baseline_keras.py PREPARED --weights WEIGHTS.h5 --out baseline.csv
 """

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from lentigo.deploy.runtime import BundlePredictor as BundlePredictor
     from lentigo.deploy.runtime import load_default as load_default
     from lentigo.errors import LentigoError as LentigoError
+    from lentigo.evaluate.comparison import compare as compare
+    from lentigo.evaluate.sides import find_evaluation as find_evaluation
+    from lentigo.evaluate.sides import read_sides as read_sides
+    from lentigo.evaluate.submission import score_files as score_files
     from lentigo.image import PreprocessSpec as PreprocessSpec
     from lentigo.recipe import Recipe as Recipe
     from lentigo.recipe import load_recipe as load_recipe
@@ -48,10 +52,12 @@ _HOMES = {
     "PreparedSet": "lentigo.data.prepared:PreparedSet",
     "PreprocessSpec": "lentigo.image:PreprocessSpec",
     "Recipe": "lentigo.recipe:Recipe",
+    "compare": "lentigo.evaluate.comparison:compare",
     "describe": "lentigo.deploy.prediction:describe",
     "download": "lentigo.data.download:download",
     "evaluate": "lentigo.deploy.evaluating:evaluate",
     "export": "lentigo.deploy.export:export",
+    "find_evaluation": "lentigo.evaluate.sides:find_evaluation",
     "generate_phantom": "lentigo.data.phantom:generate",
     "load_default": "lentigo.deploy.runtime:load_default",
     "load_recipe": "lentigo.recipe:load_recipe",
@@ -61,6 +67,8 @@ _HOMES = {
     "open_run": "lentigo.train:open_run",
     "prepare": "lentigo.data.prepare:prepare",
     "read_bundle": "lentigo.deploy.bundle:read_bundle",
+    "read_sides": "lentigo.evaluate.sides:read_sides",
+    "score_files": "lentigo.evaluate.submission:score_files",
     "train": "lentigo.train:train",
 }
 
@@ -71,10 +79,12 @@ __all__ = [
     "PreparedSet",
     "PreprocessSpec",
     "Recipe",
+    "compare",
     "describe",
     "download",
     "evaluate",
     "export",
+    "find_evaluation",
     "generate_phantom",
     "load_default",
     "load_recipe",
@@ -84,6 +94,8 @@ __all__ = [
     "open_run",
     "prepare",
     "read_bundle",
+    "read_sides",
+    "score_files",
     "train",
 ]
 

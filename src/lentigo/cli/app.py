@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lentigo.cli import listings, predicting, serving, steps
+from lentigo.cli import comparing, listings, predicting, serving, steps
 
 app = typer.Typer(
     name="lentigo",
@@ -20,6 +20,8 @@ app.command()(steps.prepare)
 app.command()(steps.merge)
 app.command()(steps.train)
 app.command()(steps.evaluate)
+app.command()(comparing.compare)
+app.command()(comparing.score)
 app.command()(steps.export)
 app.command()(predicting.predict)
 app.command()(predicting.show)

@@ -1,0 +1,88 @@
+"""Commands that judge models by what they answered, their own or anyone's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lentigo.cli.output import as_json, as_table, figure, need_data
+from lentigo.cli.steps import Json, Seed
+
+
+def compare(
+    models: Annotated[
+        list[Path], typer.Argument(metavar="RUN_OR_BUNDLE...", help="Evaluated runs or bundles.")
+    ],
+    *,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="What to compare; again for more than one.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="The split they were evaluated on.")] = "test",
+    data: Annotated[Path | None, typer.Option(help="The prepared set, where it moved.")] = None,
+    replicates: Annotated[int, typer.Option(help="Of the bootstrap.", min=100)] = 1000,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Compare models on the same images: paired differences, tests, a sentence each."""
+    need_data()
+    from lentigo.evaluate.comparison import compare as run
+    from lentigo.evaluate.sides import find_evaluation, read_sides
+
+    folders = [find_evaluation(each, split) for each in models]
+    found = run(read_sides(folders, data), metric, replicates=replicates, seed=seed)
+    if json:
+        as_json(found.to_dict())
+        return
+    print(
+        f"{found.images} images of {found.groups} groups; "
+        f"{found.replicates} paired bootstrap replicates.\n"
+    )
+    rows: list[dict[str, Any]] = [
+        {"model": name} | {key: figure(each) for key, each in figures.items()}
+        for name, figures in found.scores.items()
+    ]
+    as_table(rows, {key: key for key in rows[0]})
+    print()
+    for difference in found.differences:
+        print(difference.sentence)
+    if found.images > found.groups:
+        print("\nDeLong's and McNemar's tests take images as independent; these are not.")
+    for family in found.families:
+        print(
+            f"{family.metric}: {len(family.runs)} runs of {family.recipe} give "
+            f"{figure(family.mean)}; seeds and folds move it by {family.between_runs:.3f} "
+            f"(standard deviation), other test images by {family.test_noise:.3f}."
+        )
+
+
+def score(
+    truth: Annotated[Path, typer.Argument(help="Ground truth in a challenge's format.")],
+    prediction: Annotated[Path, typer.Argument(help="A submission in the same format.")],
+    *,
+    weights: Annotated[
+        Path | None, typer.Option(help="CSV with image and score_weight; may stand in TRUTH too.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Score a submission as the ISIC challenges do, whoever trained the model."""
+    need_data()
+    from lentigo.evaluate.submission import score_files
+
+    found = score_files(truth, prediction, weights)
+    if json:
+        as_json(found.to_dict())
+        return
+    print(f"{found.images} images, {found.challenge}.\n")
+    rows = [{"class": name} | _rounded(row) for name, row in found.per_category.items()]
+    if len(rows) > 1:
+        rows.append({"class": "mean"} | _rounded(found.macro_average))
+    as_table(rows, {key: key for key in rows[0]})
+    print()
+    for name, value in found.whole.items():
+        print(f"{name} {value:.6f}")
+
+
+def _rounded(row: dict[str, float]) -> dict[str, str]:
+    return {name: f"{value:.4f}" for name, value in row.items()}

@@ -1,0 +1,175 @@
+"""Comparing models: the same images only, paired, and no further look at a test list."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from lentigo.cli.app import app
+from lentigo.data.phantom import generate
+from lentigo.data.prepare import prepare
+from lentigo.data.prepared import PreparedSet
+from lentigo.errors import InputError
+from lentigo.evaluate.comparison import Comparison, compare
+from lentigo.evaluate.sides import find_evaluation, read_sides
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
+    folder = tmp_path_factory.mktemp("phantom")
+    generate(folder / "images", lesions=210, seed=0, size=32)
+    return prepare("phantom", folder / "images", folder / "prepared", size=32, workers=1)
+
+
+def answers(data: PreparedSet, skill: float, seed: int) -> np.ndarray:
+    """Probabilities (n, k) for the test images, the better the higher ``skill``."""
+    labels = data.labels[data.rows("test")]
+    noise = np.random.default_rng(seed).normal(size=(len(labels), 7))
+    logits = noise + skill * np.eye(7)[labels]
+    exponential = np.exp(logits)
+    return np.asarray(exponential / exponential.sum(axis=1, keepdims=True))
+
+
+def evaluated(
+    folder: Path, data: PreparedSet, probability: np.ndarray, *, name: str, **about: object
+) -> Path:
+    """A run folder with a finished evaluation of the test split."""
+    out = folder / name / "evaluation" / "test"
+    out.mkdir(parents=True)
+    rows, codes = data.rows("test"), data.taxonomy.codes
+    with (out / "predictions.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["image_id", "label", *codes])
+        for row, values in zip(rows, probability, strict=True):
+            line = data.manifest.iloc[row]
+            writer.writerow([line["image_id"], line["label"], *values])
+    context = {"model": name, "data": str(data.path), "description": about}
+    (out / "evaluation.json").write_text(json.dumps(context))
+    (out / "metrics.json").write_text("{}")
+    return folder / name
+
+
+def compared(folders: list[Path], *metrics: str) -> Comparison:
+    sides = read_sides([find_evaluation(each, "test") for each in folders])
+    return compare(sides, metrics or None, replicates=300)
+
+
+def test_a_better_model_is_called_better_in_every_metric(data: PreparedSet, tmp_path: Path) -> None:
+    good = evaluated(tmp_path, data, answers(data, 4.0, 1), name="good")
+    poor = evaluated(tmp_path, data, answers(data, 1.0, 2), name="poor")
+    found = compared([poor, good])
+    assert found.groups == data.manifest.iloc[data.rows("test")]["group_id"].nunique()
+    by_metric = {each.metric: each for each in found.differences}
+    assert set(by_metric) == {
+        "balanced_accuracy", "accuracy", "roc_auc.macro", "roc_auc.malignant",
+    }  # fmt: skip
+    for difference in by_metric.values():
+        assert "good is better than poor" in difference.sentence
+        assert difference.estimate.high is not None
+        assert difference.estimate.high < 0
+    assert by_metric["accuracy"].test == "McNemar"
+    assert by_metric["roc_auc.malignant"].test == "DeLong"
+    assert by_metric["roc_auc.macro"].test == "bootstrap"
+
+
+def test_a_smaller_calibration_error_is_better(data: PreparedSet, tmp_path: Path) -> None:
+    sharp = answers(data, 4.0, 1)
+    flat = 0.5 * sharp + 0.5 / 7
+    a = evaluated(tmp_path, data, sharp, name="sharp")
+    b = evaluated(tmp_path, data, flat, name="flat")
+    (difference,) = compared([a, b], "brier_score").differences
+    assert "sharp is better than flat" in difference.sentence
+
+
+def test_equal_models_cannot_be_told_apart(data: PreparedSet, tmp_path: Path) -> None:
+    a = evaluated(tmp_path, data, answers(data, 2.0, 1), name="a")
+    b = evaluated(tmp_path, data, answers(data, 2.0, 1), name="b")
+    for difference in compared([a, b]).differences:
+        assert difference.estimate.value == 0
+        assert difference.p_value == 1
+        assert "cannot be told apart" in difference.sentence
+
+
+def test_many_comparisons_are_corrected_for(data: PreparedSet, tmp_path: Path) -> None:
+    folders = [
+        evaluated(tmp_path, data, answers(data, 2.0, seed), name=f"m{seed}") for seed in range(4)
+    ]
+    differences = compared(folders, "accuracy").differences
+    assert len(differences) == 6
+    for each in differences:
+        assert each.p_corrected >= each.p_value
+
+
+def test_seeds_are_kept_apart_from_test_noise(data: PreparedSet, tmp_path: Path) -> None:
+    about = {"kind": "run", "recipe": "r", "recipe_digest": "d", "prepared_digest": "p"}
+    folders = [
+        evaluated(tmp_path, data, answers(data, 2.0, seed), name=f"seed{seed}", **about)
+        for seed in range(3)
+    ]
+    other = evaluated(tmp_path, data, answers(data, 2.0, 9), name="other")
+    found = compared([*folders, other], "accuracy")
+    (family,) = found.families
+    assert family.runs == ("seed0", "seed1", "seed2")
+    values = [found.scores[name]["accuracy"].value for name in family.runs]
+    assert family.between_runs == pytest.approx(np.std(values, ddof=1))
+    assert family.mean.value == pytest.approx(np.mean(values))
+    assert family.test_noise > 0
+
+
+def test_other_images_are_refused_with_their_number(data: PreparedSet, tmp_path: Path) -> None:
+    a = evaluated(tmp_path, data, answers(data, 2.0, 1), name="a")
+    b = evaluated(tmp_path, data, answers(data, 2.0, 2), name="b")
+    path = b / "evaluation" / "test" / "predictions.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:-5]) + "\n")
+    with pytest.raises(InputError, match=rf"{len(lines) - 6} images"):
+        compared([a, b])
+
+
+def test_one_model_or_an_unknown_metric_is_refused(data: PreparedSet, tmp_path: Path) -> None:
+    a = evaluated(tmp_path, data, answers(data, 2.0, 1), name="a")
+    b = evaluated(tmp_path, data, answers(data, 2.0, 2), name="b")
+    with pytest.raises(InputError, match="two models"):
+        compared([a])
+    with pytest.raises(InputError, match=r"roc_auc\.wart"):
+        compared([a, b], "roc_auc.wart")
+
+
+def test_predictions_of_anything_else_can_be_compared_too(
+    data: PreparedSet, tmp_path: Path
+) -> None:
+    a = evaluated(tmp_path, data, answers(data, 3.0, 1), name="a")
+    b = evaluated(tmp_path, data, answers(data, 1.0, 2), name="b")
+    foreign = tmp_path / "script.csv"
+    (b / "evaluation" / "test" / "predictions.csv").rename(foreign)
+    (difference,) = compared([a, foreign], "accuracy").differences
+    assert "a is better than script" in difference.sentence
+    with pytest.raises(InputError, match="groups of"):
+        read_sides([find_evaluation(each, "test") for each in (foreign, a)])
+
+
+def test_a_model_that_was_not_evaluated_is_sent_to_evaluate(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with pytest.raises(InputError, match="no finished evaluation") as caught:
+        find_evaluation(tmp_path / "run", "test")
+    assert "lentigo evaluate" in str(caught.value.todo)
+
+
+def test_the_command_prints_sentences_and_json_and_takes_no_look(
+    data: PreparedSet, tmp_path: Path
+) -> None:
+    a = evaluated(tmp_path, data, answers(data, 3.0, 1), name="a")
+    b = evaluated(tmp_path, data, answers(data, 1.0, 2), name="b")
+    before = sorted(tmp_path.rglob("*"))
+    shown = CliRunner().invoke(app, ["compare", str(a), str(b), "--replicates", "100"])
+    assert shown.exit_code == 0, shown.output
+    assert "a is better than b" in shown.output
+    told = CliRunner().invoke(app, ["compare", str(a), str(b), "--replicates", "100", "--json"])
+    assert {each["metric"] for each in json.loads(told.output)["differences"]} >= {"accuracy"}
+    assert sorted(tmp_path.rglob("*")) == before
+    assert not list(data.path.parent.glob("*access*"))
