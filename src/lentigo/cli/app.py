@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lentigo.cli import comparing, listings, predicting, serving, steps
+from lentigo.cli import comparing, listings, papers, predicting, serving, steps
 
 app = typer.Typer(
     name="lentigo",
@@ -26,6 +26,7 @@ app.command()(steps.export)
 app.command()(predicting.predict)
 app.command()(predicting.show)
 app.command()(serving.serve)
+app.command()(papers.check_scores)
 app.command()(listings.recipes)
 app.command()(listings.networks)
 app.command()(listings.sources)

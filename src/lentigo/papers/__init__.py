@@ -1,0 +1,1 @@
+"""Published studies: what they claim, whether it can be, and what is left of it."""

@@ -1,0 +1,214 @@
+"""The file of printed scores: its schema, and what each kind of check asks.
+
+One check is one table row, or one sentence of a paper, with the size of the set that it was
+measured on. Figures stand in quotes, as printed: their last digit says how far they reach.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lentigo.papers import binary_search, class_search
+from lentigo.papers.printed import Printed
+from lentigo.papers.second_opinion import second_opinion
+
+Verdict = Literal["consistent", "inconsistent", "undecidable"]
+Positive = Annotated[int, Field(ge=1)]
+# The search looks at every pair of (positives + 1) x (negatives + 1).
+MOST_PAIRS = 2_000_000_000
+
+
+class _Check(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    where: str = ""
+
+    def answer(self) -> tuple[Verdict, tuple[str, ...]]:
+        """The verdict and its arithmetic, in sentences."""
+        raise NotImplementedError
+
+
+class Binary(_Check):
+    """Scores of two classes on one test set; see ``binary_search.SCORES`` for their names."""
+
+    kind: Literal["binary"]
+    positives: Positive
+    negatives: Positive
+    scores: dict[str, Printed] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _known(self) -> Binary:
+        if unknown := sorted(self.scores.keys() - binary_search.SCORES.keys()):
+            raise ValueError(f"unknown scores {unknown}; known: {list(binary_search.SCORES)}")
+        if (self.positives + 1) * (self.negatives + 1) > MOST_PAIRS:
+            raise ValueError(f"more than {MOST_PAIRS:,} confusion matrices are not searched")
+        return self
+
+    def answer(self) -> tuple[Verdict, tuple[str, ...]]:
+        """Search every confusion matrix, and ask mlscorecheck beside it."""
+        fits, told = binary_search.explain(self.scores, self.positives, self.negatives)
+        prevalence = "" if fits else binary_search.implied_prevalence(self.scores)
+        opinion = second_opinion(self.scores, self.positives, self.negatives, fits=fits)
+        more = tuple(each for each in (prevalence, opinion) if each)
+        return "consistent" if fits else "inconsistent", told + more
+
+
+class Classes(_Check):
+    """A per-class report: ``supports`` images a class, figures a class, and averages."""
+
+    kind: Literal["classes"]
+    supports: tuple[Positive, ...] = Field(min_length=2)
+    rows: dict[str, tuple[Printed, ...]] = Field(min_length=1)
+    whole: dict[str, Printed] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _known(self) -> Classes:
+        averages = {f"{s}_{m}" for s, m in product(class_search.AVERAGED, ("macro", "weighted"))}
+        problems = [f"unknown row {n!r}" for n in self.rows if n not in class_search.ROWS]
+        problems += [
+            f"unknown figure {n!r}" for n in self.whole if n not in {"accuracy"} | averages
+        ]
+        problems += [
+            f"{name} has {len(each)} figures for {len(self.supports)} classes"
+            for name, each in self.rows.items()
+            if len(each) != len(self.supports)
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def answer(self) -> tuple[Verdict, tuple[str, ...]]:
+        """Choose a pair of margins a class by integer programming."""
+        fits, told = class_search.explain(self.supports, self.rows, self.whole)
+        return "consistent" if fits else "inconsistent", told
+
+
+class Counts(_Check):
+    """Shares of one total, as accuracies are: each must be a whole number of it.
+
+    ``totals`` may name several sizes where a share of the data falls between two. Scores
+    that rest on class counts or an averaging that is not given are named in ``unknown``; with
+    any, what is not refuted stays undecidable.
+    """
+
+    kind: Literal["counts"]
+    totals: tuple[Positive, ...] = Field(min_length=1)
+    figures: dict[str, Printed] = Field(min_length=1)
+    unknown: str = ""
+
+    def answer(self) -> tuple[Verdict, tuple[str, ...]]:
+        """Look for a count of every figure."""
+        told, possible = [], False
+        for total in self.totals:
+            missing = [
+                sentence
+                for name, printed in self.figures.items()
+                if (sentence := binary_search.no_count_gives(name, printed, total))
+            ]
+            possible = possible or not missing
+            counts = ", ".join(
+                f"{round(each.value * total)}/{total}" for each in self.figures.values()
+            )
+            told += missing or [f"Each is a whole number of {total}: {counts}."]
+        if not possible:
+            return "inconsistent", tuple(told)
+        if self.unknown:
+            return "undecidable", (*told, self.unknown)
+        return "consistent", tuple(told)
+
+
+class Derived(_Check):
+    """A figure that follows from others.
+
+    ``sum``, ``mean``, ``difference`` (first less second), ``reduction`` (how much less the
+    second is, as a share of the first), or ``average``: some weighted mean of them, whatever
+    the weights.
+    """
+
+    kind: Literal["derived"]
+    operation: Literal["sum", "mean", "difference", "reduction", "average"]
+    of: tuple[Printed, ...] = Field(min_length=2)
+    printed: Printed
+
+    @model_validator(mode="after")
+    def _two(self) -> Derived:
+        if self.operation in {"difference", "reduction"} and len(self.of) != 2:
+            raise ValueError(f"{self.operation} takes two figures, not {len(self.of)}")
+        return self
+
+    def answer(self) -> tuple[Verdict, tuple[str, ...]]:
+        """Carry the reach of every printed figure through the operation."""
+        low, high = self._range()
+        a, b = self.printed.rounded
+        fits = a <= high and low <= b
+        shown = [
+            f"{each:.4%}" if "%" in str(self.printed) else f"{each:.6g}" for each in (low, high)
+        ]
+        span = shown[0] if math.isclose(low, high, rel_tol=1e-9) else " to ".join(shown)
+        told = f"The {self.operation} of the printed figures is {span}; printed {self.printed}."
+        return "consistent" if fits else "inconsistent", (told,)
+
+    def _range(self) -> tuple[float, float]:
+        # A whole number, such as seconds or images, is exact; a rounded one has a reach.
+        reach = [(p.value, p.value) if p.step == 1 else p.rounded for p in self.of]
+        lows, highs = [low for low, _ in reach], [high for _, high in reach]
+        if self.operation == "average":
+            return min(lows), max(highs)
+        if self.operation == "difference":
+            return lows[0] - highs[1], highs[0] - lows[1]
+        if self.operation == "reduction":
+            return 1 - highs[1] / lows[0], 1 - lows[1] / highs[0]
+        share = len(self.of) if self.operation == "mean" else 1
+        return sum(lows) / share, sum(highs) / share
+
+
+class Candidates(_Check):
+    """A printed number of parameters against those of the models it may mean."""
+
+    kind: Literal["candidates"]
+    printed: Printed
+    candidates: dict[str, int] = Field(min_length=1)
+
+    def answer(self) -> tuple[Verdict, tuple[str, ...]]:
+        """One that fits is consistent, several leave it open, none refutes it."""
+        said = {name: self._says(value) for name, value in self.candidates.items()}
+        fits = [name for name, each in said.items() if not each.startswith("does not")]
+        told = tuple(
+            f"{name}: {self.candidates[name]:,} {each} {self.printed}."
+            for name, each in said.items()
+        )
+        verdict: Verdict = "undecidable" if len(fits) > 1 else "consistent"
+        return verdict if fits else "inconsistent", told
+
+    def _says(self, value: int) -> str:
+        if self.printed.holds(value):
+            return "prints as"
+        return (
+            "with digits cut off is" if self.printed.holds(value, cut=True) else "does not print as"
+        )
+
+
+Check = Annotated[Binary | Classes | Counts | Derived | Candidates, Field(discriminator="kind")]
+
+
+class ScoreFile(BaseModel):
+    """Everything in one file of printed scores."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    citation: str
+    checks: tuple[Check, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> ScoreFile:
+        names = [each.name for each in self.checks]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"checks need different names; twice: {twice}")
+        return self

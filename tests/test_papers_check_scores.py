@@ -1,0 +1,253 @@
+"""Printed scores: possible, impossible, or not said clearly enough to tell."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import classification_report, confusion_matrix
+
+from lentigo.errors import InputError
+from lentigo.model import NETWORKS
+from lentigo.papers import binary_search, class_search
+from lentigo.papers.check_scores import check_scores, packaged_scores, read_scores
+from lentigo.papers.printed import Printed
+
+# What the notes on the five studies say of them, one verdict a check.
+VERDICTS = {
+    "guntara2024": {
+        "float32": "consistent",
+        "mixed float16": "consistent",
+        "seconds of model 1": "consistent",
+        "seconds of model 2": "consistent",
+        "seconds saved": "consistent",
+        "speed-up in the abstract": "inconsistent",
+        "speed-up in the text": "inconsistent",
+    },
+    "yilmaz2021": {
+        "accuracies, official test set": "inconsistent",
+        "accuracies, the stated 15%": "inconsistent",
+        "accuracies, 20%": "consistent",
+        "precision and F1": "undecidable",
+        "mean of MobileNet": "inconsistent",
+        "mean of MobileNetV2": "consistent",
+        "mean of NASNetMobile": "consistent",
+    },
+    "agarwal2025": {
+        # Not in the notes: the weighted F1 prints as 0.73, see the test below.
+        "MobileNetV3Large": "inconsistent",
+        "MobileNetV2": "consistent",
+        "MobileNetV2 after hard data mining, report": "consistent",
+        "MobileNetV2 after hard data mining, report and list of classes": "inconsistent",
+        "final accuracy against the log": "consistent",
+    },
+    "merchan2021": {
+        "MobileNet, accuracy and recall": "inconsistent",
+        "MobileNet, Table 10": "inconsistent",
+        "InceptionV3, Table 10": "inconsistent",
+        "test accuracies": "inconsistent",
+        "MobileNet, total F1 between its classes": "inconsistent",
+        "InceptionV3, total F1 between its classes": "consistent",
+        "screening accuracies": "consistent",
+        "screening accuracies on the test set": "inconsistent",
+        "MobileNet unfrozen, Table 2 and Table 5": "inconsistent",
+        "F1 of the abstract is the F1 of Table 9": "inconsistent",
+        "parameters of MobileNet": "undecidable",
+        "parameters of MobileNetV2": "consistent",
+        "parameters of VGG19": "consistent",
+        "parameters of VGG16": "undecidable",
+        "parameters of InceptionV3": "consistent",
+        "parameters of ResNet50": "consistent",
+    },
+    "sun2023": {
+        "SVM baseline": "inconsistent",
+        "MobileNetV3Small": "inconsistent",
+        "EfficientNetV2B0": "inconsistent",
+        "ResNet50": "inconsistent",
+        "VGG16": "inconsistent",
+        "specificity of MobileNetV3Small": "inconsistent",
+        "specificity of EfficientNetV2B0 and ResNet50": "consistent",
+        "specificity of VGG16": "inconsistent",
+        "parameters of MobileNetV3Small": "consistent",
+        "parameters of EfficientNetV2B0": "consistent",
+        "parameters of ResNet50": "consistent",
+        "parameters of VGG16": "consistent",
+    },
+}
+
+
+def as_printed(value: float, digits: int) -> str:
+    return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP))
+
+
+@pytest.mark.parametrize("paper", VERDICTS)
+def test_the_papers_get_the_verdicts_of_the_notes(paper: str) -> None:
+    findings = check_scores(paper)
+    assert {each.name: each.verdict for each in findings} == VERDICTS[paper]
+    assert all(each.arithmetic for each in findings)
+
+
+def test_every_packaged_paper_has_its_verdicts_here() -> None:
+    assert packaged_scores() == sorted(VERDICTS)
+
+
+@pytest.mark.parametrize("paper", VERDICTS)
+def test_mlscorecheck_never_disagrees(paper: str) -> None:
+    told = " ".join(" ".join(each.arithmetic) for each in check_scores(paper))
+    assert "disagrees" not in told
+    assert ("mlscorecheck" in told) == any(c.kind == "binary" for c in read_scores(paper).checks)
+
+
+def test_the_arithmetic_shows_what_the_notes_found() -> None:
+    svm, *_, vgg = check_scores("sun2023")[:5]
+    assert "prevalence of 35" in " ".join(svm.arithmetic)
+    assert "5151/6509" in " ".join(vgg.arithmetic)
+    small = read_scores("sun2023").checks[1]
+    kept = {name: small.scores[name] for name in ("recall", "specificity")}
+    loose = kept | {"specificity": Printed.of("0.894")}
+    found = binary_search.fitting_matrices(loose, 117, 6509, measured=("precision",))
+    assert found.ranges["precision"][0] == pytest.approx(0.0723, abs=5e-4)
+    twenty = next(e for e in check_scores("yilmaz2021") if e.name == "accuracies, 20%")
+    counts = [442, 444, 427, 448, 432, 445, 451, 438, 426]
+    assert ", ".join(f"{k}/550" for k in counts) in twenty.arithmetic[0]
+    speed = next(e for e in check_scores("guntara2024") if e.name == "speed-up in the abstract")
+    assert "8.3967%" in speed.arithmetic[0]
+
+
+def test_the_candidate_parameter_counts_are_those_of_keras() -> None:
+    smallest = {"MobileNet": 3_228_864, "VGG16": 14_714_688}
+    for name, count in smallest.items():
+        assert NETWORKS[name].build(weights=None, include_top=False).count_params() == count
+    merchan = {c.name: c for c in read_scores("merchan2021").checks}
+    for name, channels, side in (
+        ("MobileNet", 1024, 7), ("MobileNetV2", 1280, 7), ("VGG16", 512, 7), ("VGG19", 512, 7),
+        ("InceptionV3", 2048, 5), ("ResNet50", 2048, 7),
+    ):  # fmt: skip
+        counts = merchan[f"parameters of {name}"].candidates
+        assert counts["global pooling, 2"] - counts["backbone"] == channels * 2 + 2
+        assert counts["flatten, 2"] - counts["backbone"] == side * side * channels * 2 + 2
+
+
+def test_a_brute_force_over_all_reports_agrees_on_the_weighted_f1() -> None:
+    check = read_scores("agarwal2025").checks[0]
+    rows = [{name: each[c] for name, each in check.rows.items()} for c in range(7)]
+    pairs = [
+        class_search.class_pairs(row, n, 1000) for row, n in zip(rows, check.supports, strict=True)
+    ]
+    weighted = []
+    for choice in itertools.product(*(range(len(each.right)) for each in pairs)):
+        picked = list(zip(pairs, choice, strict=True))
+        right = sum(p.right[i] for p, i in picked)
+        if right == 738 and sum(p.called[i] for p, i in picked) == 1000:
+            f1 = [p.scores[2, i] for p, i in picked]
+            weighted.append(float(np.dot(f1, check.supports)) / 1000)
+    assert weighted
+    assert max(weighted) < 0.735
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 60), st.integers(1, 60), st.data(), st.integers(1, 4),
+    st.sets(st.sampled_from(sorted(binary_search.SCORES)), min_size=1),
+)  # fmt: skip
+def test_scores_of_a_real_matrix_are_always_possible(p, n, data, digits, names) -> None:
+    tp, tn = data.draw(st.integers(0, p)), data.draw(st.integers(0, n))
+    cells = binary_search.Cells.of(tp, np.array([float(tn)]), p, n)
+    scores = {
+        name: Printed.of(as_printed(float(binary_search.SCORES[name](cells)[0]), digits))
+        for name in names
+    }
+    fits, told = binary_search.explain(scores, p, n)
+    assert fits, told
+
+
+def test_a_matrix_is_found_exactly_when_one_exists() -> None:
+    for k in range(21):
+        printed = Printed.of(f"{k / 20:.2f}")
+        fits, _ = binary_search.explain({"accuracy": printed, "recall": printed}, 7, 13)
+        some = any(
+            printed.holds((tp + tn) / 20) and printed.holds(tp / 7)
+            for tp in range(8)
+            for tn in range(14)
+        )
+        assert fits == some
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 5))
+def test_reports_of_scikit_learn_are_always_possible(seed: int, k: int) -> None:
+    random = np.random.default_rng(seed)
+    truth = np.concatenate([np.arange(k), random.integers(0, k, 60)])
+    called = np.where(random.random(len(truth)) < 0.6, truth, random.integers(0, k, len(truth)))
+    report = classification_report(truth, called, output_dict=True, zero_division=0)
+    supports = confusion_matrix(truth, called).sum(axis=1).tolist()
+
+    def text(value: float) -> Printed:
+        return Printed.of(f"{value:.2f}")
+
+    keys = {"precision": "precision", "recall": "recall", "f1": "f1-score"}
+    rows = {ours: [text(report[str(c)][key]) for c in range(k)] for ours, key in keys.items()}
+    whole = {"accuracy": text(report["accuracy"])}
+    for mean in ("macro", "weighted"):
+        whole |= {f"{ours}_{mean}": text(report[f"{mean} avg"][key]) for ours, key in keys.items()}
+    fits, told = class_search.explain(supports, rows, whole)
+    assert fits, told
+
+
+def test_a_report_whose_accuracy_was_changed_is_refused() -> None:
+    rows = {"recall": [Printed.of("0.90"), Printed.of("0.50")]}
+    assert class_search.explain([10, 10], rows, {"accuracy": Printed.of("0.70")})[0]
+    fits, told = class_search.explain([10, 10], rows, {"accuracy": Printed.of("0.75")})
+    assert not fits
+    assert "accuracy 0.75" in " ".join(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [("0.91", 0.905, 0.915), ("80.36%", 0.80355, 0.80365), ("3.23M", 3.225e6, 3.235e6)],
+)
+def test_a_printed_figure_reaches_half_a_unit_of_its_last_digit(
+    text: str, low: float, high: float
+) -> None:
+    assert Printed.of(text).rounded == pytest.approx((low, high))
+
+
+def test_a_bad_file_is_told_all_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(
+        'name = "bad"\ncitation = ""\n'
+        '[[checks]]\nname = "one"\nkind = "binary"\npositives = 0\nnegatives = 5\n'
+        "scores = { accuracy = 0.9 }\n"
+        '[[checks]]\nname = "two"\nkind = "counts"\ntotals = [5]\nfigures = { a = "much" }\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(InputError) as caught:
+        read_scores(str(path))
+    said = str(caught.value)
+    assert "check 'one'" in said
+    assert "check 'two'" in said
+    assert "quotes" in said
+    assert "greater than or equal to 1" in said
+
+
+def test_the_command_prints_verdicts_and_json(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "lentigo", "check-scores"]
+    text = subprocess.run([*command, "yilmaz2021"], capture_output=True, text=True, check=True)
+    assert "INCONSISTENT: accuracies, official test set" in text.stdout
+    assert text.stdout.endswith("\n3 consistent, 3 inconsistent, 1 undecidable\n")
+    found = subprocess.run(
+        [*command, "sun2023", "--json"], capture_output=True, text=True, check=True
+    )
+    assert json.loads(found.stdout)["checks"][0]["verdict"] == "inconsistent"
+    refused = subprocess.run([*command, "nobody2020"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "sun2023" in refused.stderr
+    assert "Traceback" not in refused.stderr
