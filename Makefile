@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test soak check reference format lock clean
+.PHONY: help demo test soak check reference format lock offline-app clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 # A failed installation leaves no marker, so the next call installs again.
 $(INSTALLED): pyproject.toml requirements/dev.txt
@@ -44,6 +44,9 @@ lock: $(INSTALLED) ## Resolve requirements/dev.txt anew
 	$(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --group dev --extra train -c requirements/constraints.txt pyproject.toml \
 	  -o requirements/dev.txt
+
+offline-app: $(INSTALLED) ## Fetch LiteRT.js (npm), which the offline app runs on
+	$(BIN)/python hatch_build.py
 
 clean: ## Remove what make made
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache

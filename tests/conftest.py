@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from browsing import app_folder, browser, installed_wheel
+
+__all__ = ["app_folder", "browser", "installed_wheel"]
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 

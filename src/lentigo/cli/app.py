@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from lentigo.cli import comparing, listings, papers, predicting, serving, steps
+from lentigo.cli import comparing, listings, papers, predicting, publishing, serving, steps
 
 app = typer.Typer(
     name="lentigo",
@@ -27,6 +27,7 @@ app.command()(predicting.predict)
 app.command()(predicting.show)
 app.command()(serving.serve)
 app.command()(papers.check_scores)
+app.command()(publishing.web_app)
 app.command()(listings.recipes)
 app.command()(listings.networks)
 app.command()(listings.sources)

@@ -1,0 +1,119 @@
+/**
+ * The offline app: photo in, answer out, all on this device.
+ *
+ * What is imported here makes the page work; LiteRT.js, the model and the modules that use them
+ * are fetched afterwards.
+ */
+
+import { keepForLater } from "./keeping.js";
+import { showModel } from "./model.js";
+import { showResult } from "./result.js";
+import { fill, loadWords, preferred } from "./words.js";
+
+const LANGUAGE_KEY = "lentigo.language";
+const at = (id) => document.getElementById(id);
+
+const app = { words: null, predictor: null, answer: null, state: ["offline.loading"] };
+
+/** The visitor's language of before; browsers may forbid remembering it. */
+function remembered(language) {
+  try {
+    if (language) localStorage.setItem(LANGUAGE_KEY, language);
+    return localStorage.getItem(LANGUAGE_KEY);
+  } catch {
+    return null;
+  }
+}
+
+async function speak(language) {
+  app.words = await loadWords(language);
+  document.documentElement.lang = language;
+  fill(document, app.words.text);
+  for (const link of document.querySelectorAll(".languages a")) {
+    link.toggleAttribute("aria-current", link.lang === language);
+  }
+  say(...app.state);
+  if (app.predictor) showModel(at("model"), app.predictor.bundle, app.words.text);
+  if (app.answer) present();
+}
+
+/** Says how things stand; a value that is a key of the catalogue is translated too. */
+function say(key, values = {}, trouble = false) {
+  app.state = [key, values, trouble];
+  const { text } = app.words;
+  const translated = Object.entries(values).map(([name, value]) => [name, text(value)]);
+  at("state").textContent = text(key, Object.fromEntries(translated));
+  at("state").classList.toggle("trouble", trouble);
+}
+
+/** Fetches the model and what runs it; a photo chosen meanwhile waits for it. */
+async function load() {
+  const { Predictor } = await import("./predict.js");
+  const response = await fetch("model.tflite");
+  if (!response.ok) throw new Error(`model.tflite: ${response.status}`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  app.predictor = await Predictor.load(bytes, new URL("litert/", document.baseURI).href);
+  showModel(at("model"), app.predictor.bundle, app.words.text);
+  return app.predictor;
+}
+
+async function keep(predictor) {
+  try {
+    await keepForLater(predictor.wasm);
+    say("offline.kept");
+  } catch (error) {
+    say("offline.not_kept", { reason: error.message }, true);
+  }
+}
+
+async function answer(file) {
+  const before = app.state;
+  say("home.busy");
+  try {
+    const predictor = await loading;
+    const found = await predictor.predict(new Uint8Array(await file.arrayBuffer()), file.name);
+    app.answer?.photo.close();
+    app.answer = { ...found, photo: await createImageBitmap(file) };
+    say(...before);
+    present();
+    at("result").focus();
+  } catch (error) {
+    at("result").hidden = true;
+    say("offline.problem", { name: file.name, reason: error.message }, true);
+  }
+}
+
+function present() {
+  const scope = new FormData(at("hand-in")).get("scope") ?? "";
+  showResult(at("result"), app.answer, { info: app.predictor.info, words: app.words, scope });
+  at("result").hidden = false;
+}
+
+const asked = new URLSearchParams(location.search).get("lang");
+await speak(preferred(asked, remembered()));
+const loading = load();
+loading.then(keep, (error) => say("offline.failed", { reason: error.message }, true));
+loading.then(
+  (predictor) => (window.requestIdleCallback ?? setTimeout)(() => predictor.accelerate()),
+  () => {},
+);
+
+for (const link of document.querySelectorAll(".languages a")) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    remembered(link.lang);
+    speak(link.lang);
+  });
+}
+for (const id of ["photo", "capture"]) {
+  at(id).addEventListener("change", ({ target }) => {
+    if (target.files.length) answer(target.files[0]);
+    // One photo at a time: the last one chosen counts.
+    for (const other of ["photo", "capture"]) if (other !== id) at(other).value = "";
+  });
+}
+// Enter would send the form, and there is nobody to send it to.
+at("hand-in").addEventListener("submit", (event) => event.preventDefault());
+at("hand-in").addEventListener("change", ({ target }) => {
+  if (target.name === "scope" && app.answer) present();
+});

@@ -1,0 +1,38 @@
+/** What the bundle says about itself, in its own words. */
+
+import { element } from "./result.js";
+
+/** Shows use, limits, licence, figures and digest of a model. */
+export function showModel(target, { info, digestChecked }, text) {
+  const facts = {
+    "model.use": info.intended_use,
+    "model.limits": info.limits,
+    "model.license": info.license,
+    "model.network": info.network,
+    "model.stored": info.quantization,
+    "model.digest": info.graph_sha256,
+  };
+  const rows = Object.entries(facts).flatMap(([key, value]) => [
+    element("dt", {}, text(key)),
+    element("dd", { class: key === "model.digest" ? "digest" : "" }, value),
+  ]);
+  const parts = [element("p", { class: "small" }, text("model.intro")), element("dl", { class: "facts" }, ...rows)];
+  if (!digestChecked) parts.push(element("p", { class: "small" }, text("offline.unchecked")));
+  if (info.metrics) parts.push(element("h3", {}, text("model.figures")), figures(info, text));
+  target.replaceChildren(...parts);
+}
+
+function figures({ metrics }, text) {
+  const heads = ["model.figure", "model.value", "model.interval", "model.groups"];
+  const cell = (value) => element("td", {}, value);
+  const digits = (value) => (value === null ? "–" : value.toFixed(3));
+  const rows = Object.entries(metrics).map(([name, each]) => {
+    const known = each.low !== null && each.high !== null;
+    const interval = known ? `${digits(each.low)} – ${digits(each.high)}` : "–";
+    const cells = [digits(each.value), interval, String(each.n_groups)].map(cell);
+    return element("tr", {}, element("th", { scope: "row" }, name), ...cells);
+  });
+  const head = element("tr", {}, ...heads.map((key) => element("th", { scope: "col" }, text(key))));
+  const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
+  return element("div", { class: "wide", tabindex: "0" }, table);
+}

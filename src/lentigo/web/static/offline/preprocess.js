@@ -1,0 +1,232 @@
+/**
+ * From a photo to the square that the network takes: PreprocessSpec in the browser.
+ *
+ * The counterpart of lentigo/image/spec.py; golden images tie the two together. The browser
+ * decodes, and nothing else is left to it. Photos are read in bands of rows, because canvases of
+ * a whole photograph are refused by some phones.
+ */
+
+import { matchChroma } from "./chroma.js";
+import { ImageError, readHeader } from "./header.js";
+import { AreaShrinker, enlarge, upright } from "./resample.js";
+
+/** As many as the page takes; a phone has no memory for more. */
+export const MAX_PIXELS = 40_000_000;
+/** lentigo.image.spec.SPARE: a reduced JPEG keeps this many times the pixels needed. */
+const SPARE = 2;
+/** lentigo.image.quality.SHARPNESS_PX */
+const SHARPNESS_PX = 224;
+/** Rows a band; every divisor of a reduced JPEG divides it. */
+const BAND = 64;
+const KNOWN = new Set([
+  "version", "size", "crop", "interpolation", "hair_removal", "colour_constancy", "greyscale",
+  "background", "reduce",
+]);
+
+/**
+ * Why the browser cannot do a spec, as a sentence; null where it can.
+ *
+ * The counterpart of lentigo.web.offline.decline, sentence by sentence.
+ *
+ * @param {object} spec The `spec` of a bundle.json.
+ */
+export function decline(spec) {
+  if (spec.version !== 1 || Object.keys(spec).some((key) => !KNOWN.has(key))) {
+    return "The model's preprocessing is of another version than this app's.";
+  }
+  if (spec.hair_removal !== null) {
+    return (
+      "The model's preprocessing removes hair by inpainting (Telea 2004), for which browsers have " +
+      "no equivalent that gives the same pixels."
+    );
+  }
+  if (!["center-square", "none"].includes(spec.crop) || spec.interpolation !== "area") {
+    return "The model's preprocessing crops or resizes in a way that this app does not know.";
+  }
+  return null;
+}
+
+/**
+ * The network's input, and a small copy of the whole photo to judge its quality by.
+ *
+ * @param {Uint8Array} bytes An image file.
+ * @param {object} spec The `spec` of a bundle.json, one that is not declined.
+ * @returns {Promise<{input: Uint8ClampedArray, small: object}>} `input` holds size * size RGB
+ *     pixels; `small` is a picture with a shorter side of at most 448 pixels, upright.
+ * @throws {ImageError} The file is not an image, truncated, damaged or too large.
+ */
+export async function preprocess(bytes, spec) {
+  const header = readHeader(bytes);
+  const { width, height, orientation } = header;
+  if (width * height > MAX_PIXELS) {
+    throw new ImageError(
+      `it has ${width} x ${height} pixels, more than the ${MAX_PIXELS.toLocaleString("en")} ` +
+        "that are read",
+    );
+  }
+  const bitmap = await decode(header);
+  try {
+    const rows = reducedRows(bitmap, spec, header);
+    const box = cropBox(rows, spec, orientation);
+    const fitted = [Math.min(spec.size, box.width), Math.min(spec.size, box.height)];
+    const square = new AreaShrinker(box, ...fitted);
+    const small = smallShrinker(rows);
+    rows.forEach((y, data, at, step) => {
+      square.add(y, data, at, step);
+      small.add(y, data, at, step);
+    });
+    const input = upright(enlarge(square.picture(), spec.size, spec.size), orientation).data;
+    return { input: finish(input, spec), small: upright(small.picture(), orientation) };
+  } finally {
+    bitmap.close();
+  }
+}
+
+async function decode({ clean, type, kind, width, height }) {
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(new Blob([clean], { type }), {
+      colorSpaceConversion: "none",
+      premultiplyAlpha: "none",
+    });
+  } catch {
+    throw new ImageError(
+      `the ${kind} cannot be decoded: it is damaged, truncated, or of a rare kind that this ` +
+        "browser does not read",
+    );
+  }
+  if (bitmap.width !== width || bitmap.height !== height) {
+    const size = `${bitmap.width} x ${bitmap.height}`;
+    bitmap.close();
+    throw new ImageError(`this browser decodes it to ${size} instead of ${width} x ${height}`);
+  }
+  return bitmap;
+}
+
+/** By how much Python's decoder shrinks: the largest divisor that leaves enough pixels. */
+function divisor({ kind, width, height }, spec) {
+  if (!spec.reduce || kind !== "JPEG") return 1;
+  return [8, 4, 2].find((d) => Math.floor(Math.min(width, height) / d) >= SPARE * spec.size) ?? 1;
+}
+
+/** The photo's rows over the background, reduced as the spec says, one call a row. */
+function reducedRows(bitmap, spec, header) {
+  const d = divisor(header, spec);
+  if (d > 1) return pictureRows(reduced(bitmap, spec.background, d, header.sampling));
+  const { width, height } = bitmap;
+  const forEach = (use) => {
+    for (const { top, rows, data } of bands(bitmap, spec.background)) {
+      for (let y = 0; y < rows; y += 1) use(top + y, data, y * width * 4, 4);
+    }
+  };
+  return { width, height, forEach };
+}
+
+function pictureRows({ width, height, data }) {
+  const forEach = (use) => {
+    for (let y = 0; y < height; y += 1) use(y, data, y * width * 3, 3);
+  };
+  return { width, height, forEach };
+}
+
+function* bands(bitmap, background) {
+  const { width, height } = bitmap;
+  const canvas = new OffscreenCanvas(width, Math.min(BAND, height));
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.imageSmoothingEnabled = false;
+  context.fillStyle = `rgb(${background.join(" ")})`;
+  for (let top = 0; top < height; top += BAND) {
+    const rows = Math.min(BAND, height - top);
+    context.fillRect(0, 0, width, rows);
+    context.drawImage(bitmap, 0, top, width, rows, 0, 0, width, rows);
+    yield { top, rows, data: context.getImageData(0, 0, width, rows).data };
+  }
+}
+
+/**
+ * The photo at 1/d of its size.
+ *
+ * libjpeg's reduced inverse transforms give the averages of the pixels that the full one gives,
+ * so averages are what Python's decoder makes, but for the colour planes.
+ */
+function reduced(bitmap, background, d, sampling) {
+  const [width, height] = [Math.ceil(bitmap.width / d), Math.ceil(bitmap.height / d)];
+  const averages = new Float32Array(width * height * 3);
+  for (const { top, rows, data } of bands(bitmap, background)) {
+    boxAverage(data, bitmap.width, rows, d, averages, (top / d) * width * 3);
+  }
+  matchChroma(averages, width, height, d, sampling);
+  return { width, height, data: Uint8ClampedArray.from(averages) };
+}
+
+/** Averages of d by d pixels, RGBA to RGB, written from `to` on. */
+function boxAverage(data, wide, high, d, out, to) {
+  let at = to;
+  for (let y = 0; y < high; y += d) {
+    const bottom = Math.min(y + d, high);
+    for (let x = 0; x < wide; x += d) {
+      const right = Math.min(x + d, wide);
+      let [red, green, blue] = [0, 0, 0];
+      for (let row = y; row < bottom; row += 1) {
+        for (let from = (row * wide + x) * 4; from < (row * wide + right) * 4; from += 4) {
+          red += data[from];
+          green += data[from + 1];
+          blue += data[from + 2];
+        }
+      }
+      const count = (bottom - y) * (right - x);
+      out[at] = red / count;
+      out[at + 1] = green / count;
+      out[at + 2] = blue / count;
+      at += 3;
+    }
+  }
+}
+
+/** The crop in stored coordinates; upright, an odd remainder is left out at bottom and right. */
+function cropBox({ width, height }, spec, orientation) {
+  if (spec.crop === "none") return { left: 0, top: 0, width, height };
+  const side = Math.min(width, height);
+  // Where the stored picture is mirrored, upright's right is stored left.
+  const [fromRight, fromBottom] = {
+    1: [0, 0], 2: [1, 0], 3: [1, 1], 4: [0, 1], 5: [0, 0], 6: [0, 1], 7: [1, 1], 8: [1, 0],
+  }[orientation];
+  const margin = (rest, other) => (other ? Math.ceil(rest / 2) : Math.floor(rest / 2));
+  const left = margin(width - side, fromRight);
+  return { left, top: margin(height - side, fromBottom), width: side, height: side };
+}
+
+function smallShrinker({ width, height }) {
+  const factor = Math.min(1, (SPARE * SHARPNESS_PX) / Math.min(width, height));
+  const box = { left: 0, top: 0, width, height };
+  const [wide, high] = [Math.round(width * factor), Math.round(height * factor)];
+  return new AreaShrinker(box, Math.max(1, wide), Math.max(1, high), [1 / factor, 1 / factor]);
+}
+
+function finish(rgb, spec) {
+  const balanced = spec.colour_constancy ? shadesOfGrey(rgb, spec.colour_constancy.power) : rgb;
+  return spec.greyscale ? toGreyscale(balanced) : balanced;
+}
+
+/** Shades of grey (Finlayson & Trezzi 2004), as lentigo.image.colour.shades_of_grey. */
+function shadesOfGrey(rgb, power) {
+  const pixels = rgb.length / 3;
+  const sums = [0, 0, 0];
+  const weights = Array.from({ length: 256 }, (_, level) => (level / 255) ** power);
+  for (let i = 0; i < rgb.length; i += 1) sums[i % 3] += weights[rgb[i]];
+  const illuminant = sums.map((sum) => (sum / pixels) ** (1 / power));
+  const length = Math.hypot(...illuminant);
+  const gains = illuminant.map((each) => (each > 0 ? length / (Math.sqrt(3) * each) : 1));
+  return rgb.map((level, i) => level * gains[i % 3]);
+}
+
+/** Luma (ITU-R BT.601) with OpenCV's fixed-point weights, of one pixel. */
+export function luma(red, green, blue) {
+  return (red * 9798 + green * 19235 + blue * 3735 + 16384) >> 15;
+}
+
+function toGreyscale(rgb) {
+  const grey = new Uint8ClampedArray(rgb.length);
+  for (let i = 0; i < rgb.length; i += 3) grey.fill(luma(rgb[i], rgb[i + 1], rgb[i + 2]), i, i + 3);
+  return grey;
+}

@@ -1,0 +1,224 @@
+/** An answer in words and pictures, with the markup of the server's result page. */
+
+import { whole } from "./words.js";
+
+/** Width of the drawn scale in units of its own, and the photo's longest side. */
+const [SCALE, PHOTO_PX] = [400, 720];
+const SVG = "http://www.w3.org/2000/svg";
+const DRAWN = new Set(["svg", "rect", "line", "circle", "text", "image"]);
+
+/** An element with attributes and children; text becomes text, never markup. */
+export function element(name, attributes = {}, ...children) {
+  const made = DRAWN.has(name)
+    ? document.createElementNS(SVG, name)
+    : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+/**
+ * Shows an answer.
+ *
+ * @param {HTMLElement} target Emptied first.
+ * @param {{prediction: object, hints: string[], attention: object, photo: ImageBitmap}} answer
+ *     From Predictor.predict, with the upright photo.
+ * @param {{info: object, words: object, scope: string}} about `scope` is what the visitor said of
+ *     a dermatoscope: yes, no or empty.
+ */
+export function showResult(target, answer, { info, words, scope }) {
+  const { text } = words;
+  const alerts = [];
+  if (answer.prediction.familiarity?.unfamiliar) alerts.push("result.unfamiliar");
+  if (scope === "no") alerts.push("result.plain");
+  if (info.leaky) alerts.push("result.leaky");
+  target.replaceChildren(
+    element("h2", { id: "result-title" }, text("result.title")),
+    ...alerts.map((key) => element("p", { class: "alert" }, text(key))),
+    element(
+      "div",
+      { class: "result" },
+      picture(answer, info, text),
+      answerCard(answer.prediction, info, words, scope),
+      next(answer.prediction, text),
+      quality(answer, text),
+      classes(answer.prediction, info, words),
+    ),
+  );
+}
+
+const card = (kind, ...children) => element("section", { class: `card ${kind}` }, ...children);
+
+function answerCard(prediction, info, words, scope) {
+  const { text, percent, className } = words;
+  const top = info.taxonomy.classes.find(({ code }) => code === prediction.top);
+  const share = percent(prediction.probability[prediction.top]);
+  const parts = [
+    element("p", { class: "eyebrow" }, text("result.top")),
+    element("p", { class: "top-class" }, className(top)),
+    element("p", { class: "top-share" }, text("result.probability", { percent: share })),
+    ...malignant(prediction, info, words),
+  ];
+  if (!scope) parts.push(element("p", { class: "hint" }, text("result.unknown")));
+  parts.push(element("p", { class: "hint" }, text("offline.answered")));
+  return card("answer", ...parts);
+}
+
+function malignant(prediction, info, words) {
+  const { text, percent } = words;
+  const probability = prediction.malignant_probability;
+  if (probability === null) return [];
+  const share = percent(probability);
+  const readings = prediction.operating_points.map((point) => {
+    const values = {
+      threshold: percent(point.threshold),
+      share: percent(point.target_sensitivity),
+      missed: percent(1 - point.target_sensitivity),
+    };
+    return element("li", {}, text(point.above ? "result.above" : "result.below", values));
+  });
+  const parts = [
+    element("h3", {}, `${text("result.malignant")}: ${share}`),
+    scale(probability, prediction.operating_points, words),
+    element("ul", { class: "readings" }, ...readings),
+  ];
+  if (info.mixture) {
+    const flags = info.taxonomy.classes.map((each) => Number(each.malignant));
+    const before = info.mixture.reduce((sum, part, i) => sum + part * flags[i], 0);
+    const sentence = text("result.mixture", { percent: percent(before) });
+    parts.push(element("p", { class: "hint" }, sentence));
+  }
+  return parts;
+}
+
+/** The malignant probability from 0 to 100%, with the operating points marked. */
+function scale(probability, points, { text, percent, language }) {
+  const thresholds = points.map(({ threshold }) => percent(threshold)).join(", ");
+  const label = text("result.malignant.scale", { percent: percent(probability), thresholds });
+  const bar = { x: 0, y: 20, height: 10, rx: 5 };
+  const at = SCALE * probability;
+  const marks = points.map(({ threshold }) => {
+    const x = SCALE * threshold;
+    return element("line", { class: "mark", x1: x, x2: x, y1: 15, y2: 35 });
+  });
+  return element(
+    "svg",
+    { class: "scale", viewBox: `-8 0 ${SCALE + 16} 44`, role: "img", "aria-label": label },
+    element("rect", { class: "track", width: SCALE, ...bar }),
+    element("rect", { class: "filled", width: at, ...bar }),
+    ...marks,
+    element("circle", { class: "here", cx: at, cy: 25, r: 7 }),
+    element("text", { x: 0, y: 10 }, "0"),
+    element("text", { x: SCALE, y: 10, "text-anchor": "end" }, whole(language)),
+  );
+}
+
+function next(prediction, text) {
+  const items = ["next.doctor", "next.diagnosis"].map((key) => element("li", {}, text(key)));
+  if (prediction.operating_points.some(({ above }) => above)) {
+    items.unshift(element("li", {}, element("strong", {}, text("next.above"))));
+  }
+  return card("next", element("h3", {}, text("next.title")), element("ul", {}, ...items));
+}
+
+function quality({ prediction, hints }, text) {
+  const items = hints.map((key, i) =>
+    element("li", {}, text(`warning.${key}`, {}, prediction.warnings[i])),
+  );
+  const found = items.length
+    ? element("ul", { class: "warnings" }, ...items)
+    : element("p", {}, text("result.quality.none"));
+  return card("", element("h3", {}, text("result.quality")), found);
+}
+
+function classes({ probability }, info, { text, percent, className }) {
+  const sorted = [...info.taxonomy.classes].sort(
+    (a, b) => probability[b.code] - probability[a.code],
+  );
+  const rows = sorted.map((each) => {
+    const value = probability[each.code];
+    const name = [`${className(each)} `, element("span", { class: "code" }, each.code)];
+    if (each.malignant) {
+      name.push(" ", element("span", { class: "tag" }, text("result.malignant.mark")));
+    }
+    const bar = element(
+      "svg",
+      {
+        class: each.malignant ? "bar malignant" : "bar",
+        viewBox: "0 0 100 4", preserveAspectRatio: "none", "aria-hidden": "true",
+      },
+      element("rect", { class: "track", width: 100, height: 4 }),
+      element("rect", { class: "filled", width: 100 * value, height: 4 }),
+    );
+    const head = element("th", { scope: "row" }, ...name, bar);
+    return element("tr", {}, head, element("td", { class: "number" }, percent(value)));
+  });
+  const heads = element(
+    "tr",
+    {},
+    element("th", { scope: "col" }, text("result.class")),
+    element("th", { scope: "col", class: "number" }, text("result.share")),
+  );
+  const table = element("table", {}, element("thead", {}, heads), element("tbody", {}, ...rows));
+  return card("classes", element("h3", {}, text("result.classes")), table);
+}
+
+function picture({ attention, prediction, photo }, info, text) {
+  const shrink = Math.min(1, PHOTO_PX / Math.max(photo.width, photo.height));
+  const [width, height] = [photo.width, photo.height].map((side) => Math.round(side * shrink) || 1);
+  const square = info.spec.crop === "center-square";
+  const box = square
+    ? { width: Math.min(width, height), height: Math.min(width, height) }
+    : { width, height };
+  Object.assign(box, { x: (width - box.width) >> 1, y: (height - box.height) >> 1 });
+  const index = info.taxonomy.classes.findIndex(({ code }) => code === prediction.top);
+  const map = element("image", {
+    href: drawn(...warm(attention, index)), preserveAspectRatio: "none", opacity: 0.5, ...box,
+  });
+  const seen = { x: box.x + 1, y: box.y + 1, width: box.width - 2, height: box.height - 2 };
+  const image = drawn(width, height, (context) => context.drawImage(photo, 0, 0, width, height));
+  const shown = element(
+    "svg",
+    {
+      class: "photo", viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
+      "aria-label": text("result.photo"),
+    },
+    element("image", { href: image, width, height }),
+    map,
+    element("rect", { class: "seen", ...seen }),
+  );
+  const slider = element("input", { id: "strength", type: "range", min: 0, max: 100, value: 50 });
+  slider.addEventListener("input", () => map.setAttribute("opacity", slider.value / 100));
+  const label = element("label", { for: "strength" }, text("result.attention"));
+  const means = info.attention === "feature-mean" ? "mean" : "hint";
+  const hint = element("p", { class: "hint" }, text(`result.attention.${means}`));
+  return card("picture", shown, element("p", { class: "slider" }, label, slider), hint);
+}
+
+/** A picture as an address that belongs to the page alone. */
+function drawn(width, height, draw) {
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width, height });
+  draw(canvas.getContext("2d"));
+  return canvas.toDataURL();
+}
+
+/** The attention map of a class: what is negative or small is clear, the rest yellow to red. */
+function warm({ shape: [high, wide, classes], data }, index) {
+  const values = Array.from({ length: high * wide }, (_, i) =>
+    Math.max(0, data[i * classes + (classes === 1 ? 0 : index)]),
+  );
+  const highest = Math.max(...values, 1e-6);
+  const smooth = 128;
+  return [smooth, smooth, (context) => {
+    const small = new OffscreenCanvas(wide, high);
+    const pixels = new ImageData(wide, high);
+    values.forEach((value, i) => {
+      const share = value / highest;
+      pixels.data.set([255, 220 - 190 * share, 20, 235 * share], 4 * i);
+    });
+    small.getContext("2d").putImageData(pixels, 0, 0);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(small, 0, 0, smooth, smooth);
+  }];
+}

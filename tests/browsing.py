@@ -1,0 +1,126 @@
+"""A real browser, the built wheel, and a web host, for the tests of the page and the app.
+
+What is missing on a machine skips the tests that need it, with a sentence.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+MODEL = CHECKOUT / "src/lentigo/models/lentigo-ham10000.tflite"
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def start_chromium(chromium: Any, *arguments: str) -> Any:
+    """Chromium, headless; Debian's where it is installed, otherwise Playwright's own."""
+    installed = shutil.which("chromium")
+    return chromium.launch(executable_path=installed, args=[*ARGUMENTS, *arguments])
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with api.sync_playwright() as playwright:
+        try:
+            started = start_chromium(playwright.chromium)
+        except api.Error as error:
+            pytest.skip(f"no Chromium starts on this machine: {str(error).splitlines()[0]}")
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def installed_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with lentigo as its built wheel installs it, LiteRT.js included."""
+    pytest.importorskip("hatchling", reason="hatchling, which builds the wheel, is not installed")
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder, CHECKOUT]
+    done = subprocess.run(build, capture_output=True, text=True, check=False, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = folder.glob("*.whl")
+    target = folder / "installed"
+    install = [*pip, "install", "--no-deps", "--target", target, wheel]
+    subprocess.run(install, capture_output=True, check=True, cwd=folder)
+    if not (target / "lentigo/web/litert/NOTICE").is_file():
+        pytest.skip("the built wheel carries no LiteRT.js: npm or its registry is missing here")
+    return target
+
+
+def installed_lentigo(wheel: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the wheel's command line."""
+    return subprocess.run(
+        [sys.executable, "-m", "lentigo", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=wheel,
+        env=os.environ | {"PYTHONPATH": str(wheel)},
+    )
+
+
+@pytest.fixture(scope="session")
+def app_folder(installed_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The offline app of the model that ships, written by the installed wheel."""
+    out = tmp_path_factory.mktemp("app") / "app"
+    done = installed_lentigo(installed_wheel, "web-app", MODEL, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing: the tests count requests in the browser."""
+
+
+@dataclass
+class Host:
+    """A plain web host."""
+
+    url: str
+    _server: http.server.ThreadingHTTPServer
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@contextmanager
+def hosted(folder: Path) -> Iterator[Host]:
+    """A folder on Python's own web server, which knows nothing of lentigo."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    host = Host(f"http://127.0.0.1:{server.server_port}/", server)
+    try:
+        yield host
+    finally:
+        host.stop()
+
+
+def in_base64(content: bytes) -> str:
+    """Bytes for a script in the browser."""
+    return base64.b64encode(content).decode()
