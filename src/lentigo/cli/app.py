@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from lentigo.cli import comparing, listings, papers, predicting, publishing, serving, steps
+from lentigo.cli import (
+    comparing,
+    devices,
+    listings,
+    papers,
+    predicting,
+    publishing,
+    serving,
+    steps,
+)
 
 app = typer.Typer(
     name="lentigo",
@@ -28,6 +37,9 @@ app.command()(predicting.show)
 app.command()(serving.serve)
 app.command()(papers.check_scores)
 app.command()(publishing.web_app)
+app.command()(devices.inspect)
+app.command()(devices.bench)
+app.command()(devices.doctor)
 app.command()(listings.recipes)
 app.command()(listings.networks)
 app.command()(listings.sources)

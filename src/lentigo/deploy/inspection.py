@@ -1,0 +1,88 @@
+"""A bundle in words: everything that it carries, for a reader."""
+
+from __future__ import annotations
+
+from lentigo.deploy.bundle import Bundle, Figure
+from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
+
+
+def describe_bundle(bundle: Bundle) -> str:
+    """What ``lentigo inspect`` prints; the digest was checked when the bundle was read."""
+    info = bundle.info
+    spec = info.spec
+    steps = [f"{spec.size} pixels", spec.crop]
+    steps += [
+        name
+        for name, on in (
+            ("hair removal", spec.hair_removal),
+            ("colour constancy", spec.colour_constancy),
+            ("greyscale", spec.greyscale),
+        )
+        if on
+    ]
+    lines = [
+        f"{info.name}  ({bundle.source})",
+        *_fields(
+            {
+                "network": info.network,
+                "graph": f"{info.quantization}, {len(bundle.graph):,} bytes",
+                "graph digest": f"{info.graph_sha256} (checked)",
+                "input": ", ".join(steps),
+                "second output": info.attention,
+                "made with": ", ".join(f"{k} {v}" for k, v in info.created_with.items()),
+                "temperature": f"{info.temperature:.4f}",
+                "recipe digest": info.recipe_digest,
+                "data digest": info.data_digest,
+                "test digest": info.test_digest,
+                "fold": "official validation" if info.fold is None else str(info.fold),
+                "licence": info.license,
+                "intended use": info.intended_use,
+                "limits": info.limits,
+            }
+        ),
+        "classes",
+        *_classes(bundle),
+    ]
+    if info.operating_points:
+        lines.append("operating points (malignant probability)")
+        lines += [
+            f"  {point.name}: at least {point.threshold:.4f}" for point in info.operating_points
+        ]
+    if info.parity is not None:
+        p = info.parity
+        told = (
+            f"{p.images} validation images: same class {p.top1_agreement:.1%}, largest "
+            f"difference of a probability {p.max_difference:.2g}, balanced accuracy "
+            f"{p.balanced_accuracy_keras:.3f} before and {p.balanced_accuracy_bundle:.3f} after"
+        )
+        lines += ["conversion", f"  {told}"]
+    if info.metrics:
+        lines += ["measured", *(f"  {key}: {_figure(each)}" for key, each in info.metrics.items())]
+    if info.leaky:
+        lines.append("LEAKY: trained under a protocol that lets lesions cross splits.")
+    if bundle.model_card:
+        lines.append("A model card is inside: lentigo inspect FILE --card")
+    return "\n".join([*lines, NOT_A_MEDICAL_DEVICE])
+
+
+def _fields(fields: dict[str, str]) -> list[str]:
+    width = max(map(len, fields))
+    return [f"  {name:{width}}  {value}" for name, value in fields.items()]
+
+
+def _classes(bundle: Bundle) -> list[str]:
+    classes, mixture = bundle.info.taxonomy.classes, bundle.info.mixture
+    lines = []
+    for place, each in enumerate(classes):
+        kind = "malignant" if each.malignant else "other"
+        share = "" if mixture is None else f", taken for {mixture[place]:.1%} of all"
+        lines.append(f"  {each.code}: {each.name} ({kind}{share})")
+    return lines
+
+
+def _figure(figure: Figure) -> str:
+    if figure.value is None:
+        return f"undefined ({figure.reason})"
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:.3f}, {figure.n_groups} groups, {figure.reason}"
+    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}], {figure.n_groups} groups"
