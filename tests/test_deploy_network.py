@@ -28,7 +28,10 @@ from lentigo.deploy.runtime import BundlePredictor, load_default
 from lentigo.errors import BundleError, ImageError, InputError, LentigoError, ParityError, RunError
 from lentigo.image.spec import PreprocessSpec, preprocess
 from lentigo.model import Watcher
+from lentigo.score.familiarity import fit_subspace, residual
 from lentigo.taxonomy import BINARY, HAM10000
+from lentigo.train import features as features_module
+from lentigo.train.features import training_features, training_rows
 from lentigo.train.run import open_run
 from test_deploy_bundle import info as bundle_info
 
@@ -191,6 +194,45 @@ def test_export_writes_a_bundle_that_predicts_as_the_run(trained: Trained) -> No
     assert [p.threshold for p in bundle.info.operating_points] == [
         p.threshold for p in run.operating_points
     ]
+
+
+def test_a_bundle_knows_how_unlike_its_training_images_an_image_is(trained: Trained) -> None:
+    bundle = read_bundle(export(trained.run, data=trained.data).path)
+    images = trained.data.images[:8]
+    run = open_run(trained.run)
+    features = training_features(run, trained.data)
+    watcher = Watcher(run.model)
+    np.testing.assert_allclose(
+        features,
+        watcher.see(trained.data.images[training_rows(run, trained.data)]).features,
+        atol=1e-2,
+    )
+    wanted = residual(watcher.see(images).features, fit_subspace(features))
+    answers = BundlePredictor(bundle).see(images)
+    np.testing.assert_allclose([each.unfamiliarity for each in answers], wanted, rtol=1e-3)
+    stated = bundle.info.familiarity
+    assert stated is not None
+    assert (stated.kept, stated.images) == (0.95, 20)
+    validation = BundlePredictor(bundle).see(
+        trained.data.images[trained.data.rows("validation", 0)]
+    )
+    above = sum((each.unfamiliarity or 0) > stated.threshold for each in validation)
+    assert above == 1
+
+
+def test_kept_features_are_read_not_computed_again(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = open_run(trained.run)
+    (trained.run / "features.npy").unlink(missing_ok=True)
+    first = training_features(run, trained.data)
+    (trained.run / "features.npy").write_bytes(b"cut short")
+    np.testing.assert_array_equal(training_features(run, trained.data), first)
+    monkeypatch.setattr(features_module, "batches_of", None)
+    np.testing.assert_array_equal(training_features(run, trained.data), first)
+    other = replace(trained.data, info=trained.data.info.model_copy(update={"digest": "e" * 64}))
+    with pytest.raises(RunError, match="not the prepared set that made"):
+        training_features(run, other)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """The converter: ``python -m lentigo.deploy.convert JOB.json...``, started by ``lentigo export``.
 
 The only module that imports TensorFlow. It wraps a run's model so that it takes one uint8
-image and gives logits and an attention map, and writes it as a LiteRT graph of built-in
+image and gives logits, an attention map and, where it is told what training images look
+like, how unlike them the image is; and writes it as a LiteRT graph of built-in
 operations only.
 """
 
@@ -25,9 +26,11 @@ from lentigo.errors import LentigoError
 from lentigo.files import read_json, write_bytes, write_json
 
 # Importing lentigo.model also registers every layer of its own that a saved model may hold.
-from lentigo.model import dissect
+from lentigo.model import Anatomy, dissect
 
 _CLOSE = 1e-3
+
+Serve = Callable[[Any], dict[str, Any]]
 
 
 def convert(job: ConversionJob) -> None:
@@ -46,11 +49,7 @@ def convert(job: ConversionJob) -> None:
     model = keras.saving.load_model(job.model, compile=False)
     in_float32(model)
     anatomy = dissect(model)
-
-    def serve(image: Any) -> tuple[Any, Any]:
-        seen = anatomy.see(tf.cast(image, tf.float32))
-        return seen.logits, seen.maps
-
+    serve = _serving(anatomy, job.subspace)
     size = model.input_shape[1]
     _check_wrapping(model, serve, size)
     images = None if job.representative is None else np.load(job.representative, mmap_mode="r")
@@ -68,17 +67,40 @@ def in_float32(model: keras.Model) -> None:
             layer.dtype_policy = keras.DTypePolicy("float32")
 
 
-def _check_wrapping(model: keras.Model, serve: Callable[[Any], Any], size: int) -> None:
+def _serving(anatomy: Anatomy, subspace: Path | None) -> Serve:
+    """From images (B, S, S, 3) uint8 to the named outputs, which differ in their ranks."""
+    directions = None if subspace is None else np.load(subspace)
+
+    def serve(image: Any) -> dict[str, Any]:
+        seen = anatomy.see(tf.cast(image, tf.float32))
+        outputs = {"logits": seen.logits, "attention": seen.maps}
+        if directions is not None:
+            far = distance_from(seen.features, directions["mean"], directions["axes"])
+            outputs["unfamiliarity"] = far
+        return outputs
+
+    return serve
+
+
+def distance_from(features: Any, mean: NDArray[Any], axes: NDArray[Any]) -> Any:
+    """Tensor (B,) of ``lentigo.score.familiarity.residual`` of features (B, C)."""
+    off = features - tf.constant(mean, tf.float32)
+    inside = tf.matmul(off, tf.constant(axes, tf.float32))
+    left = tf.reduce_sum(off * off, axis=1) - tf.reduce_sum(inside * inside, axis=1)
+    return tf.sqrt(tf.maximum(left, 0.0))
+
+
+def _check_wrapping(model: keras.Model, serve: Serve, size: int) -> None:
     """A model whose layers branch would come out wrong without a word, so compare once."""
     image = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
     wanted = model(image.astype(np.float32), training=False).numpy()
-    got = serve(tf.constant(image))[0].numpy()
+    got = serve(tf.constant(image))["logits"].numpy()
     if not np.allclose(got, wanted, rtol=_CLOSE, atol=_CLOSE):
         raise LentigoError("The model is not a chain of scaling, backbone and head.")
 
 
 def _graph(
-    serve: Callable[[Any], tuple[Any, Any]],
+    serve: Serve,
     size: int,
     quantization: str,
     images: NDArray[np.uint8] | None,
@@ -89,9 +111,11 @@ def _graph(
     # Keras variables reach a saved model as resources, which int8 calibration cannot read.
     frozen = convert_variables_to_constants_v2(traced)
 
+    names = sorted(traced.structured_outputs)
+
     def named(image: Any) -> dict[str, Any]:
-        logits, attention = frozen(image)
-        return {"logits": logits, "attention": attention}
+        # Frozen, the outputs are a list in the order of their names.
+        return dict(zip(names, frozen(image), strict=True))
 
     module = tf.Module()
     module.serve = tf.function(named, input_signature=signature)

@@ -60,7 +60,8 @@ class Engine:
         if (
             [(tuple(each["shape"]), each["dtype"]) for each in inputs]
             != [((1, size, size, 3), np.uint8)]
-            or set(outputs) != ({2, 4} if bundle.info.familiarity is None else {1, 2, 4})
+            or not {2, 4} <= set(outputs) <= {1, 2, 4}
+            or (bundle.info.familiarity is not None and 1 not in outputs)
             or tuple(outputs[2]["shape"]) != (1, classes)
         ):
             raise BundleError(

@@ -13,6 +13,7 @@ from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.deploy.bundle import (
     Bundle,
     BundleInfo,
+    Familiarity,
     Figure,
     Parity,
     Quantization,
@@ -23,10 +24,14 @@ from lentigo.deploy.parity import demand, measure
 from lentigo.deploy.runtime import BundlePredictor
 from lentigo.errors import InputError, RunError
 from lentigo.score.calibration import softmax
+from lentigo.score.familiarity import Subspace, fit_subspace, threshold_keeping
+from lentigo.train.features import training_features
 from lentigo.train.run import Run, open_run
 
 QUANTIZATIONS: tuple[Quantization, ...] = ("float32", "float16", "int8", "dynamic")
 REPRESENTATIVE_IMAGES = 200
+# Of training and of validation images, for a bundle to say what is unlike them.
+FEWEST_TO_KNOW = 20
 # Validation images are read so many at a time, which keeps memory flat.
 _PIECE = 256
 
@@ -105,19 +110,22 @@ def export(
     run = run if isinstance(run, Run) else open_run(run)
     card = card or Card()
     prepared = _prepared(run, data)
+    validation = _kept_predictions(run, prepared)
     own_network = run.recipe().network.name
     converted = convert_apart(
         run.path / "model.keras",
         quant,
         representative=_representative(run, prepared) if quant == "int8" else None,
+        subspace=_subspace(run, prepared),
         modules=(own_network.partition(":")[0],) if ":" in own_network else (),
     )
     info = _info(run, prepared, converted, quant, card)
-    parity = _parity(run, prepared, Bundle(info, converted.graph, source=f"the {quant} graph"))
+    bundle = Bundle(info, converted.graph, source=f"the {quant} graph")
+    parity, familiarity = _checked(run, prepared, bundle, *validation)
     demand(parity)
     name = card.name or run.info.recipe
     path = run.path / "export" / f"{name}-{quant}.tflite" if out is None else Path(out)
-    info = info.model_copy(update={"parity": parity})
+    info = info.model_copy(update={"parity": parity, "familiarity": familiarity})
     write_bundle(converted.graph, info, path, model_card=card.markdown)
     return Exported(path, parity, path.stat().st_size)
 
@@ -183,16 +191,45 @@ def _licenses(prepared: PreparedSet) -> str:
     return f"as its training images: {', '.join(known)}"
 
 
-def _parity(run: Run, prepared: PreparedSet, bundle: Bundle) -> Parity:
-    rows, logits = _kept_predictions(run, prepared)
+def _subspace(run: Run, prepared: PreparedSet) -> Subspace | None:
+    """What the training images fill, or None where they or validation are too few to say."""
+    if min(run.info.training_images, run.info.validation_images) < FEWEST_TO_KNOW:
+        return None
+    return fit_subspace(training_features(run, prepared))
+
+
+def _checked(
+    run: Run,
+    prepared: PreparedSet,
+    bundle: Bundle,
+    rows: NDArray[np.int64],
+    logits: NDArray[np.float64],
+) -> tuple[Parity, Familiarity | None]:
+    """What conversion changed, and the threshold of the unfamiliar, both on validation."""
     # Ids may lie anywhere in the file; in order of rows the disk is read once through.
     order = np.argsort(rows)
     rows, logits = rows[order], logits[order]
     predictor = BundlePredictor(bundle)
     pieces = np.array_split(rows, max(1, len(rows) // _PIECE))
-    answers = np.concatenate([predictor.predict(prepared.images[piece]) for piece in pieces])
-    kept = np.asarray(softmax(logits, run.temperature), dtype=np.float64)
-    return measure(bundle.info.quantization, prepared.labels[rows], kept, answers)
+    answers = [each for piece in pieces for each in predictor.see(prepared.images[piece])]
+    found, kept = (
+        np.asarray(softmax(each, run.temperature), dtype=np.float64)
+        for each in (np.stack([answer.logits for answer in answers]), logits)
+    )
+    parity = measure(bundle.info.quantization, prepared.labels[rows], kept, found)
+    # Set on what this very graph answers, so that quantization does not shift it.
+    scores = [each.unfamiliarity for each in answers if each.unfamiliarity is not None]
+    return parity, _familiarity(np.asarray(scores)) if scores else None
+
+
+def _familiarity(scores: NDArray[np.float64]) -> Familiarity:
+    threshold = threshold_keeping(scores)
+    return Familiarity(
+        method="feature-residual",
+        threshold=threshold,
+        kept=float((scores <= threshold).mean()),
+        images=len(scores),
+    )
 
 
 def _kept_predictions(

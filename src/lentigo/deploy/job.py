@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from lentigo.deploy.bundle import AttentionKind, Quantization
 from lentigo.errors import LentigoError, RunError
 from lentigo.files import read_json, write_json
+from lentigo.score.familiarity import Subspace
 
 _LAST_LINES = 12
 
@@ -31,6 +32,8 @@ class ConversionJob(BaseModel):
         model: A ``.keras`` file.
         quantization: What to convert to.
         representative: An ``.npy`` of training images (n, S, S, 3) uint8, for int8.
+        subspace: An ``.npz`` with the ``mean`` and ``axes`` of a
+            `lentigo.score.familiarity.Subspace`; with it the graph has a third output.
         modules: Modules to import first, because they register layers of the model.
         graph: Where the graph goes.
         result: Where the `ConversionResult` goes, written last.
@@ -41,6 +44,7 @@ class ConversionJob(BaseModel):
     model: Path
     quantization: Quantization
     representative: Path | None = None
+    subspace: Path | None = None
     modules: tuple[str, ...] = ()
     graph: Path
     result: Path
@@ -74,6 +78,7 @@ def convert_apart(
     quantization: Quantization,
     *,
     representative: NDArray[np.uint8] | None = None,
+    subspace: Subspace | None = None,
     modules: tuple[str, ...] = (),
 ) -> Converted:
     """Convert a ``.keras`` file in a process of its own, on the TensorFlow backend.
@@ -82,6 +87,8 @@ def convert_apart(
         model: RGB in [0, 255] (B, S, S, 3) to logits (B, k).
         quantization: What to convert to.
         representative: Training images (n, S, S, 3), which int8 needs.
+        subspace: What training images fill; the graph then says how far outside it an image
+            lies.
         modules: Modules that register layers of the model.
 
     Raises:
@@ -96,10 +103,15 @@ def convert_apart(
         if representative is not None:
             images = folder / "representative.npy"
             np.save(images, representative)
+        directions = None
+        if subspace is not None:
+            directions = folder / "subspace.npz"
+            np.savez(directions, mean=subspace.mean, axes=subspace.axes)
         job = ConversionJob(
             model=model.resolve(),
             quantization=quantization,
             representative=images,
+            subspace=directions,
             modules=modules,
             graph=folder / "graph.tflite",
             result=folder / "result.json",

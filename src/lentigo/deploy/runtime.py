@@ -111,6 +111,13 @@ class BundlePredictor:
         with ThreadPoolExecutor(workers) as pool:
             return list(pool.map(answer, images))
 
+    def attention(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Attention maps (N, h, w, k or 1) of preprocessed RGB (N, S, S, 3) uint8."""
+        return np.stack([each.maps for each in self.see(images)])
+
+    def features(self, images: NDArray[np.uint8]) -> None:
+        """None: a bundle carries neither features nor training images to compare them with."""
+
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Calibrated probabilities (N, k) in [0, 1] of preprocessed RGB (N, S, S, 3) uint8.
 

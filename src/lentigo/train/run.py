@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lentigo.errors import RunError
 from lentigo.files import digest_json, read_json
 from lentigo.image import PreprocessSpec
+from lentigo.model import Seen, Watcher
 from lentigo.recipe import Recipe, load_recipe
 from lentigo.score.calibration import softmax
 from lentigo.score.operating import OperatingPoint
@@ -27,6 +28,7 @@ from lentigo.train.state import HistoryRow
 
 SCHEMA_VERSION = 1
 MODEL = "model.keras"
+_BATCH = 64
 
 
 class RunInfo(BaseModel):
@@ -141,6 +143,30 @@ class Run:
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
         """Calibrated probabilities (N, k) of prepared ``images`` (N, S, S, 3) uint8."""
         return softmax(self.predict_logits(images), self.temperature)
+
+    @cached_property
+    def _watcher(self) -> Watcher:
+        return Watcher(self.model)
+
+    def see(self, images: NDArray[np.uint8]) -> Seen:
+        """Logits (N, k), attention maps and pooled features (N, C) of prepared ``images``."""
+        pieces = [
+            self._watcher.see(images[start : start + _BATCH])
+            for start in range(0, len(images), _BATCH)
+        ]
+        return Seen(
+            np.concatenate([each.logits for each in pieces]),
+            np.concatenate([each.maps for each in pieces]),
+            np.concatenate([each.features for each in pieces]),
+        )
+
+    def attention(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Maps (N, h, w, k) of what spoke for each class in ``images`` (N, S, S, 3) uint8."""
+        return np.asarray(self.see(images).maps)
+
+    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Pooled features (N, C) of ``images`` (N, S, S, 3) uint8."""
+        return np.asarray(self.see(images).features)
 
     def history(self) -> list[HistoryRow]:
         """A row an epoch."""

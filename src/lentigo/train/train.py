@@ -17,6 +17,7 @@ from lentigo.errors import LeakageError, LentigoError, RecipeError
 from lentigo.files import digest_file, locked, write_json, write_text
 from lentigo.model import shift_logits, with_views
 from lentigo.recipe import Recipe, Sampling, load_recipe, to_toml
+from lentigo.train.features import training_features
 from lentigo.train.feeding import predict_rows
 from lentigo.train.feeds import gather_material
 from lentigo.train.lineage import follow_weights
@@ -99,7 +100,9 @@ def train(
         write_text(path / "recipe.toml", to_toml(recipe))
         training.to_the_end()
         _finish(path, training, data, fold, weights)
-    return open_run(path)
+    run = open_run(path)
+    training_features(run, data)  # where this is killed, whoever needs them computes them
+    return run
 
 
 def _finish(

@@ -89,7 +89,7 @@ def _sentence(reading: Reading, words: Words) -> str:
 def _unfamiliar(prediction: Prediction) -> bool:
     """Whether the answer itself says that it does not know such pictures."""
     familiarity = prediction.to_dict().get("familiarity")
-    return isinstance(familiarity, dict) and familiarity.get("familiar") is False
+    return isinstance(familiarity, dict) and familiarity.get("unfamiliar") is True
 
 
 def _malignant_before(info: BundleInfo) -> float | None:

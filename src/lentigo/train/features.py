@@ -1,0 +1,63 @@
+"""The pooled features of a run's training images, kept with the run.
+
+They tell which training images are nearest to another one, and which images are unlike
+all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lentigo.data.prepared import PreparedSet
+from lentigo.errors import RunError
+from lentigo.files import atomic_path
+from lentigo.train.feeding import batches_of
+from lentigo.train.run import Run
+
+FEATURES = "features.npy"
+_BATCH = 64
+_LARGEST = float(np.finfo(np.float16).max)
+
+
+def training_rows(run: Run, data: PreparedSet) -> NDArray[np.int64]:
+    """Rows of ``data`` that the run was trained on.
+
+    Raises:
+        RunError: Another prepared set than that of the run.
+    """
+    if data.digest != run.info.prepared_digest:
+        raise RunError(f"{data.path} is not the prepared set that made {run.path}.")
+    return data.rows("train", fold=run.info.fold)
+
+
+def training_features(
+    run: Run, data: PreparedSet, progress: Callable[[int, int], None] | None = None
+) -> NDArray[np.float16]:
+    """Features (n, C) of the run's training images, in the order of `training_rows`.
+
+    Read from ``features.npy`` in the run; computed and written where that is missing.
+
+    Args:
+        run: A finished run.
+        data: The prepared set that made it.
+        progress: Told of (images done, images).
+    """
+    rows, path = training_rows(run, data), run.path / FEATURES
+    try:
+        kept = np.load(path)
+    except (OSError, ValueError):  # missing, or cut short on the way from elsewhere
+        kept = None
+    if kept is not None and len(kept) == len(rows):
+        return np.asarray(kept, dtype=np.float16)
+    found = []
+    for batch, count in batches_of(data.images, rows, min(_BATCH, len(rows))):
+        found.append(run.features(batch)[:count])
+        if progress is not None:
+            progress(min(len(rows), len(found) * _BATCH), len(rows))
+    features = np.concatenate(found).clip(-_LARGEST, _LARGEST).astype(np.float16)
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, features)
+    return features
