@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,16 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> None:
         classes = len(self.taxonomy.codes)
         return np.random.default_rng(0).dirichlet(np.ones(classes), len(images))
 
-    monkeypatch.setattr(Run, "predict", predict)
-    monkeypatch.setattr(BundlePredictor, "predict", predict)
+    def attention(self: Run | BundlePredictor, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.ones((len(images), 2, 2, len(self.taxonomy.codes)), np.float32)
+
+    def features(self: Run, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return images.mean(axis=(1, 2)).astype(np.float32)
+
+    for each in (Run, BundlePredictor):
+        monkeypatch.setattr(each, "predict", predict)
+        monkeypatch.setattr(each, "attention", attention)
+    monkeypatch.setattr(Run, "features", features)
 
 
 @pytest.fixture
@@ -167,3 +176,22 @@ def test_a_training_set_that_is_gone_is_not_missed(sets: list[PreparedSet], run:
     result = measured(run, sets[1])
     assert not result.leaky
     assert "was not checked" in result.cautions[0]
+
+
+def test_the_worst_errors_of_a_run_stand_beside_its_nearest_training_images(
+    run: Path, sets: list[PreparedSet], bundle: Path
+) -> None:
+    page = evaluate(run, sets[0], replicates=100).report.read_text()
+    assert "Nearest training images" in page
+    assert "attention to" in page
+    trained = sets[0].manifest["image_id"].iloc[sets[0].rows("train", fold=1)]
+    listed = re.findall(r'class="code id">([^<]+)<', page)
+    assert listed
+    assert set(listed) <= set(trained)
+    # Asked about another set, it still knows its own.
+    assert "Nearest training images" in evaluate(run, sets[1], replicates=100).report.read_text()
+    # A bundle carries no training images.
+    assert (
+        "Nearest training images"
+        not in evaluate(bundle, sets[0], replicates=100).report.read_text()
+    )

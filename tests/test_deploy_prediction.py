@@ -10,8 +10,9 @@ import pytest
 
 from lentigo.deploy.bundle import BundleInfo, Familiarity
 from lentigo.deploy.paths import expand
-from lentigo.deploy.prediction import UNFAMILIAR, Prediction, describe, heat, read_off
+from lentigo.deploy.prediction import UNFAMILIAR, Prediction, describe, read_off
 from lentigo.image.spec import PreprocessSpec
+from lentigo.score.attention import heat
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import BINARY, HAM10000, NOT_A_MEDICAL_DEVICE, Taxonomy, from_labels
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -271,6 +271,10 @@ def evaluate(
     labels: Annotated[
         Path | None, typer.Option(help="Maps another set's classes onto the model's.")
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Lesion outlines: how much attention is inside?"),
+    ] = None,
     seed: Seed = 0,
     replicates: Annotated[int, typer.Option(help="Of the bootstrap.", min=100)] = 1000,
     json: Json = False,
@@ -289,11 +293,18 @@ def evaluate(
             labels_map=labels,
             seed=seed,
             replicates=replicates,
+            masks=masks,
             progress=progress,
         )
     if json:
         metrics = {name: estimate.to_dict() for name, estimate in result.metrics.items()}
-        facts = {"leaky": result.leaky, "cautions": list(result.cautions), "looks": result.looks}
+        facts: dict[str, Any] = {
+            "leaky": result.leaky,
+            "cautions": list(result.cautions),
+            "looks": result.looks,
+        }
+        if result.lesions is not None:
+            facts["attention"] = result.lesions.to_dict()
         as_json({"path": str(result.path), **facts, "metrics": metrics})
         return
     if result.leaky:
@@ -305,6 +316,9 @@ def evaluate(
         for name in Headline
         if name in result.metrics
     ]
+    if result.lesions is not None:
+        shares = result.lesions.estimates.items()
+        rows += [{"metric": name, "value": figure(each)} for name, each in shares]
     as_table(rows, {"metric": "metric", "value": "value [95% interval]"})
     print(f"{result.images} images of {result.groups} groups; look number {result.looks} at them.")
     print(f"Report: {result.report}\n{NOT_A_MEDICAL_DEVICE}")

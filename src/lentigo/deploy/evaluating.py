@@ -10,7 +10,9 @@ from lentigo.deploy.runtime import BundlePredictor
 from lentigo.errors import InputError, LentigoError
 from lentigo.evaluate import Evaluation
 from lentigo.evaluate import evaluate as measure
+from lentigo.evaluate.reasons import Memory
 from lentigo.train import Run, open_run
+from lentigo.train.features import training_features, training_rows
 
 
 def open_predictor(path: Path | str) -> Run | BundlePredictor:
@@ -37,6 +39,7 @@ def evaluate(
     labels_map: Mapping[str, str] | Path | None = None,
     seed: int = 0,
     replicates: int = 1000,
+    masks: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Measure a run or a bundle on a split of a prepared set, with intervals.
@@ -52,6 +55,7 @@ def evaluate(
         labels_map: The set's classes to the model's, or a file with that.
         seed: Of the bootstrap.
         replicates: Of the bootstrap.
+        masks: A folder of lesion outlines, to say how much of the attention they hold.
         progress: Told of (images done, images).
 
     Raises:
@@ -75,6 +79,8 @@ def evaluate(
         replicates=replicates,
         run_folder=predictor.path if isinstance(predictor, Run) else None,
         training_files=_training_files(predictor, prepared),
+        memory=_memory(predictor, prepared),
+        masks=masks,
         progress=progress,
     )
 
@@ -106,15 +112,29 @@ def _trained_digest(predictor: Run | BundlePredictor) -> str:
     return predictor.info.data_digest
 
 
+def _own_set(run: Run, prepared: PreparedSet) -> PreparedSet | None:
+    """What a run was trained on: this set, or another that is still where it was."""
+    if run.info.prepared_digest == prepared.digest:
+        return prepared
+    try:
+        own = open_prepared(run.info.prepared_path)
+    except (LentigoError, OSError):
+        return None
+    return own if own.digest == run.info.prepared_digest else None
+
+
 def _training_files(predictor: Run | BundlePredictor, prepared: PreparedSet) -> frozenset[str]:
     """SHA-256 of what a run was trained on, if that is another set and still where it was."""
-    if not isinstance(predictor, Run) or predictor.info.prepared_digest == prepared.digest:
-        return frozenset()
-    try:
-        own = open_prepared(predictor.info.prepared_path)
-    except (LentigoError, OSError):
-        return frozenset()
-    if own.digest != predictor.info.prepared_digest:
+    own = _own_set(predictor, prepared) if isinstance(predictor, Run) else None
+    if own is None or own is prepared:
         return frozenset()
     rows = own.rows("train", fold=predictor.info.fold)
     return frozenset(own.manifest["sha256"].iloc[rows]) - {""}
+
+
+def _memory(predictor: Run | BundlePredictor, prepared: PreparedSet) -> Memory | None:
+    """The training images of a run, which a bundle does not carry."""
+    own = _own_set(predictor, prepared) if isinstance(predictor, Run) else None
+    if own is None or not isinstance(predictor, Run):
+        return None
+    return Memory(training_features(predictor, own), training_rows(predictor, own), own)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.deploy.bundle import BundleInfo
+from lentigo.score.attention import heat
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
@@ -168,13 +169,6 @@ def read_off(
         familiarity=_recognition(unfamiliarity, info),
         attention=attention,
     )
-
-
-def heat(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A map (h, w) of one class, what speaks against it cut off, its highest cell at 1."""
-    for_it = np.maximum(evidence, 0)
-    highest = for_it.max()
-    return np.asarray(for_it / highest if highest > 0 else for_it, dtype=np.float32)
 
 
 def _recognition(score: float | None, info: BundleInfo) -> Recognition | None:

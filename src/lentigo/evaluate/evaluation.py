@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,10 @@ from lentigo.data.labels import DROPPED, class_table, read_labels_map
 from lentigo.errors import InputError
 from lentigo.evaluate import access, outputs
 from lentigo.evaluate.facts import Asked, Findings, Scored
-from lentigo.evaluate.predictor import Predictor, check_spec, predict_rows
+from lentigo.evaluate.lesions import LesionAttention, find_outlines, lesion_attention
+from lentigo.evaluate.pictures import worst_mistakes
+from lentigo.evaluate.predictor import Predictor, Watching, check_spec, predict_rows
+from lentigo.evaluate.reasons import Memory, reasons_for
 from lentigo.evaluate.subgroups import Subgroups, subgroups_of
 from lentigo.files import digest_list
 from lentigo.score.bootstrap import REPLICATES
@@ -41,6 +45,7 @@ class Evaluation:
         looks: How often this list of images was looked at, this time included.
         leaky: Whether the figures are inflated by groups on both sides of a split.
         cautions: What else a reader must know, in sentences, as the report shows them.
+        lesions: How much of the attention falls on the lesion, where masks were given.
     """
 
     path: Path
@@ -51,6 +56,7 @@ class Evaluation:
     looks: int
     leaky: bool
     cautions: tuple[str, ...]
+    lesions: LesionAttention | None = None
 
     @property
     def report(self) -> Path:
@@ -70,6 +76,8 @@ def evaluate(
     replicates: int = REPLICATES,
     run_folder: Path | None = None,
     training_files: frozenset[str] = frozenset(),
+    memory: Memory | None = None,
+    masks: Path | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure a predictor on a split and write the result into a folder.
@@ -91,16 +99,21 @@ def evaluate(
         run_folder: The run that is evaluated; it keeps its own log of looks.
         training_files: SHA-256 of the files that the model was trained on, where they are
             known and ``prepared`` is another set than theirs.
+        memory: Its training images, for those nearest to the worst errors.
+        masks: A folder of lesion outlines, to say how much of the attention they hold;
+            ``attention.json`` and ``attention.csv`` are written too.
         progress: Called with (images done, images).
 
     Raises:
-        InputError: Another preprocessing, classes that do not fit, or no images.
+        InputError: Another preprocessing, classes that do not fit, no images, or masks that
+            do not.
     """
     # Longer than 40 lines for its options: the body is one call a step.
     check_spec(predictor, prepared)
     rows, labels, dropped = _select(predictor, prepared, split, fold, labels_map)
     shared = _shared(prepared, rows, training_files)
     asked = _asked(predictor, prepared, split, fold, shared)
+    outlines = None if masks is None else find_outlines(masks, prepared, rows)
     outputs.begin(out)
     looks = access.log_look(
         asked.list_digest,
@@ -114,8 +127,24 @@ def evaluate(
     scored = _scored(prepared, rows, labels, probability, dropped)
     metrics = _metrics(asked, scored, replicates, seed)
     subgroups = subgroups_of(asked, scored, prepared, replicates=replicates, seed=seed)
-    findings = Findings(asked, scored, metrics, subgroups, looks, seed, replicates)
-    outputs.write(out, findings, prepared.images)
+    lesions = None
+    if outlines is not None and isinstance(predictor, Watching):
+        drawn = {"replicates": replicates, "seed": seed}
+        lesions = lesion_attention(predictor, prepared, rows, probability, outlines, **drawn)
+    findings = Findings(
+        asked,
+        scored,
+        metrics,
+        subgroups,
+        looks,
+        seed,
+        replicates,
+        worst=worst_mistakes(
+            predictor.taxonomy, scored, prepared.images, partial(reasons_for, predictor, memory)
+        ),
+        lesions=lesions,
+    )
+    outputs.write(out, findings)
     return Evaluation(
         path=out,
         metrics=metrics,
@@ -125,6 +154,7 @@ def evaluate(
         looks=looks.total,
         leaky=asked.leaky,
         cautions=asked.cautions,
+        lesions=lesions,
     )
 
 

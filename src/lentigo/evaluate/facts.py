@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.evaluate.access import Looks
+from lentigo.evaluate.lesions import LesionAttention
+from lentigo.evaluate.pictures import Mistake
 from lentigo.evaluate.predictor import PointLike
 from lentigo.evaluate.subgroups import Subgroups
 from lentigo.score.estimate import Estimate
@@ -92,6 +94,8 @@ class Findings:
         metrics: Every figure with its interval; the keys are those of ``lentigo.score.panel``.
         subgroups: The same figures for parts of the images.
         looks: How often this list was looked at.
+        worst: The worst errors, with what can be said about them.
+        lesions: How much of the attention falls on the lesion, where outlines were given.
         seed: Of the resampling.
         replicates: Of the resampling.
     """
@@ -103,3 +107,5 @@ class Findings:
     looks: Looks
     seed: int
     replicates: int
+    worst: tuple[Mistake, ...] = ()
+    lesions: LesionAttention | None = None

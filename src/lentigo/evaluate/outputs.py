@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lentigo.evaluate.facts import Findings, Scored
+from lentigo.evaluate.lesions import LesionAttention
 from lentigo.evaluate.report import render
 from lentigo.evaluate.subgroups import CSV_COLUMNS
 from lentigo.files import write_json, write_text
@@ -25,6 +25,8 @@ CONFUSION = "confusion.csv"
 SUBGROUPS = "subgroups.json"
 SUBGROUPS_TABLE = "subgroups.csv"
 CONTEXT = "evaluation.json"
+ATTENTION = "attention.json"
+ATTENTION_TABLE = "attention.csv"
 REPORT = "report.html"
 
 
@@ -34,13 +36,12 @@ def begin(out: Path) -> None:
     (out / METRICS).unlink(missing_ok=True)
 
 
-def write(out: Path, findings: Findings, images: NDArray[np.uint8]) -> None:
+def write(out: Path, findings: Findings) -> None:
     """Write every file, ``metrics.json`` last.
 
     Args:
         out: The folder.
         findings: What was found.
-        images: (N, S, S, 3) of the whole prepared set, for pictures of the worst errors.
     """
     codes = findings.asked.taxonomy.codes
     write_text(out / PREDICTIONS, predictions_csv(findings.scored, codes))
@@ -48,8 +49,20 @@ def write(out: Path, findings: Findings, images: NDArray[np.uint8]) -> None:
     write_json(out / SUBGROUPS, findings.subgroups.to_dict())
     write_text(out / SUBGROUPS_TABLE, _csv(list(CSV_COLUMNS), findings.subgroups.rows()))
     write_json(out / CONTEXT, context(findings))
-    write_text(out / REPORT, render(findings, images))
+    _write_attention(out, findings.lesions)
+    write_text(out / REPORT, render(findings))
     write_json(out / METRICS, {key: each.to_dict() for key, each in findings.metrics.items()})
+
+
+def _write_attention(out: Path, lesions: LesionAttention | None) -> None:
+    """Without masks nothing may be left of an earlier evaluation that had them."""
+    if lesions is None:
+        (out / ATTENTION).unlink(missing_ok=True)
+        (out / ATTENTION_TABLE).unlink(missing_ok=True)
+        return
+    rows = zip(lesions.image_ids, lesions.inside.tolist(), lesions.area.tolist(), strict=True)
+    write_text(out / ATTENTION_TABLE, _csv(["image_id", "inside", "area"], rows))
+    write_json(out / ATTENTION, lesions.to_dict())
 
 
 def predictions_csv(scored: Scored, codes: tuple[str, ...]) -> str:

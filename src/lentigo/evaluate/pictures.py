@@ -3,19 +3,46 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.evaluate.facts import Findings
+from lentigo.evaluate.reasons import Reason, overlay
 from lentigo.score.arrays import predicted
+from lentigo.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from lentigo.evaluate.facts import Scored
 
 SHOWN = 12
 SIDE = 176
+SMALL_SIDE = 96
 JPEG_QUALITY = 82
+
+
+# The images (m, S, S, 3), what each was called (m,), their ids (m,): a reason each.
+Explain = Callable[[NDArray[np.uint8], Sequence[int], Sequence[str]], Sequence[Reason]]
+
+
+@dataclass(frozen=True)
+class Near:
+    """A training image near to one that was called wrongly.
+
+    Attributes:
+        image_id: Which.
+        label: Its class code.
+        distance: Cosine distance of the features, 0 (same) to 2.
+        source: The picture as a data URI.
+    """
+
+    image_id: str
+    label: str
+    distance: float
+    source: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +57,9 @@ class Mistake:
         truth_probability: Probability of its own class.
         missed: Whether it is malignant and was called benign.
         source: The picture as a data URI.
+        attention: The picture under the attention to the called class; None where the
+            predictor shows none.
+        near: The training images nearest to it; empty where they are not at hand.
     """
 
     image_id: str
@@ -39,25 +69,38 @@ class Mistake:
     truth_probability: float
     missed: bool
     source: str
+    attention: str | None = None
+    near: tuple[Near, ...] = ()
 
 
 def worst_mistakes(
-    findings: Findings, images: NDArray[np.uint8], *, shown: int = SHOWN
+    taxonomy: Taxonomy,
+    scored: Scored,
+    images: NDArray[np.uint8],
+    explain: Explain,
+    *,
+    shown: int = SHOWN,
 ) -> tuple[Mistake, ...]:
     """The wrongly called images with the highest confidence, most confident first.
 
     Args:
-        findings: Labels and probabilities.
+        taxonomy: The classes.
+        scored: Labels and probabilities.
         images: (N, S, S, 3) uint8 RGB of the whole prepared set; only those shown are read.
+        explain: Asked about those shown, all at once.
         shown: At most how many.
     """
-    scored, taxonomy = findings.scored, findings.asked.taxonomy
     called = predicted(scored.probability)
     confidence = scored.probability.max(axis=1)
     wrong = np.flatnonzero((called != scored.labels) & (called >= 0))
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:shown]
+    if not len(wrong):
+        return ()
+    pixels = np.stack([images[int(scored.rows[row])] for row in wrong])
+    ids = [str(scored.image_ids[row]) for row in wrong]
+    reasons = explain(pixels, called[wrong].tolist(), ids)
     found = []
-    for row in wrong:
+    for row, image, reason in zip(wrong, pixels, reasons, strict=True):
         truth, answer = int(scored.labels[row]), int(called[row])
         found.append(
             Mistake(
@@ -67,7 +110,14 @@ def worst_mistakes(
                 confidence=float(confidence[row]),
                 truth_probability=float(scored.probability[row, truth]),
                 missed=taxonomy.malignant[truth] and not taxonomy.malignant[answer],
-                source=thumbnail(images[int(scored.rows[row])]),
+                source=thumbnail(image),
+                attention=None if reason.heat is None else thumbnail(overlay(image, reason.heat)),
+                near=tuple(
+                    Near(
+                        each.image_id, each.label, each.distance, thumbnail(each.pixels, SMALL_SIDE)
+                    )
+                    for each in reason.neighbours
+                ),
             )
         )
     return tuple(found)

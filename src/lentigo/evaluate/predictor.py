@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,17 @@ class Predictor(Protocol):
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
         """Calibrated probabilities (N, k) of prepared images (N, S, S, 3) uint8 RGB."""
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """A predictor that can show what it looked at."""
+
+    def attention(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Maps (N, h, w, k), or (N, h, w, 1) for all classes together, of prepared images."""
+
+    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """Pooled features (N, C) of prepared images; None where it does not give them."""
 
 
 def predict_rows(

@@ -8,12 +8,9 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
-import numpy as np
-from numpy.typing import NDArray
 
 from lentigo.evaluate import charts
 from lentigo.evaluate.facts import Findings
-from lentigo.evaluate.pictures import worst_mistakes
 from lentigo.score.calibration import reliability
 from lentigo.score.classification import confusion_matrix
 from lentigo.score.estimate import Estimate
@@ -32,13 +29,8 @@ CLASS_METRICS = (
 _UNLISTED = frozenset({"leaky", "finished", "prepared_path"})
 
 
-def render(findings: Findings, images: NDArray[np.uint8]) -> str:
-    """The page as HTML text, without a reference to any other file.
-
-    Args:
-        findings: What was found.
-        images: (N, S, S, 3) uint8 of the whole prepared set.
-    """
+def render(findings: Findings) -> str:
+    """The page as HTML text, without a reference to any other file."""
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -47,10 +39,10 @@ def render(findings: Findings, images: NDArray[np.uint8]) -> str:
     )
     environment.filters.update(percent=percent, figure=figure, interval=interval, count=count)
     source = files("lentigo.evaluate").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    return environment.from_string(source).render(**page(findings, images))
+    return environment.from_string(source).render(**page(findings))
 
 
-def page(findings: Findings, images: NDArray[np.uint8]) -> dict[str, Any]:
+def page(findings: Findings) -> dict[str, Any]:
     """Everything that the template shows."""
     asked, scored = findings.asked, findings.scored
     truth, _ = charts.malignant_probability(findings)
@@ -78,7 +70,8 @@ def page(findings: Findings, images: NDArray[np.uint8]) -> dict[str, Any]:
         "malignant_share": float(truth.mean()),
         "malignant_count": int(truth.sum()),
         "malignant_names": [c.name for c in asked.taxonomy.classes if c.malignant],
-        "mistakes": worst_mistakes(findings, images),
+        "mistakes": findings.worst,
+        "lesions": findings.lesions,
         "facts": _facts(asked.description),
         "network": _facts(asked.description.get("network")),
         "environment": _facts(asked.description.get("environment")),
