@@ -181,11 +181,11 @@ def test_every_documented_command_line_parses(
 
 def test_every_make_target_in_the_pages_exists() -> None:
     targets = re.findall(
-        r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+        r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
     )
     for path in PAGES:
         text = path.read_text(encoding="utf-8")
-        named = re.findall(r"(?:`|^\$ )make ([a-z]+)", text, flags=re.MULTILINE)
+        named = re.findall(r"(?:`|^\$ )make ([a-z-]+)", text, flags=re.MULTILINE)
         assert set(named) <= set(targets), page_name(path)
 
 

@@ -15,7 +15,8 @@ from lentigo.deploy.bundle import read_bundle, write_bundle
 from lentigo.errors import BundleError, InputError, MissingExtraError
 from lentigo.image.hair import HairRemoval
 from lentigo.web import litert
-from lentigo.web.offline import decline, write_app
+from lentigo.web.offline import decline
+from lentigo.web.static_app import write_app
 from lentigo.web.strings import LANGUAGES, catalogue
 
 CATALOGUE = catalogue()

@@ -87,13 +87,14 @@ def test_every_sentence_exists_in_every_language_with_the_same_gaps() -> None:
 def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     folder = Path(__file__).parents[1] / "src" / "lentigo" / "web"
     sources = [*folder.glob("*.py"), *folder.glob("camera/*.py"), *folder.glob("templates/*")]
+    sources += [each for each in folder.glob("static/offline/*") if each.suffix != ".png"]
     text = "\n".join(each.read_text("utf-8") for each in sources)
     named = set(re.findall(r"""["']([a-z]+(?:\.[a-z_.]+)?)["']""", text))
     built = ("class.", "warning.", "scope.")
     unused = [k for k in catalogue() if k not in named and not k.startswith(built)]
     assert unused == []
     prefixes = {key.split(".")[0] for key in catalogue()}
-    files = (".css", ".js", ".html", ".svg", ".toml", ".webmanifest")
+    files = (".css", ".js", ".html", ".svg", ".toml", ".webmanifest", ".tflite")
     missing = [
         each
         for each in named

@@ -15,7 +15,7 @@ def web_app(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Write the offline app of a bundle as static files for any web host."""
-    from lentigo.web.offline import write_app
+    from lentigo.web.static_app import write_app
 
     written = write_app(bundle, out)
     if json:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -34,13 +32,3 @@ def need_runtime() -> Traversable:
             todo=HOW_TO_GET,
         )
     return folder
-
-
-def runtime_files(folder: Traversable) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each file, the WebAssembly unpacked, in the order of the names."""
-    for each in sorted(folder.iterdir(), key=lambda each: each.name):
-        content = each.read_bytes()
-        if each.name.endswith(".gz"):
-            yield each.name.removesuffix(".gz"), gzip.decompress(content)
-        else:
-            yield each.name, content

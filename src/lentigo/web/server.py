@@ -11,6 +11,7 @@ from lentigo.web.desk import Desk
 from lentigo.web.gates import Budget
 from lentigo.web.guard import Door
 from lentigo.web.metrics import Metrics
+from lentigo.web.offline import OfflineApp
 from lentigo.web.settings import Settings
 from lentigo.web.static import Asset, assets
 
@@ -25,6 +26,7 @@ class Server:
         door: Checks requests.
         metrics: Counts them.
         bodies: Bytes of all requests under way.
+        offline: The app that runs the same bundle in the browser.
         assets: The page's own files.
     """
 
@@ -33,6 +35,7 @@ class Server:
     door: Door
     metrics: Metrics
     bodies: Budget
+    offline: OfflineApp
     assets: dict[str, Asset] = field(default_factory=assets)
 
 
@@ -50,6 +53,7 @@ def make_server(predictor: BundlePredictor, settings: Settings) -> Server:
         door=Door(settings),
         metrics=metrics,
         bodies=Budget(limits.bodies_bytes),
+        offline=OfflineApp(predictor.bundle, served=True),
     )
 
 

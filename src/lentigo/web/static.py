@@ -41,15 +41,16 @@ def assets() -> dict[str, Asset]:
 
 def _files(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
     for each in sorted(folder.iterdir(), key=lambda each: each.name):
-        if each.is_file() and _suffix(each.name) in KINDS:
+        if each.is_file() and suffix(each.name) in KINDS:
             yield each.name, each
 
 
 def _asset(file: Traversable) -> Asset:
     content = file.read_bytes()
     etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
-    return Asset(content, KINDS[_suffix(file.name)], etag)
+    return Asset(content, KINDS[suffix(file.name)], etag)
 
 
-def _suffix(name: str) -> str:
+def suffix(name: str) -> str:
+    """The end of a name, with its dot."""
     return name[name.rfind(".") :]

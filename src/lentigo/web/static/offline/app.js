@@ -57,9 +57,9 @@ async function load() {
   return app.predictor;
 }
 
-async function keep(predictor) {
+async function keep() {
   try {
-    await keepForLater(predictor.wasm);
+    await keepForLater(document.documentElement.dataset.scope ?? "./");
     say("offline.kept");
   } catch (error) {
     say("offline.not_kept", { reason: error.message }, true);

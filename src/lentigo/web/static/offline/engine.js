@@ -9,13 +9,10 @@ import { BundleError } from "./bundle.js";
 
 /** Largest difference of a probability that is called the same answer. */
 const SAME = 0.02;
-/** LiteRT.js's variants, with relaxed SIMD and without. */
-const [WASM, COMPATIBLE] = ["litert_wasm_internal", "litert_wasm_compat_internal"];
 
 /**
  * @param {string} folder Where LiteRT.js lies, ending in a slash.
- * @returns {Promise<{runtime: object, wasm: string}>} LiteRT.js, its WebAssembly compiled, and
- *     which of its variants that is.
+ * @returns {Promise<object>} LiteRT.js, its WebAssembly compiled.
  */
 export async function loadRuntime(folder) {
   const runtime = await import(`${folder}index.js`);
@@ -24,8 +21,7 @@ export async function loadRuntime(folder) {
   } catch (error) {
     throw new Error(`LiteRT.js could not be started: ${error?.message ?? error}`);
   }
-  const relaxed = await runtime.supportsFeature("relaxedSimd");
-  return { runtime, wasm: relaxed ? WASM : COMPATIBLE };
+  return runtime;
 }
 
 /** One compiled graph. */

@@ -30,13 +30,11 @@ export class Predictor {
     const bundle = await readBundle(bytes);
     const reason = decline(bundle.info.spec);
     if (reason) throw new BundleError(reason);
-    const { runtime, wasm } = await loadRuntime(folder);
-    return new Predictor(bundle, await Engine.make(runtime, bundle), wasm);
+    return new Predictor(bundle, await Engine.make(await loadRuntime(folder), bundle));
   }
 
-  constructor(bundle, engine, wasm) {
+  constructor(bundle, engine) {
     this.bundle = bundle;
-    this.wasm = wasm;
     this.info = bundle.info;
     this.engine = engine;
     this.engineReason = "";

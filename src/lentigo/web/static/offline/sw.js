@@ -12,9 +12,10 @@ importScripts("./files.js");
 const CACHE = "lentigo";
 /** A server that is out of reach may leave a request without any answer. */
 const PATIENCE_MS = 5000;
-const { home, files, first } = LENTIGO;
-const scope = new URL(self.registration.scope);
-const urlOf = (path) => new URL(path, scope);
+const { home, files, first, served } = LENTIGO;
+/** The app's folder. A server lets the worker keep watch over the pages outside it, too. */
+const folder = new URL("./", self.location);
+const urlOf = (path) => new URL(path, folder);
 const keyOf = (path) => new Request(`${urlOf(path)}?sha256=${files[path]}`);
 
 self.addEventListener("install", (event) => {
@@ -28,24 +29,23 @@ self.addEventListener("activate", (event) => {
 });
 
 self.addEventListener("fetch", (event) => {
-  const url = new URL(event.request.url);
-  if (event.request.method !== "GET" || url.origin !== scope.origin) return;
-  if (event.request.mode === "navigate") {
-    if (isHome(url)) event.respondWith(navigate(event.request));
-    return;
-  }
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== "GET" || url.origin !== folder.origin) return;
   const path = pathOf(url);
-  if (path in files) event.respondWith(kept(path).then((found) => found ?? fetch(event.request)));
+  if (request.mode === "navigate") {
+    if (["", home].includes(path)) event.respondWith(keptOr(home, request));
+    else if (served && path === null) event.respondWith(askServer(request));
+  } else if (path in files) {
+    event.respondWith(keptOr(path, request));
+  }
 });
 
 self.addEventListener("message", (event) => {
   const [port] = event.ports;
   const keepAll = async () => {
     try {
-      for (const [done, path] of event.data.keep.entries()) {
-        port.postMessage({ done, of: event.data.keep.length });
-        await keep(path);
-      }
+      for (const path of event.data.keep) await keep(path);
       port.postMessage({ finished: true });
     } catch (error) {
       port.postMessage({ error: String(error?.message ?? error) });
@@ -54,17 +54,20 @@ self.addEventListener("message", (event) => {
   event.waitUntil(keepAll());
 });
 
-const pathOf = (url) => decodeURIComponent(url.pathname.slice(scope.pathname.length));
-const isHome = (url) => ["", home].includes(pathOf(url));
+/** The name of one of the app's files; null outside the app's folder. */
+function pathOf({ pathname }) {
+  if (!pathname.startsWith(folder.pathname)) return null;
+  return decodeURIComponent(pathname.slice(folder.pathname.length));
+}
 
-/** A server's page is fetched while it answers; files of a plain web host come from here. */
-async function navigate(request) {
-  if (!LENTIGO.served) return (await kept(home)) ?? fetch(request);
+const keptOr = async (path, request) => (await kept(path)) ?? fetch(request);
+
+/** A page of the server; where that is out of reach, the way to the app. */
+async function askServer(request) {
   try {
     return await Promise.race([fetch(request), expired()]);
   } catch (error) {
-    const found = await kept(home);
-    if (found) return found;
+    if (await kept(home)) return Response.redirect(folder, 302);
     throw error;
   }
 }
