@@ -20,10 +20,11 @@ from golden_images import GOLDEN, encoded, golden, photograph
 from lentigo.deploy.prediction import UNFAMILIAR
 from lentigo.deploy.runtime import BundlePredictor
 from lentigo.errors import ImageError
-from lentigo.image import quality
 from lentigo.image.colour import ColourConstancy
 from lentigo.image.hair import HairRemoval
+from lentigo.image.quality import assess
 from lentigo.image.spec import PreprocessSpec, preprocess
+from lentigo.image.verdict import DEFAULT_THRESHOLDS, judge
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 from lentigo.web.offline import decline
 
@@ -201,13 +202,26 @@ def test_limits_and_notice_are_those_of_python(page: Any) -> None:
     limits, notice, unfamiliar = page.evaluate(ask)
     assert (notice, unfamiliar) == (NOT_A_MEDICAL_DEVICE, UNFAMILIAR)
     assert limits == {
-        "sharpness": quality.MIN_SHARPNESS,
-        "overexposed": quality.MAX_OVEREXPOSED,
-        "brightness": quality.MIN_BRIGHTNESS,
-        "blackFrame": quality.MAX_BLACK_FRAME,
-        "busyness": quality.MAX_BUSYNESS,
-        "redness": quality.MIN_REDNESS,
+        "sharpness": DEFAULT_THRESHOLDS.min_sharpness,
+        "overexposed": DEFAULT_THRESHOLDS.max_overexposed_share,
+        "brightness": DEFAULT_THRESHOLDS.min_brightness,
+        "blackFrame": DEFAULT_THRESHOLDS.max_black_frame_share,
+        "busyness": DEFAULT_THRESHOLDS.max_busyness,
+        "redness": DEFAULT_THRESHOLDS.min_redness,
     }
+
+
+def test_limits_of_a_bundle_come_before_the_defaults(page: Any) -> None:
+    ask = """async (info) => {
+      const { limitsOf, warnings } = await import("/quality.js");
+      const photo = { sharpness: 50, overexposed: 0, brightness: 99, blackFrame: 0,
+        busyness: 40, redness: 9 };
+      return warnings(photo, limitsOf(info)).map(({ key }) => key);
+    }"""
+    strict = DEFAULT_THRESHOLDS.model_copy(update={"min_sharpness": 60.0, "min_brightness": 99.5})
+    limits = strict.model_dump(mode="json")
+    assert page.evaluate(ask, {}) == page.evaluate(ask, {"quality": None}) == []
+    assert page.evaluate(ask, {"quality": limits}) == ["blur", "dark"]
 
 
 def framed(share: float) -> NDArray[np.uint8]:
@@ -238,8 +252,8 @@ def test_quality_warnings_agree(rgb: NDArray[np.uint8], page: Any) -> None:
     }"""
     height, width = rgb.shape[:2]
     figures, sentences = page.evaluate(ask, [width, height, rgb.ravel().tolist()])
-    ours = quality.assess(rgb)
-    assert sentences == list(ours.warnings)
+    ours = assess(rgb)
+    assert sentences == list(judge(ours).warnings)
     expected = [
         ours.sharpness,
         ours.overexposed_share,

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lentigo.image.quality import Quality
+from lentigo.image.verdict import CHECKS
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE, TAXONOMIES
 from lentigo.web.strings import LANGUAGES, Words, catalogue, choose
 from web_server import page, photo, process
@@ -111,11 +111,8 @@ def test_every_class_of_skin_has_a_plain_name_and_every_warning_a_translation() 
         for each in TAXONOMIES[name].classes:
             assert Words().class_name(each.code, "") != "", each.code
     assert Words().class_name("star", "jagged outline") == "jagged outline"
-    worst = Quality(
-        sharpness=0, overexposed_share=1, brightness=0, black_frame_share=1, busyness=999, redness=0
-    )
     english = {catalogue()[key]["en"] for key in catalogue() if key.startswith("warning.")}
-    assert set(worst.warnings) <= english
+    assert {check.hint for check in CHECKS if not check.closer} <= english
 
 
 def test_the_notice_is_that_of_the_library() -> None:

@@ -7,6 +7,7 @@ import typer
 from lentigo.cli import (
     comparing,
     devices,
+    judging,
     listings,
     papers,
     predicting,
@@ -33,6 +34,7 @@ app.command()(comparing.compare)
 app.command()(comparing.score)
 app.command()(steps.export)
 app.command()(predicting.predict)
+app.command()(judging.quality)
 app.command()(predicting.show)
 app.command()(serving.serve)
 app.command()(papers.check_scores)

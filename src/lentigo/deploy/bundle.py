@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lentigo.errors import BundleError, listed
 from lentigo.files import write_bytes
 from lentigo.image.spec import PreprocessSpec
+from lentigo.image.verdict import QualityThresholds
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import Taxonomy
 
@@ -121,6 +122,7 @@ class BundleInfo(_Part):
         attention: What the second output shows: class activation maps (Zhou 2016) or
             Grad-CAM (Selvaraju 2017), one a class, or the mean absolute feature, one for all.
         familiarity: When an image counts as unfamiliar; None where the graph does not say.
+        quality: What a photo must keep to be good enough; None where the defaults hold.
         quantization: Of the graph.
         intended_use: For whom and what.
         limits: What it cannot do.
@@ -146,6 +148,7 @@ class BundleInfo(_Part):
     mixture: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = None
     attention: AttentionKind
     familiarity: Familiarity | None = None
+    quality: QualityThresholds | None = None
     quantization: Quantization = "float32"
     intended_use: str
     limits: str

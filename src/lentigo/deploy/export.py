@@ -23,6 +23,7 @@ from lentigo.deploy.job import Converted, convert_apart
 from lentigo.deploy.parity import demand, measure
 from lentigo.deploy.runtime import BundlePredictor
 from lentigo.errors import InputError, RunError
+from lentigo.image.verdict import DEFAULT_THRESHOLDS
 from lentigo.score.calibration import softmax
 from lentigo.score.familiarity import Subspace, fit_subspace, threshold_keeping
 from lentigo.train.features import training_features
@@ -171,6 +172,7 @@ def _info(
         operating_points=run.operating_points,
         mixture=run.calibration.mixture,
         attention=converted.attention,
+        quality=DEFAULT_THRESHOLDS,
         quantization=quant,
         intended_use=card.intended_use,
         limits=card.limits,

@@ -23,8 +23,9 @@ from lentigo.deploy.engine import Answer, Engines
 from lentigo.deploy.prediction import Failure, Prediction, read_off
 from lentigo.errors import BundleError, ImageError, InputError
 from lentigo.image.decode import decode_bgr
-from lentigo.image.quality import SHARPNESS_PX, assess
+from lentigo.image.quality import assess, small_copy
 from lentigo.image.spec import SPARE, PreprocessSpec, preprocess
+from lentigo.image.verdict import QualityThresholds, judge
 from lentigo.machine import usable_cores
 from lentigo.score.calibration import softmax
 from lentigo.score.operating import OperatingPoint
@@ -194,7 +195,8 @@ class BundlePredictor:
     ) -> Prediction:
         if isinstance(source, Path) and source.is_dir():
             raise ImageError(f"{source} is a folder without images.")
-        image, warnings = look(source, self.spec, quality=quality)
+        limits = self.info.quality
+        image, warnings = look(source, self.spec, quality=quality, thresholds=limits)
         with engines.one() as engine:
             answer = engine.run(image)
         probability = self._probability(answer.logits[None])[0]
@@ -246,7 +248,11 @@ def load_default(*, threads: int | None = None) -> BundlePredictor:
 
 
 def look(
-    source: Path | bytes, spec: PreprocessSpec, *, quality: bool = True
+    source: Path | bytes,
+    spec: PreprocessSpec,
+    *,
+    quality: bool = True,
+    thresholds: QualityThresholds | None = None,
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """What the network takes (S, S, 3), and what is doubtful about the photo; decoded once.
 
@@ -261,7 +267,5 @@ def look(
     bgr = decode_bgr(source, background=spec.background, enough_px=enough_px)
     # Copies of a large frame would be most of the memory of a small device, so the quality
     # is judged on a small one, and the colours change their order as a view.
-    shrink = min(1.0, SPARE * SHARPNESS_PX / min(bgr.shape[:2]))
-    small = cv2.resize(bgr, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-    warnings = assess(cv2.cvtColor(small, cv2.COLOR_BGR2RGB)).warnings
+    warnings = judge(assess(small_copy(bgr)), thresholds=thresholds).warnings
     return spec.apply(bgr[..., ::-1]), warnings

@@ -1,15 +1,8 @@
-"""Is the photograph good enough, and is it skin at all? Warns, never blocks.
+"""What every photograph is asked before a network sees it: sharpness, light, likeness to skin.
 
-Thresholds were set on reduced public images, not learned; what they do was measured on random
-samples (seed 7) of HAM10000 whole frames (n = 1,000) and sharper crops (600), ISIC 2017 (600)
-and ISIC 2020 (600), and on photographs that are not skin (``not_skin``, and the example
-images that come with scikit-learn and scikit-image, 35 in all):
-
-- ``skin_like``: 99.1% of the frames, 99.7% of the crops, 96.7% of ISIC 2017, 95.2% of ISIC 2020;
-  of the others 2 of 35, a retina and a star field; none of ``not_skin``.
-- any warning: 1.1% of the frames, 0.3% of the crops, 4.3% of ISIC 2017, 6.2% of ISIC 2020.
-- blur: 0.2% of the frames; of 200 frames blurred by a Gaussian of 2 (3) pixels at 224, 90%
-  (99%); darkness: none, and 94% of 200 frames at three tenths of their brightness.
+Measures only; ``lentigo.image.verdict`` holds them against thresholds. They are few and cheap,
+because ``predict`` takes them of every image and the browser takes the same;
+``lentigo.image.subject`` asks further.
 """
 
 from __future__ import annotations
@@ -20,77 +13,57 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.image.regions import DARK, GLARE, black_frame, of_channels, shrunk
-from lentigo.image.spec import centre_square
+from lentigo.image.regions import (
+    DARK,
+    GLARE,
+    black_frame,
+    of_channels,
+    shrunk,
+)
+from lentigo.image.spec import SPARE, centre_square
 
 SHARPNESS_PX = 224
 LAYOUT_PX = 128
 
-MIN_SHARPNESS = 8.0
-MAX_OVEREXPOSED = 0.10
-MIN_BRIGHTNESS = 60.0
-MAX_BLACK_FRAME = 0.35
-MAX_BUSYNESS = 88.0
-MIN_REDNESS = 2.0
-
 
 @dataclass(frozen=True)
 class Quality:
-    """What can be said about a photograph before any network sees it.
+    """The measures of one photograph.
 
     Attributes:
         sharpness: Variance of the Laplacian of the grey central square, shrunk to at most
-            ``SHARPNESS_PX`` (what a network sees, never enlarged); falls with blur.
-        overexposed_share: Share of pixels burnt out to white, in [0, 1].
+            ``SHARPNESS_PX`` (what a network sees, never enlarged); grey levels squared;
+            falls with blur.
         brightness: Median grey level outside the black frame, 0 to 255.
+        overexposed_share: Share of pixels burnt out to white, in [0, 1].
         black_frame_share: Share of the whole frame that is dark and connected to its border
             (the tube of a dermatoscope), in [0, 1].
         busyness: Mean gradient plus twice the spread of colour (CIE a*, b*) of the central
             square at ``LAYOUT_PX``: close-ups of skin are calm, rooms and animals are not.
-        redness: Mean of red minus green outside dark pixels; above zero on skin.
+        redness: Mean of red minus green outside dark pixels, grey levels; above zero on skin.
     """
 
     sharpness: float
-    overexposed_share: float
     brightness: float
+    overexposed_share: float
     black_frame_share: float
     busyness: float
     redness: float
 
-    @property
-    def skin_like(self) -> bool:
-        """Calm enough and reddish enough for a close-up of skin; a hint, not a proof."""
-        return self.busyness <= MAX_BUSYNESS and self.redness >= MIN_REDNESS
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Plain sentences with advice; empty where nothing is wrong."""
-        found = {
-            "This does not look like a close-up of skin: the answer means nothing for "
-            "anything else.": not self.skin_like,
-            "The photo is blurred: hold still, or move away until it is in focus.": (
-                self.sharpness < MIN_SHARPNESS
-            ),
-            "Parts of the photo are burnt out to white: use less light or avoid glare.": (
-                self.overexposed_share > MAX_OVEREXPOSED
-            ),
-            "The photo is too dark: use more light.": self.brightness < MIN_BRIGHTNESS,
-            "Much of the photo is black frame: move closer or zoom in.": (
-                self.black_frame_share > MAX_BLACK_FRAME
-            ),
-        }
-        return tuple(sentence for sentence, wrong in found.items() if wrong)
+def small_copy(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The copy (h, w, 3) RGB that ``assess`` takes of a decoded photograph (H, W, 3) BGR."""
+    shrink = min(1.0, SPARE * SHARPNESS_PX / min(bgr.shape[:2]))
+    small = cv2.resize(bgr, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def assess(rgb: NDArray[np.uint8]) -> Quality:
-    """Measure sharpness, exposure, frame and likeness to skin.
+    """Measure a photograph.
 
     Args:
         rgb: (H, W, 3) uint8 RGB, the whole photograph, best before any preprocessing; a
             large one may be shrunk to a few hundred pixels first.
-
-    Returns:
-        The figures, with ``skin_like`` and ``warnings`` derived from them.
     """
     whole = shrunk(rgb, LAYOUT_PX)
     square = centre_square(rgb)
@@ -103,8 +76,8 @@ def assess(rgb: NDArray[np.uint8]) -> Quality:
     burnt = of_channels(whole, cv2.min) >= GLARE
     return Quality(
         sharpness=float(deviation[0, 0] ** 2),
-        overexposed_share=float(burnt.mean()),
         brightness=float(np.median(inside)) if inside.size else 0.0,
+        overexposed_share=float(burnt.mean()),
         black_frame_share=float(frame.mean()),
         busyness=busyness,
         redness=redness,

@@ -81,8 +81,8 @@ def lesion_and_skin(
         where: (H, W) the pixels to look at, as ``usable`` finds them.
 
     Returns:
-        Lesion and skin, (H, W) each; skin without hairs and without the margin of the
-        lesion. Both are empty where hardly anything is lit.
+        Lesion and skin, (H, W) each; skin without the margin of the lesion, but
+        with its finest hairs. Both are empty where hardly anything is lit.
     """
     blue = cv2.GaussianBlur(rgb[..., 2], (5, 5), 0)
     values = blue[where]
@@ -92,4 +92,9 @@ def lesion_and_skin(
     threshold, _ = cv2.threshold(values.reshape(-1, 1), 0, 255, cv2.THRESH_OTSU)
     lighter = where & (blue > threshold)
     inner = cv2.erode(lighter.astype(np.uint8), _SQUARE) > 0
-    return where & ~lighter, np.asarray(inner & ~hair_mask(rgb, _HAIR))
+    return where & ~lighter, np.asarray(inner)
+
+
+def without_hair(rgb: NDArray[np.uint8], skin: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Skin (H, W) of a small copy (H, W, 3), less its dark hairs."""
+    return skin & ~hair_mask(rgb, _HAIR)

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.image.regions import lesion_and_skin, shrunk, usable
+from lentigo.image.regions import lesion_and_skin, shrunk, usable, without_hair
 
 SIDE_PX = 128
 LEAST_SKIN_SHARE = 0.02
@@ -80,7 +80,8 @@ def typology_angle(rgb: NDArray[np.uint8], skin: NDArray[np.bool_] | None = None
     small = shrunk(rgb, SIDE_PX)
     where = usable(small)
     if skin is None:
-        _, chosen = lesion_and_skin(small, where)
+        _, skin_found = lesion_and_skin(small, where)
+        chosen = without_hair(small, skin_found)
     else:
         size = (small.shape[1], small.shape[0])
         nearest = cv2.resize(skin.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)

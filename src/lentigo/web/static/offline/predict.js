@@ -8,7 +8,7 @@ import { BundleError, readBundle } from "./bundle.js";
 import { Engine, faster, loadRuntime } from "./engine.js";
 import { ImageError } from "./header.js";
 import { decline, preprocess } from "./preprocess.js";
-import { assess, warnings } from "./quality.js";
+import { assess, limitsOf, warnings } from "./quality.js";
 
 /** lentigo.taxonomy.NOT_A_MEDICAL_DEVICE */
 export const NOTICE =
@@ -70,7 +70,7 @@ export class Predictor {
     const { input, small } = await preprocess(bytes, this.info.spec);
     const { logits, attention, unfamiliarity } = await this.engine.run(input);
     const probability = this.probabilities(logits);
-    const found = warnings(assess(small));
+    const found = warnings(assess(small), limitsOf(this.info));
     const sentences = found.map(({ sentence }) => sentence);
     const prediction = readOff(name, probability, this.info, sentences, unfamiliarity);
     return { prediction, hints: found.map(({ key }) => key), attention, input };

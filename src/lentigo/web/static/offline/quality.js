@@ -1,8 +1,8 @@
 /**
  * Is the photograph good enough, and is it skin at all? Warns, never blocks.
  *
- * The counterpart of lentigo/image/quality.py, with its limits and its sentences; where the
- * limits come from stands there.
+ * The counterpart of lentigo/image/quality.py, with the limits and sentences of verdict.py;
+ * where the limits come from stands there.
  */
 
 import { luma } from "./preprocess.js";
@@ -17,34 +17,51 @@ export const LIMITS = {
   sharpness: 8, overexposed: 0.1, brightness: 60, blackFrame: 0.35, busyness: 88, redness: 2,
 };
 
+/** A bundle's own limits, where it carries any (bundle.json: quality). */
+export function limitsOf({ quality }) {
+  if (!quality) return LIMITS;
+  return {
+    sharpness: quality.min_sharpness,
+    overexposed: quality.max_overexposed_share,
+    brightness: quality.min_brightness,
+    blackFrame: quality.max_black_frame_share,
+    busyness: quality.max_busyness,
+    redness: quality.min_redness,
+  };
+}
+
 /** Key in the page's catalogue, sentence, and when it holds. */
 const WARNINGS = [
   [
     "not_skin",
     "This does not look like a close-up of skin: the answer means nothing for anything else.",
-    (q) => q.busyness > LIMITS.busyness || q.redness < LIMITS.redness,
+    (q, limits) => q.busyness > limits.busyness || q.redness < limits.redness,
   ],
   [
     "blur",
     "The photo is blurred: hold still, or move away until it is in focus.",
-    (q) => q.sharpness < LIMITS.sharpness,
+    (q, limits) => q.sharpness < limits.sharpness,
   ],
   [
     "glare",
     "Parts of the photo are burnt out to white: use less light or avoid glare.",
-    (q) => q.overexposed > LIMITS.overexposed,
+    (q, limits) => q.overexposed > limits.overexposed,
   ],
-  ["dark", "The photo is too dark: use more light.", (q) => q.brightness < LIMITS.brightness],
+  [
+    "dark",
+    "The photo is too dark: use more light.",
+    (q, limits) => q.brightness < limits.brightness,
+  ],
   [
     "frame",
     "Much of the photo is black frame: move closer or zoom in.",
-    (q) => q.blackFrame > LIMITS.blackFrame,
+    (q, limits) => q.blackFrame > limits.blackFrame,
   ],
 ];
 
 /** What is doubtful, as {key, sentence}; empty where nothing is wrong. */
-export function warnings(quality) {
-  return WARNINGS.filter(([, , wrong]) => wrong(quality)).map(([key, sentence]) => ({
+export function warnings(quality, limits = LIMITS) {
+  return WARNINGS.filter(([, , wrong]) => wrong(quality, limits)).map(([key, sentence]) => ({
     key, sentence,
   }));
 }
