@@ -252,3 +252,13 @@ def test_mixed_batches_mix_their_labels_and_statistics_see_them_unmixed() -> Non
     np.testing.assert_allclose(weighed, mix(np.array([2, 1, 0], np.float32), share))
     assert (batches.unmixed(1)[1][:, SHARE] == 1).all()
     np.testing.assert_array_equal(batches[1][0][1], told)
+
+
+def test_oversampling_up_to_a_share_repeats_only_the_smaller_classes() -> None:
+    labels = np.array([0] * 40 + [1] * 4 + [2] * 30)
+    sampling = Sampling(kind="oversample", up_to=0.5)
+    order = epoch_order(labels, sampling, seed=0, epoch=0)
+    np.testing.assert_array_equal(np.bincount(labels[order]), [40, 20, 30])
+    repeats = np.bincount(order[labels[order] == 1])
+    assert set(repeats[repeats > 0]) == {5}
+    np.testing.assert_allclose(drawn_share(labels, sampling, 3), np.array([40, 20, 30]) / 90)

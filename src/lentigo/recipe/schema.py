@@ -55,7 +55,9 @@ class Head(_Part):
 
     kind: Literal["pooled-dense", "pool2x2-flatten"] = "pooled-dense"
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    activation: Literal["relu", "relu6", "elu", "gelu", "silu", "tanh", "linear"] = "relu"
+    activation: Literal["relu", "relu6", "elu", "gelu", "silu", "hard_silu", "tanh", "linear"] = (
+        "relu"
+    )
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
     single_logit: bool = False
 
@@ -82,12 +84,14 @@ class Sampling(_Part):
 
     ``all``: each once. ``weighted``: as many draws as there are images, with replacement,
     an image of class c with a weight of n_c ** -power (1 balances the classes, 0.5 goes
-    half the way). ``oversample``: classes repeated up to the largest. ``undersample``:
-    classes cut to the smallest, other images every epoch.
+    half the way). ``oversample``: classes repeated up to the share ``up_to`` of the largest;
+    larger ones stay whole. ``undersample``: classes cut to the smallest, other images every
+    epoch.
     """
 
     kind: Literal["all", "weighted", "oversample", "undersample"] = "all"
     power: Share = 1.0
+    up_to: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class Augmentation(_Part):

@@ -25,7 +25,7 @@ def epoch_order(
 
     Returns:
         (m,) positions in [0, n): m = n for ``all`` and ``weighted``, classes times the
-        largest class for ``oversample``, times the smallest for ``undersample``.
+        largest class for a full ``oversample``, times the smallest for ``undersample``.
     """
     random = np.random.default_rng((seed, epoch, ORDER))
     if sampling.kind == "all":
@@ -35,8 +35,11 @@ def epoch_order(
         weights = np.where(counts > 0, np.maximum(counts, 1.0) ** -sampling.power, 0.0)[labels]
         return random.choice(len(labels), size=len(labels), p=weights / weights.sum())
     present = counts[counts > 0]
-    wanted = int(present.max() if sampling.kind == "oversample" else present.min())
-    drawn = [_dealt(np.flatnonzero(labels == c), wanted, random) for c in np.unique(labels)]
+    if sampling.kind == "oversample":
+        wanted = np.maximum(counts, round(sampling.up_to * present.max()))
+    else:
+        wanted = np.full(len(counts), present.min())
+    drawn = [_dealt(np.flatnonzero(labels == c), int(wanted[c]), random) for c in np.unique(labels)]
     return random.permutation(np.concatenate(drawn))
 
 
@@ -46,6 +49,9 @@ def drawn_share(labels: NDArray[np.int64], sampling: Sampling, classes: int) -> 
     A class without images counts as one with a single image, so that every share is above 0.
     """
     counts = np.maximum(np.bincount(labels, minlength=classes), 1).astype(np.float64)
+    if sampling.kind == "oversample":
+        drawn = np.maximum(counts, np.round(sampling.up_to * counts.max()))
+        return np.asarray(drawn / drawn.sum())
     power = {"all": 0.0, "weighted": sampling.power}.get(sampling.kind, 1.0)
     drawn = counts ** (1 - power)
     return np.asarray(drawn / drawn.sum())

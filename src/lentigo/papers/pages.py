@@ -1,0 +1,279 @@
+"""The tables of a reproduction, as a page, as CSV and as Markdown.
+
+Claimed, as published and leak-free stand side by side; whatever the published protocol gave
+is stamped LEAKY, and a scale below 1 is stamped on everything.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+
+from lentigo.files import write_text
+from lentigo.papers.check_scores import Finding, check_scores, packaged_scores
+from lentigo.papers.measured import Outcome
+from lentigo.papers.schema import ClaimTable, Column, Paper, Protocol
+from lentigo.score.estimate import Estimate
+from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
+
+PAGE, CSV, MARKDOWN = "reproduction.html", "table.csv", "table.md"
+HEADINGS = {"as-published": "as published (LEAKY)", "leak-free": "leak-free"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measured value in print: text, whether it is stamped, and what is said of it."""
+
+    text: str
+    leaky: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A variant in a table: for each column the claimed text and a cell a protocol."""
+
+    variant: str
+    title: str
+    cells: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+
+def write(
+    paper: Paper,
+    scale: float,
+    protocols: Sequence[Protocol],
+    outcomes: Sequence[Outcome],
+    out: Path,
+) -> tuple[Path, Path, Path]:
+    """Write page, CSV and Markdown into ``out``.
+
+    Args:
+        paper: What is reproduced.
+        scale: Share of images and epochs.
+        protocols: In the order of the columns.
+        outcomes: One a variant and protocol that was asked for.
+        out: The folder.
+
+    Returns:
+        Their paths.
+    """
+    tables = [(table, rows_of(paper, table, protocols, outcomes)) for table in paper.tables]
+    tables = [(table, rows) for table, rows in tables if rows]
+    findings = check_scores(paper.name) if paper.name in packaged_scores() else []
+    stamps = stamps_of(scale, outcomes)
+    write_text(out / CSV, csv_text(paper, scale, protocols, outcomes))
+    write_text(out / MARKDOWN, markdown(paper, stamps, protocols, tables, outcomes, findings))
+    write_text(out / PAGE, html(paper, stamps, protocols, tables, outcomes, findings, out))
+    return out / PAGE, out / CSV, out / MARKDOWN
+
+
+def stamps_of(scale: float, outcomes: Sequence[Outcome]) -> list[str]:
+    """What must stand at the top of everything."""
+    stamps = []
+    if scale < 1:
+        stamps.append(
+            f"SCALE {scale:g}: a look with that share of images and epochs, not a reproduction."
+        )
+    if any(each.leaky for each in outcomes):
+        stamps.append(
+            "LEAKY: figures as published are measured on lesions or patients that training saw, "
+            "or may have seen. They flatter."
+        )
+    return stamps
+
+
+def rows_of(
+    paper: Paper, table: ClaimTable, protocols: Sequence[Protocol], outcomes: Sequence[Outcome]
+) -> list[Row]:
+    """The rows of a printed table that were run."""
+    by_place = {(each.variant, each.protocol): each for each in outcomes}
+    titles = {each.name: each.title or each.name for each in paper.variants}
+    rows = []
+    for name, claimed in table.rows.items():
+        found = [by_place.get((name, protocol)) for protocol in protocols]
+        if not any(found):
+            continue
+        cells = tuple(
+            (claim or "–", tuple(_cell(column, each) for each in found))
+            for column, claim in zip(table.columns, claimed, strict=True)
+        )
+        rows.append(Row(name, titles[name], cells))
+    return rows
+
+
+def _cell(column: Column, outcome: Outcome | None) -> Cell:
+    if outcome is None:
+        return Cell("not run", leaky=False)
+    if outcome.figures is None:
+        return Cell("failed", leaky=False, note=outcome.failure)
+    if not column.key:
+        return Cell("not measured", leaky=False)
+    estimate = outcome.figures.get(column.key)
+    if estimate is None or estimate.value is None:
+        reason = "no such figure" if estimate is None else str(estimate.reason)
+        return Cell("undefined", leaky=False, note=reason)
+    return Cell(_figure(estimate, column.digits), outcome.leaky, estimate.reason or "")
+
+
+def _figure(estimate: Estimate, digits: int) -> str:
+    text = f"{estimate.value:,.{digits}f}"
+    if estimate.low is None or estimate.high is None:
+        return text
+    return f"{text} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+
+
+def csv_text(
+    paper: Paper, scale: float, protocols: Sequence[Protocol], outcomes: Sequence[Outcome]
+) -> str:
+    """A line a table, variant, column and protocol, every stamp in the line itself."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(
+        [
+            "paper",
+            "table",
+            "variant",
+            "column",
+            "key",
+            "claimed",
+            "protocol",
+            "stamp",
+            "value",
+            "low",
+            "high",
+            "images",
+            "groups",
+            "seeds",
+            "scale",
+            "status",
+        ]
+    )
+    by_place = {(each.variant, each.protocol): each for each in outcomes}
+    for table in paper.tables:
+        for name, claimed in table.rows.items():
+            for column, claim in zip(table.columns, claimed, strict=True):
+                for protocol in protocols:
+                    outcome = by_place.get((name, protocol))
+                    if outcome is None:
+                        continue
+                    start = [paper.name, table.title, name, column.title, column.key, claim]
+                    stamp = "LEAKY" if outcome.leaky else ""
+                    estimate = (outcome.figures or {}).get(column.key)
+                    value = _triple(estimate)
+                    counts = [outcome.images, outcome.groups, outcome.seeds, f"{scale:g}"]
+                    status = f"failed: {outcome.failure}" if outcome.failure else "done"
+                    writer.writerow([*start, protocol, stamp, *value, *counts, status])
+    return stream.getvalue()
+
+
+def _triple(estimate: Estimate | None) -> list[str]:
+    if estimate is None:
+        return ["", "", ""]
+    parts = (estimate.value, estimate.low, estimate.high)
+    return ["" if part is None else repr(float(part)) for part in parts]
+
+
+def markdown(
+    paper: Paper,
+    stamps: Sequence[str],
+    protocols: Sequence[Protocol],
+    tables: Sequence[tuple[ClaimTable, list[Row]]],
+    outcomes: Sequence[Outcome],
+    findings: Sequence[Finding],
+) -> str:
+    """The tables with everything that must be said beneath them."""
+    lines = [f"# {paper.title}", "", paper.citation, ""]
+    for stamp in stamps:
+        lines += [f"**{stamp}**", ""]
+    for table, rows in tables:
+        heads = [
+            f"{column.title}, {which}"
+            for column in table.columns
+            for which in ("claimed", *(HEADINGS[protocol] for protocol in protocols))
+        ]
+        lines += [f"## {table.title}", "", _line(["", *heads]), _line(["---"] * (len(heads) + 1))]
+        for row in rows:
+            cells = [
+                text
+                for claim, measured in row.cells
+                for text in (claim, *(each.text for each in measured))
+            ]
+            lines.append(_line([row.title, *cells]))
+        lines.append("")
+    for title, sentences in notes(paper, outcomes, findings):
+        lines += [f"## {title}", "", *(f"- {each}" for each in sentences), ""]
+    return "\n".join([*lines, NOT_A_MEDICAL_DEVICE, ""])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+def notes(
+    paper: Paper, outcomes: Sequence[Outcome], findings: Sequence[Finding]
+) -> list[tuple[str, list[str]]]:
+    """What stands beneath the tables: (heading, sentences); headings without any are left out."""
+    failed = [f"{e.variant}, {e.protocol}: {e.failure}" for e in outcomes if e.failure]
+    refuted = [
+        f"{each.name} ({each.where}): {' '.join(each.arithmetic)}"
+        for each in findings
+        if each.verdict == "inconsistent"
+    ]
+    measured = [
+        f"{e.variant}, {e.protocol}: {e.images} images of {e.groups} groups, {e.seeds} training(s)."
+        for e in outcomes
+        if e.figures is not None
+    ]
+    remarks = list(dict.fromkeys(remark for each in outcomes for remark in each.remarks))
+    found = [
+        ("What failed", failed),
+        ("Where the paper contradicts itself", list(paper.contradictions)),
+        ("Printed figures that no confusion matrix gives", refuted),
+        ("What the paper leaves open, and our choices", list(paper.choices)),
+        ("What is not reproduced", list(paper.gaps)),
+        ("Data and weights of these runs", remarks),
+        ("What was measured", measured),
+    ]
+    return [(title, sentences) for title, sentences in found if sentences]
+
+
+def html(
+    paper: Paper,
+    stamps: Sequence[str],
+    protocols: Sequence[Protocol],
+    tables: Sequence[tuple[ClaimTable, list[Row]]],
+    outcomes: Sequence[Outcome],
+    findings: Sequence[Finding],
+    out: Path,
+) -> str:
+    """The page; it refers to nothing but the evaluations' own pages under ``out``."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    source = files("lentigo.papers").joinpath(f"{PAGE}.j2").read_text(encoding="utf-8")
+    links = [
+        (
+            f"{e.variant}, {e.protocol}, training {i + 1}",
+            report.relative_to(out).as_posix(),
+            e.leaky,
+        )
+        for e in outcomes
+        for i, report in enumerate(e.reports)
+    ]
+    return environment.from_string(source).render(
+        paper=paper,
+        stamps=stamps,
+        headings=[HEADINGS[protocol] for protocol in protocols],
+        tables=tables,
+        notes=notes(paper, outcomes, findings),
+        links=links,
+        version=version("lentigo"),
+        disclaimer=NOT_A_MEDICAL_DEVICE,
+    )

@@ -1,0 +1,151 @@
+"""Papers from TOML, and what each of their variants comes to."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lentigo.errors import InputError, RecipeError, listed
+from lentigo.papers.schema import DataPlan, Paper, Protocol, SplitPlan, Variant, with_changes
+from lentigo.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One variant under one protocol, every value in place."""
+
+    variant: Variant
+    protocol: Protocol
+    data: DataPlan
+    split: SplitPlan
+    recipe: Recipe
+
+
+def packaged_papers() -> list[str]:
+    """The papers that ship with lentigo."""
+    folder = package_files("lentigo.papers") / "studies"
+    return sorted(each.name[:-5] for each in folder.iterdir() if each.name.endswith(".toml"))
+
+
+def read_paper(name_or_path: str) -> Paper:
+    """A packaged paper by name, or one from a path that ends in ``.toml``.
+
+    Every variant is resolved once, so that a paper that was read can be run.
+
+    Raises:
+        InputError: No such paper, bad TOML (the line is named), or all that is wrong with it.
+    """
+    if name_or_path.endswith(".toml"):
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise InputError(f"{path} does not exist.", todo=_choice())
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path} is not UTF-8 text: {error}") from None
+    elif name_or_path in packaged_papers():
+        resource = package_files("lentigo.papers") / "studies" / f"{name_or_path}.toml"
+        text = resource.read_text(encoding="utf-8")
+    else:
+        raise InputError(f"There is no paper {name_or_path!r}.", todo=_choice())
+    try:
+        paper = Paper.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{name_or_path} is not valid TOML: {error}") from None
+    except ValidationError as error:
+        raise InputError(f"{name_or_path} is no paper:\n{listed(_problems(error))}") from None
+    _check_variants(paper, name_or_path)
+    return paper
+
+
+def _choice() -> str:
+    return f"Packaged: {', '.join(packaged_papers())}; or give a .toml."
+
+
+def _problems(error: ValidationError) -> list[str]:
+    return [
+        f"{'.'.join(str(part) for part in each['loc']) or 'paper'}: {each['msg']}"
+        for each in error.errors()
+    ]
+
+
+def _check_variants(paper: Paper, origin: str) -> None:
+    problems = []
+    for variant in paper.variants:
+        try:
+            experiment(paper, variant, "leak-free")
+        except RecipeError as error:
+            problems.append(error.problem)
+    if problems:
+        raise InputError(f"{origin} has variants that cannot be:\n{listed(problems)}")
+
+
+def experiment(
+    paper: Paper,
+    variant: Variant,
+    protocol: Protocol,
+    *,
+    scale: float = 1.0,
+    weights: Mapping[str, str] | None = None,
+) -> Experiment:
+    """A variant with every value in place.
+
+    Args:
+        paper: The paper.
+        variant: One of its variants.
+        protocol: Which split.
+        scale: Share of the epochs of every stage, at least one each.
+        weights: Network to weights file or ``none``, for recipes that ask for ``imagenet``.
+
+    Raises:
+        RecipeError: The variant's keys lead nowhere, or give no recipe.
+    """
+    whole = {
+        "recipe": paper.recipe,
+        "data": paper.data.model_dump(mode="json"),
+        "protocols": {k: each.model_dump(mode="json") for k, each in paper.protocols.items()},
+    }
+    try:
+        content = with_changes(whole, variant.set)
+        recipe = _recipe(paper, variant, protocol, content, scale, weights or {})
+        data = DataPlan.model_validate(content["data"])
+        split = SplitPlan.model_validate(content["protocols"][protocol])
+    except ValidationError as error:
+        raise RecipeError(f"variant {variant.name!r}: {'; '.join(_problems(error))}") from None
+    except ValueError as error:
+        raise RecipeError(f"variant {variant.name!r}: {error}") from None
+    return Experiment(variant, protocol, data, split, recipe)
+
+
+def _recipe(
+    paper: Paper,
+    variant: Variant,
+    protocol: Protocol,
+    content: Mapping[str, Any],
+    scale: float,
+    weights: Mapping[str, str],
+) -> Recipe:
+    fields = {
+        **content["recipe"],
+        "name": f"{paper.name}-{variant.name}",
+        "title": variant.title or f"{paper.title}: {variant.name}",
+        "citation": paper.citation,
+        "protocol": protocol,
+    }
+    network = dict(fields.get("network", {}))
+    network["size"] = content["data"]["size"]
+    if network.get("weights", "imagenet") == "imagenet" and network.get("name") in weights:
+        network["weights"] = weights[network["name"]]
+    stages = [
+        stage | {"epochs": max(1, round(stage["epochs"] * scale))}
+        if isinstance(stage.get("epochs"), int)
+        else stage
+        for stage in fields.get("stages", [])
+    ]
+    return Recipe.model_validate({**fields, "network": network, "stages": stages})

@@ -1,0 +1,221 @@
+"""`reproduce`: every variant of a paper under both protocols, and its tables beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from lentigo.data.prepare import prepare
+from lentigo.data.prepared import PreparedSet
+from lentigo.deploy.evaluating import evaluate
+from lentigo.errors import InputError, LentigoError
+from lentigo.files import digest_json, locked
+from lentigo.image import HairRemoval, PreprocessSpec
+from lentigo.papers import pages
+from lentigo.papers.collect import collect
+from lentigo.papers.measured import Outcome, figures_of
+from lentigo.papers.paper import Experiment, experiment, read_paper
+from lentigo.papers.schema import PROTOCOLS, Paper, Protocol, Variant
+from lentigo.train import Run, train
+from lentigo.train.loop import Report
+
+logger = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of a paper.
+
+    Attributes:
+        given: Source to folder.
+        protocols: Which splits, in the order of the tables.
+        variants: Names; empty means all.
+        scale: Share of images and epochs, in (0, 1].
+        seeds: Trainings a variant and protocol.
+        weights: Network to weights file or ``none``, in place of ImageNet's download.
+    """
+
+    given: Mapping[str, Path]
+    protocols: tuple[Protocol, ...] = PROTOCOLS
+    variants: tuple[str, ...] = ()
+    scale: float = 1.0
+    seeds: int = 1
+    weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A finished reproduction: the page, the tables, and what they rest on."""
+
+    page: Path
+    csv: Path
+    markdown: Path
+    outcomes: tuple[Outcome, ...]
+
+
+def reproduce(
+    paper: Paper | str,
+    request: Request,
+    out: Path,
+    *,
+    say: Say | None = None,
+    report: Report | None = None,
+) -> Reproduction:
+    """Run a paper's variants and write its tables: claimed, as published, leak-free.
+
+    What is done stays done: prepared sets, runs and evaluations under ``out`` are used again,
+    and after a kill the same call goes on. A variant that fails is told in its row.
+
+    Args:
+        paper: A read paper, a packaged one's name, or a path.
+        request: What is asked.
+        out: The folder of everything that is made.
+        say: Told of each step in a sentence.
+        report: Told of each training's batches and epochs.
+
+    Raises:
+        InputError: No such variant, an option out of range, or data that are not given.
+        LentigoError: ``out`` is in use.
+    """
+    paper = read_paper(paper) if isinstance(paper, str) else paper
+    chosen = _chosen(paper, request)
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out / ".lock"):
+        outcomes = []
+        for variant in chosen:
+            for protocol in request.protocols:
+                if say is not None:
+                    say(f"{paper.name}: {variant.name}, {protocol}")
+                outcomes.append(_outcome(paper, variant, protocol, request, out, report))
+        written = pages.write(paper, request.scale, request.protocols, outcomes, out)
+    return Reproduction(*written, tuple(outcomes))
+
+
+def _chosen(paper: Paper, request: Request) -> list[Variant]:
+    names = [each.name for each in paper.variants]
+    problems = [f"{each!r} is no variant" for each in request.variants if each not in names]
+    if not 0 < request.scale <= 1:
+        problems.append(f"the scale is {request.scale}, outside (0, 1]")
+    if request.seeds < 1:
+        problems.append(f"{request.seeds} seeds are none")
+    if problems:
+        raise InputError(
+            f"{paper.name} cannot be run so: {'; '.join(problems)}.",
+            todo=f"Its variants: {', '.join(names)}.",
+        )
+    wanted = request.variants or tuple(names)
+    return [each for each in paper.variants if each.name in wanted]
+
+
+def _outcome(
+    paper: Paper,
+    variant: Variant,
+    protocol: Protocol,
+    request: Request,
+    out: Path,
+    report: Report | None,
+) -> Outcome:
+    """The variant's figures, or why there are none."""
+    failed = Outcome(variant.name, protocol)
+    try:
+        plan = experiment(paper, variant, protocol, scale=request.scale, weights=request.weights)
+        data, remarks = _prepared(plan, request, out)
+        return _measured(plan, data, remarks, request.seeds, out, report)
+    except InputError as error:
+        # Data that are not given would fail every variant alike.
+        if "--data" in (error.todo or ""):
+            raise
+        return dataclasses.replace(failed, failure=error.problem)
+    except LentigoError as error:
+        return dataclasses.replace(failed, failure=error.problem)
+    except (RuntimeError, ValueError, MemoryError) as error:
+        # What a backend raises when one network does not fit; the others go on.
+        logger.exception("%s failed", variant.name)
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        return dataclasses.replace(failed, failure=f"{type(error).__name__}: {reason}")
+
+
+def _prepared(plan: Experiment, request: Request, out: Path) -> tuple[PreparedSet, tuple[str, ...]]:
+    collected = collect(plan.data, request.given, request.scale, out / "tables")
+    spec = PreprocessSpec(
+        size=plan.data.size,
+        hair_removal=HairRemoval() if plan.data.hair_removal else None,
+        greyscale=plan.data.greyscale,
+    )
+    split = plan.split
+    name = digest_json([collected.path.name, spec.model_dump(mode="json"), split.model_dump()])
+    data = prepare(
+        "table",
+        collected.path,
+        out / "prepared" / f"{plan.protocol}-{name[:10]}",
+        spec=spec,
+        protocol=plan.protocol,
+        group_by=split.group_by,
+        test_share=split.test_share,
+        folds=split.folds,
+        malignant=frozenset(plan.data.malignant),
+    )
+    return data, collected.remarks
+
+
+def _measured(
+    plan: Experiment,
+    data: PreparedSet,
+    remarks: tuple[str, ...],
+    seeds: int,
+    out: Path,
+    report: Report | None,
+) -> Outcome:
+    official = bool((data.manifest["split"] == "validation").any())
+    runs: list[Run] = []
+    folders: list[Path] = []
+    for seed in range(seeds):
+        keras.utils.clear_session()  # else every network of a long grid stays in memory
+        fold = None if official else 0
+        run = train(plan.recipe, data, out=out / "runs", fold=fold, seed=seed, report=report)
+        folder = run.path / "evaluation" / plan.split.measured
+        # A finished evaluation is read, not repeated: looks at a test list are counted.
+        if not (folder / "metrics.json").is_file():
+            evaluate(run.path, data, split=plan.split.measured, out=folder)
+        runs.append(run)
+        folders.append(folder)
+    figures, images, groups = figures_of(runs, folders, data)
+    return Outcome(
+        variant=plan.variant.name,
+        protocol=plan.protocol,
+        leaky=data.leaky or plan.protocol == "as-published",
+        figures=figures,
+        images=images,
+        groups=groups,
+        seeds=seeds,
+        reports=tuple(each / "report.html" for each in folders),
+        remarks=(*remarks, *_weights_remark(plan)),
+    )
+
+
+def _weights_remark(plan: Experiment) -> tuple[str, ...]:
+    if plan.recipe.network.weights != "none":
+        return ()
+    return (f"{plan.recipe.network.name} began from random weights, not from ImageNet's.",)
+
+
+def parse_pairs(pairs: Sequence[str], option: str) -> dict[str, str]:
+    """``NAME=VALUE`` texts as a mapping.
+
+    Raises:
+        InputError: One that is not of that form, or a name twice.
+    """
+    found: dict[str, str] = {}
+    for each in pairs:
+        name, equals, value = each.partition("=")
+        if not equals or not name or not value or name in found:
+            raise InputError(f"{option} {each!r} is not NAME=VALUE with a name of its own.")
+        found[name] = value
+    return found

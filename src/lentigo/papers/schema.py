@@ -1,0 +1,179 @@
+"""A paper as one TOML: citation, claims as printed, data, both protocols, and the variants.
+
+A variant states only what differs from the paper's recipe, data and protocols, by dotted keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from lentigo.data.sources import SOURCES
+from lentigo.papers.printed import Printed
+
+Protocol = Literal["as-published", "leak-free"]
+PROTOCOLS: tuple[Protocol, ...] = ("as-published", "leak-free")
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataPlan(_Part):
+    """Which images, and what is done to them before any split.
+
+    ``sources`` are all used together, ``stand_ins`` names what takes the place of one that is
+    not given. ``labels`` maps a source's classes to the paper's; what it does not name is left
+    out; a source without a map keeps its classes. ``images`` draws so many of all, in the
+    classes' own proportions, ``per_class`` so many of each (0: all). Publishers' own splits
+    are kept only with ``official_split``.
+    """
+
+    sources: tuple[str, ...] = Field(min_length=1)
+    stand_ins: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    labels: dict[str, dict[str, str]] = Field(default_factory=dict)
+    malignant: tuple[str, ...] = Field(min_length=1)
+    images: int = Field(default=0, ge=0)
+    per_class: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    official_split: bool = False
+    size: int = Field(default=224, ge=32, le=1024)
+    hair_removal: bool = False
+    greyscale: bool = False
+
+    @model_validator(mode="after")
+    def _sources_exist(self) -> DataPlan:
+        named = {*self.sources, *self.stand_ins, *self.labels}
+        named |= {each for some in self.stand_ins.values() for each in some}
+        if unknown := sorted(named - SOURCES.keys()):
+            raise ValueError(f"unknown sources {unknown}; known: {', '.join(SOURCES)}")
+        if self.images and self.per_class:
+            raise ValueError("data.images and data.per_class exclude each other")
+        return self
+
+
+class SplitPlan(_Part):
+    """How one protocol splits, and on which part it measures.
+
+    ``test_share`` of the groups are test; one of ``folds`` parts of the rest validates.
+    ``group_by = "image"`` cuts lesions and patients apart, and is for ``as-published`` only;
+    None is the strictest grouping that the data support.
+    """
+
+    test_share: Share = 0.2
+    folds: int = Field(default=5, ge=2)
+    measured: Literal["test", "validation"] = "test"
+    group_by: Literal["image"] | None = None
+
+
+class Variant(_Part):
+    """One row of the paper's tables; ``set`` holds what differs, by dotted keys."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    title: str = ""
+    set: dict[str, Any] = Field(default_factory=dict)
+
+
+class Column(_Part):
+    """A column: a key of `lentigo.score.panel`, a fact of the run, or what is only printed.
+
+    Facts of the run: ``parameters``, ``seconds``, ``seconds_per_epoch``, ``epochs``, and
+    ``history.NAME``, a value of the best epoch (``history.val_accuracy``).
+    """
+
+    title: str
+    key: str = ""
+    digits: int = Field(default=3, ge=0, le=6)
+
+
+class ClaimTable(_Part):
+    """A table as printed: rows by variant, figures in the order of the columns."""
+
+    title: str
+    columns: tuple[Column, ...] = Field(min_length=1)
+    rows: dict[str, tuple[str, ...]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rows_fit(self) -> ClaimTable:
+        for name, cells in self.rows.items():
+            if len(cells) != len(self.columns):
+                raise ValueError(
+                    f"row {name!r} has {len(cells)} figures for {len(self.columns)} columns"
+                )
+            for cell in cells:
+                if cell:
+                    Printed.of(cell)
+        return self
+
+
+class Paper(_Part):
+    """Everything that is known and chosen of one study.
+
+    Attributes:
+        contradictions: Where the paper contradicts itself or leaves out what decides, in
+            sentences, shown beneath the tables.
+        choices: What the paper leaves open, and what was chosen here: each is ours.
+        gaps: What of the paper is not reproduced here, and why.
+        recipe: The recipe's tables, without name and protocol.
+        protocols: How each protocol splits.
+        variants: The experiments.
+        tables: What the paper claims of them.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    title: str
+    citation: str
+    contradictions: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+    data: DataPlan
+    protocols: dict[Protocol, SplitPlan]
+    recipe: dict[str, Any]
+    variants: tuple[Variant, ...] = Field(min_length=1)
+    tables: tuple[ClaimTable, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Paper:
+        names = [each.name for each in self.variants]
+        problems = [f"variant {n!r} stands twice" for n in set(names) if names.count(n) > 1]
+        problems += [
+            f"table {table.title!r} has a row {row!r}, which is no variant"
+            for table in self.tables
+            for row in table.rows
+            if row not in names
+        ]
+        if missing := [p for p in PROTOCOLS if p not in self.protocols]:
+            problems.append(f"protocols lack {missing}")
+        elif self.protocols["leak-free"].group_by is not None:
+            problems.append("the leak-free protocol may not group by image")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+def with_changes(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of nested tables with dotted keys replaced; a number counts into a list.
+
+    Raises:
+        ValueError: A key that leads nowhere.
+    """
+    copied: dict[str, Any] = _copied(content)
+    for key, value in changes.items():
+        here: Any = copied
+        *parents, last = key.split(".")
+        try:
+            for part in parents:
+                here = here[int(part)] if isinstance(here, list) else here.setdefault(part, {})
+            here[int(last) if isinstance(here, list) else last] = value
+        except (IndexError, ValueError, TypeError, AttributeError):
+            raise ValueError(f"the key {key!r} leads nowhere") from None
+    return copied
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copied(each) for key, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,291 @@
+"""A paper that nobody has seen is one TOML, and its tables come out finished."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lentigo.data.phantom import generate
+from lentigo.errors import InputError
+from lentigo.papers.collect import collect
+from lentigo.papers.paper import experiment, packaged_papers, read_paper
+from lentigo.papers.reproduce import Reproduction, Request, reproduce
+from lentigo.papers.schema import DataPlan, with_changes
+
+SIXTH = """
+schema_version = 1
+name = "sixth2031"
+title = "A sixth paper"
+citation = "Nobody 2031"
+contradictions = ["Its two tables disagree."]
+choices = ["The rate is ours."]
+gaps = ["Its third table is not repeated."]
+
+[data]
+sources = ["phantom"]
+malignant = ["malignant"]
+size = 32
+[data.labels.phantom]
+bicolour = "malignant"
+star = "malignant"
+disc = "benign"
+globules = "benign"
+pale = "benign"
+
+[protocols.as-published]
+group_by = "image"
+test_share = 0.0
+folds = 4
+measured = "validation"
+[protocols.leak-free]
+test_share = 0.25
+folds = 4
+
+[recipe.network]
+name = "tiny_network:build"
+weights = "none"
+[[recipe.stages]]
+name = "train"
+epochs = 4
+batch_size = 16
+
+[[variants]]
+name = "small-batch"
+title = "Tiny, batch 8"
+set = { "recipe.stages.0.batch_size" = 8 }
+[[variants]]
+name = "impossible"
+set = { "recipe.network.name" = "no_such_module:build" }
+[[variants]]
+name = "grey"
+set = { "data.greyscale" = true }
+
+[[tables]]
+title = "Table 7"
+columns = [
+  { title = "Accuracy", key = "accuracy" },
+  { title = "AUC", key = "roc_auc.malignant" },
+  { title = "Parameters", key = "parameters", digits = 0 },
+  { title = "Kappa" },
+]
+[tables.rows]
+small-batch = ["98%", "1.0", "1,000", "0.9"]
+impossible = ["99%", "", "", ""]
+grey = ["97.5%", "0.99", "", ""]
+"""
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("phantom") / "images"
+    generate(folder, lesions=70, seed=0, size=64)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def paper_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("papers") / "sixth2031.toml"
+    path.write_text(SIXTH, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def done(images: Path, paper_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
+    request = Request(given={"phantom": images}, scale=0.5, seeds=2)
+    return reproduce(str(paper_file), request, tmp_path_factory.mktemp("out"))
+
+
+def rows(done: Reproduction) -> list[dict[str, str]]:
+    with done.csv.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_an_unseen_paper_gets_its_finished_table(done: Reproduction) -> None:
+    table = {
+        (r["variant"], r["column"], r["protocol"]): (r["claimed"], r["stamp"], r["status"][:6])
+        for r in rows(done)
+    }
+    columns = ("Accuracy", "AUC", "Parameters", "Kappa")
+    claims = {
+        "small-batch": ("98%", "1.0", "1,000", "0.9"),
+        "impossible": ("99%", "", "", ""),
+        "grey": ("97.5%", "0.99", "", ""),
+    }
+    assert table == {
+        (variant, column, protocol): (
+            claim,
+            "LEAKY" if protocol == "as-published" and variant != "impossible" else "",
+            "failed" if variant == "impossible" else "done",
+        )
+        for variant, figures in claims.items()
+        for column, claim in zip(columns, figures, strict=True)
+        for protocol in ("as-published", "leak-free")
+    }
+
+
+def test_its_figures_are_the_means_of_the_evaluations(done: Reproduction) -> None:
+    by_place = {(o.variant, o.protocol): o for o in done.outcomes}
+    for row in rows(done):
+        outcome = by_place[row["variant"], row["protocol"]]
+        if row["key"] not in {"accuracy", "roc_auc.malignant"} or outcome.failure:
+            continue
+        single = [
+            json.loads((report.parent / "metrics.json").read_text())[row["key"]]["value"]
+            for report in outcome.reports
+        ]
+        assert len(single) == 2
+        assert float(row["value"]) == pytest.approx(sum(single) / 2)
+        assert float(row["low"]) <= float(row["value"]) <= float(row["high"])
+
+
+def test_a_failing_variant_is_told_in_its_row_and_the_others_go_on(done: Reproduction) -> None:
+    failed = [each for each in done.outcomes if each.failure]
+    assert {each.variant for each in failed} == {"impossible"}
+    assert all("no_such_module" in each.failure for each in failed)
+    text = done.markdown.read_text()
+    line = next(each for each in text.splitlines() if each.startswith("| impossible"))
+    assert line.count("failed") == 8
+    assert "no_such_module" in text
+
+
+def test_the_pages_carry_every_stamp_and_all_that_the_paper_says(done: Reproduction) -> None:
+    for path in (done.page, done.markdown):
+        text = path.read_text()
+        assert "SCALE 0.5" in text
+        assert "LEAKY" in text
+        assert "not a medical device" in text
+        for sentence in ("Its two tables disagree.", "The rate is ours.", "third table"):
+            assert sentence in text
+    page = done.page.read_text()
+    assert page.count('class="stamped"') == 2 * 3  # two variants, three measured columns
+    for report in (r for o in done.outcomes for r in o.reports):
+        assert report.relative_to(done.page.parent).as_posix() in page
+    assert {row["scale"] for row in rows(done)} == {"0.5"}
+
+
+def test_leak_free_alone_is_not_stamped(done: Reproduction, paper_file: Path, images: Path) -> None:
+    request = Request(
+        given={"phantom": images}, protocols=("leak-free",), variants=("grey",), scale=0.5
+    )
+    alone = reproduce(str(paper_file), request, done.page.parent)
+    assert "LEAKY" not in alone.markdown.read_text()
+
+
+def test_a_second_call_trains_and_looks_no_more(
+    done: Reproduction, paper_file: Path, images: Path
+) -> None:
+    out = done.page.parent
+    kept = [
+        (r.parent / "metrics.json").stat().st_mtime_ns for o in done.outcomes for r in o.reports
+    ]
+    looks = [path.read_bytes() for path in sorted(out.rglob("test_access.jsonl"))]
+    steps: list[object] = []
+    request = Request(given={"phantom": images}, scale=0.5, seeds=2)
+    again = reproduce(str(paper_file), request, out, report=steps.append)
+    assert not steps
+    assert kept == [
+        (r.parent / "metrics.json").stat().st_mtime_ns for o in again.outcomes for r in o.reports
+    ]
+    assert looks == [path.read_bytes() for path in sorted(out.rglob("test_access.jsonl"))]
+
+
+def test_no_group_crosses_the_leak_free_split(done: Reproduction) -> None:
+    for path in done.page.parent.glob("prepared/leak-free-*/manifest.csv"):
+        frame = pd.read_csv(path, keep_default_na=False)
+        assert (frame.groupby("patient_id")["split"].nunique() == 1).all()
+        assert set(frame["label"]) == {"benign", "malignant"}
+
+
+def test_scale_shrinks_images_and_epochs(paper_file: Path, images: Path, tmp_path: Path) -> None:
+    paper = read_paper(str(paper_file))
+    whole = collect(paper.data, {"phantom": images}, 1.0, tmp_path)
+    half = collect(paper.data, {"phantom": images}, 0.5, tmp_path)
+    assert half.images == pytest.approx(whole.images / 2, abs=2)
+    plan = experiment(paper, paper.variants[0], "leak-free", scale=0.5)
+    assert plan.recipe.epochs == 2
+    assert plan.recipe.stages[0].batch_size == 8
+
+
+def test_a_missing_source_is_named_with_its_option(paper_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="phantom") as caught:
+        reproduce(str(paper_file), Request(given={}), tmp_path)
+    assert "--data phantom=FOLDER" in str(caught.value)
+
+
+def test_a_stand_in_takes_the_place_and_is_told(images: Path, tmp_path: Path) -> None:
+    plan = DataPlan(
+        sources=("isic9",), stand_ins={"isic9": ("phantom",)}, malignant=("star",), size=32
+    )
+    collected = collect(plan, {"phantom": images}, 1.0, tmp_path)
+    assert "phantom stand in for isic9." in collected.remarks
+
+
+def test_fewer_images_than_the_paper_had_keep_its_proportions(images: Path, tmp_path: Path) -> None:
+    plan = DataPlan(
+        sources=("phantom",),
+        malignant=("star",),
+        per_class={"star": 2000, "disc": 1000},
+        size=32,
+    )
+    collected = collect(plan, {"phantom": images}, 1.0, tmp_path)
+    counts = pd.read_csv(collected.path)["label"].value_counts()
+    assert counts["star"] == pytest.approx(2 * counts["disc"], abs=2)
+    assert "in the same proportions" in " ".join(collected.remarks)
+
+
+def test_a_bad_paper_is_told_all_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(
+        SIXTH.replace("test_share = 0.25", "test_share = 2").replace('"98%"', '"many"'),
+        encoding="utf-8",
+    )
+    with pytest.raises(InputError) as caught:
+        read_paper(str(path))
+    assert "test_share" in str(caught.value)
+    assert "'many'" in str(caught.value)
+    path.write_text(SIXTH.replace("stages.0.batch_size", "stages.9.batch_size"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"stages\.9\.batch_size"):
+        read_paper(str(path))
+
+
+def test_dotted_keys_change_a_copy() -> None:
+    before = {"a": {"b": [1, 2]}, "c": 3}
+    assert with_changes(before, {"a.b.1": 5, "d.e": 6}) == {
+        "a": {"b": [1, 5]},
+        "c": 3,
+        "d": {"e": 6},
+    }
+    assert before == {"a": {"b": [1, 2]}, "c": 3}
+
+
+@pytest.mark.parametrize("name", packaged_papers())
+def test_every_packaged_paper_can_be_run(name: str) -> None:
+    paper = read_paper(name)
+    assert paper.name == name
+    claimed = {row for table in paper.tables for row in table.rows}
+    assert claimed
+    assert paper.contradictions
+    assert paper.choices
+    for variant in paper.variants:
+        published = experiment(paper, variant, "as-published")
+        assert published.recipe.protocol == "as-published"
+        assert experiment(paper, variant, "leak-free").split.group_by is None
+
+
+def test_the_command_reproduces_and_refuses(
+    done: Reproduction, paper_file: Path, images: Path
+) -> None:
+    command = [sys.executable, "-m", "lentigo", "reproduce", str(paper_file)]
+    refused = subprocess.run(
+        [*command, "--data", f"phantom={images}", "--variants", "none,grey"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert refused.returncode == 2
+    assert "'none' is no variant" in refused.stderr
+    assert "Traceback" not in refused.stderr
