@@ -16,6 +16,7 @@ import uvicorn
 
 from lentigo.deploy.runtime import BundlePredictor, load_default
 from lentigo.web.app import make_app
+from lentigo.web.camera.capture import Capture
 from lentigo.web.server import Server, make_server
 from lentigo.web.settings import Settings
 
@@ -46,16 +47,21 @@ def running(server: Server) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         inside.should_exit = True
+        if server.capture is not None:
+            server.capture.close()
         thread.join(10)
-        server.desk.close()
+        server.close()
 
 
 @contextmanager
 def page(
-    settings: Settings | None = None, predictor: BundlePredictor | None = None
+    settings: Settings | None = None,
+    predictor: BundlePredictor | None = None,
+    capture: Capture | None = None,
 ) -> Iterator[str]:
     """The page with the model that ships; its address."""
-    with running(make_server(predictor or load_default(), settings or Settings())) as address:
+    server = make_server(predictor or load_default(), settings or Settings(), capture=capture)
+    with running(server) as address:
         yield address
 
 

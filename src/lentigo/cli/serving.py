@@ -17,6 +17,10 @@ def serve(
         str, typer.Option(help="Address to serve on; `0.0.0.0` is the whole network.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 5000,
+    camera: Annotated[
+        str | None,
+        typer.Option(metavar="SOURCE", help="`0`, `/dev/video0`, `rpicam`, a video, `pattern`."),
+    ] = None,
     name: Annotated[
         list[str] | None,
         typer.Option(help="A further host name that the page is opened by. Repeatable."),
@@ -28,6 +32,8 @@ def serve(
 ) -> None:
     """Serve the page: photos in, answers out, in a browser."""
     from lentigo.deploy.runtime import BundlePredictor, load_default
+    from lentigo.web.camera.capture import Capture
+    from lentigo.web.camera.sources import opener
     from lentigo.web.serve import listening
     from lentigo.web.serve import serve as run
     from lentigo.web.server import make_server
@@ -36,6 +42,8 @@ def serve(
     sock = listening(host, port)
     predictor = load_default() if model is None else BundlePredictor(model)
     settings = Settings(names=tuple(name or ()), code=code, limits=Limits(per_minute=per_minute))
+    capture = None if camera is None else Capture(opener(camera))
+    server = make_server(predictor, settings, capture=capture)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{sock.getsockname()[1]}"
-    run(make_server(predictor, settings), sock, ready=lambda: print(address, flush=True))
+    run(server, sock, ready=lambda: print(address, flush=True))

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from lentigo.deploy.bundle import BundleInfo
 from lentigo.web.bodies import parts_of, received
+from lentigo.web.camera.capture import State
 from lentigo.web.metrics import CONTENT_TYPE
 from lentigo.web.refusals import Refusal
 from lentigo.web.server import server_of
@@ -123,5 +124,6 @@ async def health(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Counts for Prometheus."""
     server = server_of(request)
-    text = server.metrics.text(waiting=server.desk.waiting, camera=None)
+    camera = None if server.capture is None else server.capture.state is State.LIVE
+    text = server.metrics.text(waiting=server.desk.waiting, camera=camera)
     return Response(text, media_type=CONTENT_TYPE)

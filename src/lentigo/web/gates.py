@@ -74,6 +74,11 @@ class Budget:
         """What is out now."""
         return self._taken
 
+    def check(self, amount: int) -> None:
+        """Refuse like `hold`, but take nothing."""
+        if self._taken + amount > self._total:
+            raise busy()
+
     @contextmanager
     def hold(self, amount: int = 0) -> Iterator[Share]:
         """Hold ``amount``, and more by ``grow``, until the block ends.
@@ -94,7 +99,6 @@ class Budget:
         Raises:
             Refusal: 503, nothing is left.
         """
-        if self._taken + amount > self._total:
-            raise busy()
+        self.check(amount)
         self._taken += amount
         share.amount += amount

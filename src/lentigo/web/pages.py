@@ -38,7 +38,7 @@ async def result(request: Request) -> Response:
         photo = next((each for each in fields if each.name == "photo" and each.content), None)
         if photo is None:
             raise Refusal(400, "problem.no_photo")
-        scope = _text(fields, "scope")
+        scope = text_of(fields, "scope")
         return await show_result(request, photo.content, photo.filename, scope)
 
 
@@ -54,7 +54,7 @@ async def code(request: Request) -> Response:
     server = server_of(request)
     async with received(request, server.settings.limits, server.bodies) as body:
         fields = parts_of(body[:_BOUNDED], request.headers.get("content-type", ""))
-    ticket = server.door.ticket_for(_text(fields, "code"), address_of(request))
+    ticket = server.door.ticket_for(text_of(fields, "code"), address_of(request))
     if ticket is None:
         return page(request, "code.html", status=401, wrong=True)
     response = RedirectResponse("/", 303)
@@ -63,6 +63,7 @@ async def code(request: Request) -> Response:
     return response
 
 
-def _text(fields: list[Part], name: str) -> str:
+def text_of(fields: list[Part], name: str) -> str:
+    """A field of a form as text; empty where it is missing."""
     found = next((each.content for each in fields if each.name == name), b"")
     return found[:_BOUNDED].decode("utf-8", "replace")

@@ -72,6 +72,8 @@ async def _serve(server: Server, sock: socket.socket, ready: Callable[[], None])
     def stop() -> None:
         for each in running:
             each.should_exit = True
+        if server.capture is not None:  # live pictures end, so that their visitors can be let go
+            loop.run_in_executor(None, server.capture.close)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
@@ -82,7 +84,7 @@ async def _serve(server: Server, sock: socket.socket, ready: Callable[[], None])
     try:
         await asyncio.gather(*tasks)
     finally:
-        server.desk.close()
+        server.close()
 
 
 def _config(server: Server) -> uvicorn.Config:

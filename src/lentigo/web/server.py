@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from lentigo.deploy.runtime import BundlePredictor
+from lentigo.web.camera.capture import Capture
 from lentigo.web.desk import Desk
 from lentigo.web.gates import Budget
 from lentigo.web.guard import Door
@@ -27,6 +28,8 @@ class Server:
         metrics: Counts them.
         bodies: Bytes of all requests under way.
         offline: The app that runs the same bundle in the browser.
+        viewers: Live pictures being shown.
+        capture: The camera, where there is one.
         assets: The page's own files.
     """
 
@@ -36,15 +39,26 @@ class Server:
     metrics: Metrics
     bodies: Budget
     offline: OfflineApp
+    viewers: Budget
+    capture: Capture | None = None
     assets: dict[str, Asset] = field(default_factory=assets)
 
+    def close(self) -> None:
+        """Let go of the camera and let the queue run out."""
+        if self.capture is not None:
+            self.capture.close()
+        self.desk.close()
 
-def make_server(predictor: BundlePredictor, settings: Settings) -> Server:
+
+def make_server(
+    predictor: BundlePredictor, settings: Settings, *, capture: Capture | None = None
+) -> Server:
     """Put the parts together.
 
     Args:
         predictor: What answers.
         settings: How.
+        capture: The camera; the server closes it when it ends.
     """
     metrics, limits = Metrics(), settings.limits
     return Server(
@@ -54,6 +68,8 @@ def make_server(predictor: BundlePredictor, settings: Settings) -> Server:
         metrics=metrics,
         bodies=Budget(limits.bodies_bytes),
         offline=OfflineApp(predictor.bundle, served=True),
+        viewers=Budget(limits.viewers),
+        capture=capture,
     )
 
 
