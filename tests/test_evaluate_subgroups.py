@@ -161,3 +161,27 @@ def test_strata_agree_with_the_whole_where_there_is_one_stratum(written: Path) -
     for key, estimate in only["metrics"].items():
         assert estimate["value"] == pytest.approx(whole[key]["value"], abs=1e-12)
         assert estimate["low"] == pytest.approx(whole[key]["low"], abs=1e-9)
+
+
+def test_the_page_shows_every_stratum_and_says_what_it_does_not_know(written: Path) -> None:
+    page = (written / "report.html").read_text()
+    assert "Is it as good for everyone?" in page
+    assert "Skin tone, stated (Fitzpatrick type): nothing is known for I, III, V, VI." in page
+    content = json.loads((written / "subgroups.json").read_text())
+    for each in content["axes"]:
+        for stratum in each["strata"]:
+            if stratum["status"] != "empty":
+                assert f"{stratum['name']} ({stratum['groups']})" in page
+    assert "no images: nothing known" in page
+    assert 'aria-label="AUC, malignant by subgroup.' in page
+
+
+def test_a_forest_row_stands_where_its_figure_is(written: Path) -> None:
+    page = (written / "report.html").read_text()
+    content = json.loads((written / "subgroups.json").read_text())
+    sex = next(each for each in content["axes"] if each["name"] == "sex")
+    for stratum in sex["strata"]:
+        figure = stratum["metrics"]["roc_auc.malignant"]
+        assert figure["value"] is not None
+        told = f"{figure['value']:.3f}, {figure['low']:.3f} to {figure['high']:.3f}"
+        assert f"<title>{stratum['name']}: {told}</title>" in page

@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 
-from lentigo.evaluate import charts
+from lentigo.evaluate import charts, forest
 from lentigo.evaluate.facts import Findings
 from lentigo.score.calibration import reliability
 from lentigo.score.classification import confusion_matrix
@@ -33,13 +33,19 @@ def render(findings: Findings) -> str:
     """The page as HTML text, without a reference to any other file."""
     environment = jinja2.Environment(
         autoescape=True,
+        loader=jinja2.FunctionLoader(_source),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=percent, figure=figure, interval=interval, count=count)
-    source = files("lentigo.evaluate").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    return environment.from_string(source).render(**page(findings))
+    environment.filters.update(
+        percent=percent, figure=figure, interval=interval, count=count, signed=signed
+    )
+    return environment.get_template(TEMPLATE).render(**page(findings))
+
+
+def _source(name: str) -> str:
+    return files("lentigo.evaluate").joinpath(name).read_text(encoding="utf-8")
 
 
 def page(findings: Findings) -> dict[str, Any]:
@@ -72,6 +78,7 @@ def page(findings: Findings) -> dict[str, Any]:
         "malignant_names": [c.name for c in asked.taxonomy.classes if c.malignant],
         "mistakes": findings.worst,
         "lesions": findings.lesions,
+        "subgroups": forest.section(findings),
         "facts": _facts(asked.description),
         "network": _facts(asked.description.get("network")),
         "environment": _facts(asked.description.get("environment")),
@@ -211,6 +218,11 @@ def percent(value: float | None, digits: int = 1) -> str:
 def figure(estimate: Estimate, digits: int = 3) -> str:
     """An estimate's value, or a dash."""
     return "–" if estimate.value is None else f"{estimate.value:.{digits}f}"
+
+
+def signed(estimate: Estimate, digits: int = 3) -> str:
+    """A difference with its sign, or a dash."""
+    return "–" if estimate.value is None else f"{estimate.value:+.{digits}f}"
 
 
 def interval(estimate: Estimate, digits: int = 3) -> str:

@@ -27,6 +27,7 @@ class Plot:
         width: Of the drawing, in its own units; text is 11 of them.
         height: Of the drawing.
         bare: Without labels, for small multiples.
+        margin_left: Room for the labels of the vertical axis.
     """
 
     x: tuple[float, float]
@@ -36,13 +37,14 @@ class Plot:
     width: float = 360
     height: float = 320
     bare: bool = False
+    margin_left: float = MARGIN_LEFT
     parts: list[str] = field(default_factory=list)
 
     @property
     def _box(self) -> tuple[float, float, float, float]:
         if self.bare:
             return 3, 3, self.width - 3, self.height - 3
-        return MARGIN_LEFT, MARGIN_TOP, self.width - MARGIN_RIGHT, self.height - MARGIN_BOTTOM
+        return self.margin_left, MARGIN_TOP, self.width - MARGIN_RIGHT, self.height - MARGIN_BOTTOM
 
     def across(self, value: float) -> float:
         """Horizontal place of a value."""

@@ -1,0 +1,149 @@
+"""The subgroups of an evaluation as forest plots, with the tables behind them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from lentigo.evaluate.facts import Findings
+from lentigo.evaluate.strata import UNKNOWN
+from lentigo.evaluate.subgroups import CAUTIONS, Division
+from lentigo.evaluate.svg import Plot
+from lentigo.score.estimate import Estimate
+from lentigo.score.subgroups import Stratum
+
+NAMES = {
+    "balanced_accuracy": "Balanced accuracy",
+    "roc_auc": "AUC, malignant",
+    "sensitivity": "Malignant images found (sensitivity)",
+    "specificity": "Benign images left alone (specificity)",
+}
+_LABELS, _ROW, _FOOT = 132.0, 15.0, 38.0
+
+
+def section(findings: Findings) -> dict[str, Any]:
+    """What the page's part on subgroups shows."""
+    divisions = findings.subgroups.divisions
+    keys = _plotted(findings)
+    given, apart = findings.subgroups.differences
+    return {
+        "figures": [
+            {"key": key, "name": _name(key), "plot": forest(divisions, key, findings.metrics[key])}
+            for key in keys
+        ],
+        "divisions": [_table(each, keys) for each in divisions],
+        "silences": [text for each in divisions for text in _silences(each)],
+        "cautions": list(CAUTIONS),
+        "notes": [f"{each.title}: {each.note}" for each in divisions if each.note],
+        "minimum": findings.subgroups.minimum,
+        "given": given,
+        "apart": apart,
+    }
+
+
+def _plotted(findings: Findings) -> list[str]:
+    """The figures to show: ranking, and both sides of the point nearest to 90% sensitivity."""
+    if "roc_auc.malignant" not in findings.subgroups.keys:
+        return ["balanced_accuracy"]
+    points = sorted(findings.asked.points, key=lambda each: abs(each.target_sensitivity - 0.9))
+    point = points[0].name if points else "argmax"
+    return ["roc_auc.malignant", f"sensitivity.malignant.{point}", f"specificity.malignant.{point}"]
+
+
+def _name(key: str) -> str:
+    metric, *rest = key.split(".", 2)  # a point such as sensitivity_0.90 holds a dot itself
+    if len(rest) < 2:
+        return NAMES[metric]
+    wanted = rest[1].removeprefix("sensitivity_")
+    point = "by the most probable class" if wanted == "argmax" else f"at the {wanted} threshold"
+    return f"{NAMES[metric]}, {point}"
+
+
+def _silences(division: Division) -> list[str]:
+    """Sentences on strata of which nothing is known."""
+    named = [each for each in division.strata if each.name != UNKNOWN]
+    if named and all(each.status == "empty" for each in named):
+        return [f"{division.title}: nothing is known. No image here has one."]
+    found = []
+    if division.unheard:
+        found.append(f"{division.title}: nothing is known for {', '.join(division.unheard)}.")
+    small = [name for name in division.too_small if name != UNKNOWN]
+    if small:
+        found.append(f"{division.title}: too few groups in {', '.join(small)}.")
+    return found
+
+
+def forest(divisions: Sequence[Division], key: str, whole: Estimate) -> Markup:
+    """One row a stratum: value and interval, or why there is none."""
+    rows = sum(len(each.strata) + 1 for each in divisions)
+    figures = [stratum.metrics[key] for each in divisions for stratum in each.strata]
+    shown = [each for each in figures if each.value is not None]
+    ends = [end for each in shown for end in (each.value, each.low) if end is not None]
+    start = min(0.9, math.floor(min(ends, default=0.0) * 10) / 10)
+    plot = Plot(
+        (start, 1.0),
+        (0.0, float(rows)),
+        f"{_name(key)} by subgroup",
+        f"{len(shown)} strata with a figure; the table below holds the numbers.",
+        height=rows * _ROW + _FOOT + 10,
+        margin_left=_LABELS,
+    )
+    step = 0.1 if start >= 0.5 else 0.2
+    count = round((1 - plot.x[0]) / step)
+    ticks = [(1 - step * i, f"{1 - step * i:.1f}") for i in range(count + 1)]
+    plot.axes(key.split(".", 1)[0].replace("roc_auc", "AUC").replace("_", " "), "", ticks, [])
+    if whole.value is not None:
+        plot.line([whole.value, whole.value], [0, rows], "chance")
+    at = float(rows)
+    for division in divisions:
+        at -= 1
+        plot.text(4, plot.up(at + 0.3), division.title, kind="point-label")
+        for stratum in division.strata:
+            at -= 1
+            _row(plot, stratum, stratum.metrics[key], at + 0.5)
+    return plot.render()
+
+
+def _row(plot: Plot, stratum: Stratum, figure: Estimate, at: float) -> None:
+    name = stratum.name if len(stratum.name) < 18 else f"{stratum.name[:16]}…"
+    plot.text(12, plot.up(at) + 3.5, f"{name} ({stratum.counts.groups})")
+    if figure.value is None:
+        empty = stratum.counts.images == 0
+        told = "no images: nothing known" if empty else f"too small: {figure.n_groups} groups"
+        plot.text(plot.across(plot.x[0]) + 5, plot.up(at) + 3.5, told, kind="tick hush")
+        return
+    kind = "main"
+    if figure.low is not None and figure.high is not None:
+        plot.line([figure.low, figure.high], [at, at], kind)
+        told = f"{figure.value:.3f}, {figure.low:.3f} to {figure.high:.3f}"
+    else:
+        told = f"{figure.value:.3f}, no interval"
+    plot.dot(figure.value, at, "point", 3.2, f"{stratum.name}: {told}")
+
+
+def _table(division: Division, keys: Sequence[str]) -> dict[str, Any]:
+    return {
+        "title": division.title,
+        "reference": division.reference,
+        "rows": [
+            {
+                "name": each.name,
+                "images": each.counts.images,
+                "groups": each.counts.groups,
+                "malignant": each.counts.malignant_groups,
+                "is_reference": each.is_reference,
+                "figures": [
+                    {
+                        "name": _name(key),
+                        "value": each.metrics[key],
+                        "difference": each.differences.get(key),
+                    }
+                    for key in keys
+                ],
+            }
+            for each in division.strata
+        ],
+    }
