@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from browsing import MODEL, hosted, in_base64
+from browsing import MODEL, hosted, in_base64, start_chromium
 from golden_images import GOLDEN, encoded, golden, photograph
 from lentigo.deploy.prediction import UNFAMILIAR
 from lentigo.deploy.runtime import BundlePredictor
@@ -317,3 +317,75 @@ def test_the_browser_reads_from_a_bundle_what_python_reads(
     assert info == python.info.model_dump(mode="json", exclude_unset=True)
     assert (graph_bytes, card) == (len(python.bundle.graph), python.bundle.model_card)
     assert checked
+
+
+@pytest.fixture(scope="module")
+def webgpu_page(browser: Any, app_folder: Path) -> Iterator[Any]:
+    """A page with WebGPU, computed by the processor where there is no graphics card."""
+    software = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+    started = start_chromium(browser.browser_type, *software, "--enable-features=Vulkan")
+    with hosted(app_folder) as host:
+        opened = started.new_page()
+        opened.goto(f"{host.url}LICENSES.txt")
+        if not opened.evaluate("navigator.gpu?.requestAdapter().then(Boolean)"):
+            pytest.skip("this Chromium has no WebGPU, not even in software")
+        opened.evaluate(LOAD)
+        yield opened
+    started.close()
+
+
+def test_webgpu_gives_the_same_answers(webgpu_page: Any, python: BundlePredictor) -> None:
+    webgpu_page.evaluate(
+        """async () => {
+          const { Engine } = await import("/engine.js");
+          const { engine, bundle } = predictor;
+          predictor.engine = await Engine.make(engine.runtime, bundle, "webgpu");
+        }"""
+    )
+    for name in ("jpeg turned 3", "png large", "png see-through"):
+        answer = webgpu_page.evaluate(PREDICT, [in_base64(golden(name)), name])["prediction"]
+        ours = python.predict_bytes(golden(name), name=name).to_dict()
+        assert answer["probability"] == pytest.approx(ours["probability"], abs=DIFFERENCE)
+        assert answer["top"] == ours["top"]
+
+
+def test_webgpu_is_taken_only_if_it_agrees(webgpu_page: Any) -> None:
+    reason = webgpu_page.evaluate(
+        f"""async () => {{
+          await ({LOAD})();
+          await predictor.accelerate();
+          return [predictor.engine.accelerator, predictor.engineReason];
+        }}"""
+    )
+    assert reason[0] == ("webgpu" if "agrees" in reason[1] else "wasm")
+    taken = webgpu_page.evaluate(
+        """async () => {
+          const { faster } = await import("/engine.js");
+          const { engine, bundle } = predictor;
+          // A judge that finds every two answers different.
+          let calls = 0;
+          const chosen = await faster(engine, bundle, () => [(calls += 1)]);
+          return [chosen.engine === engine, chosen.reason];
+        }"""
+    )
+    assert taken == [True, "WebGPU gives other answers"]
+
+
+def test_a_lost_graphics_processor_is_replaced_by_webassembly(
+    webgpu_page: Any, python: BundlePredictor
+) -> None:
+    lost, reason = webgpu_page.evaluate(
+        f"""async (b64) => {{
+          const {{ Engine }} = await import("/engine.js");
+          const {{ engine, bundle }} = predictor;
+          predictor.engine = await Engine.make(engine.runtime, bundle, "webgpu");
+          predictor.engine.run = () => Promise.reject(new Error("device lost"));
+          {BYTES}
+          const {{ prediction }} = await predictor.predict(bytes, "x");
+          return [prediction.probability, predictor.engineReason];
+        }}""",
+        in_base64(golden("png large")),
+    )
+    ours = python.predict_bytes(golden("png large")).to_dict()["probability"]
+    assert lost == pytest.approx(ours, abs=DIFFERENCE)
+    assert reason == "WebGPU failed: device lost"

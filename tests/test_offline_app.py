@@ -109,6 +109,27 @@ def test_the_first_page_is_small_and_works_before_model_and_runtime_are_fetched(
     assert "words/en.json" in names[:first]
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_moves_while_the_page_loads(size: str, browser: Any, app_folder: Path) -> None:
+    width, height = SIZES[size]
+    for language in LANGUAGES:
+        context = browser.new_context(viewport={"width": width, "height": height}, locale=language)
+        with hosted(app_folder) as host:
+            page = open_app(context, host.url)
+            kept(page, language)
+            moved = page.evaluate(
+                """() => new Promise((resolve) => {
+                  const sum = (list) => list.reduce((all, { value }) => all + value, 0);
+                  new PerformanceObserver((list) => resolve(sum(list.getEntries()))).observe({
+                    type: "layout-shift", buffered: true,
+                  });
+                  setTimeout(() => resolve(0), 500);
+                })"""
+            )
+            assert moved < 0.001
+        context.close()
+
+
 def test_a_photo_chosen_before_the_model_has_arrived_is_answered_when_it_has(
     context: Any, app_folder: Path, photo: Path
 ) -> None:

@@ -33,6 +33,7 @@ async function speak(language) {
     link.toggleAttribute("aria-current", link.lang === language);
   }
   say(...app.state);
+  document.body.classList.remove("speechless");
   if (app.predictor) showModel(at("model"), app.predictor.bundle, app.words.text);
   if (app.answer) present();
 }

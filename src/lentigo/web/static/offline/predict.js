@@ -38,13 +38,35 @@ export class Predictor {
     this.info = bundle.info;
     this.engine = engine;
     this.engineReason = "";
+    this.turn = Promise.resolve();
+  }
+
+  /** One piece of work after the other: an engine answers one photo, and may be exchanged. */
+  inTurn(work) {
+    const done = this.turn.then(work);
+    this.turn = done.catch(() => {});
+    return done;
   }
 
   /** Moves to WebGPU where it gives the same answers sooner; for an idle moment. */
-  async accelerate() {
-    const chosen = await faster(this.engine, this.bundle, (logits) => this.probabilities(logits));
-    this.engine = chosen.engine;
-    this.engineReason = chosen.reason;
+  accelerate() {
+    return this.inTurn(async () => {
+      const chosen = await faster(this.engine, this.bundle, (logits) => this.probabilities(logits));
+      this.engine = chosen.engine;
+      this.engineReason = chosen.reason;
+    });
+  }
+
+  /** A graphics processor may be lost at any time; WebAssembly then answers. */
+  async run(input) {
+    try {
+      return await this.engine.run(input);
+    } catch (error) {
+      if (this.engine.accelerator === "wasm") throw error;
+      this.engine = await Engine.make(this.engine.runtime, this.bundle);
+      this.engineReason = `WebGPU failed: ${error?.message ?? error}`;
+      return this.engine.run(input);
+    }
   }
 
   /** Calibrated probabilities of logits. */
@@ -68,7 +90,7 @@ export class Predictor {
    */
   async predict(bytes, name) {
     const { input, small } = await preprocess(bytes, this.info.spec);
-    const { logits, attention, unfamiliarity } = await this.engine.run(input);
+    const { logits, attention, unfamiliarity } = await this.inTurn(() => this.run(input));
     const probability = this.probabilities(logits);
     const found = warnings(assess(small), limitsOf(this.info));
     const sentences = found.map(({ sentence }) => sentence);
