@@ -24,6 +24,7 @@ from lentigo.data.sources import SOURCES
 from lentigo.model import NETWORKS
 from lentigo.recipe import (
     Augmentation,
+    GeneratorRanges,
     Head,
     Loss,
     Network,
@@ -49,6 +50,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "loss": Loss,
     "sampling": Sampling,
     "augmentation": Augmentation,
+    "augmentation.image_data_generator": GeneratorRanges,
     "output": Output,
     "stages.N": Stage,
 }

@@ -13,7 +13,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.recipe import Augmentation
+from lentigo.model.generator import affine_of, draw_generator
+from lentigo.recipe import Augmentation, GeneratorRanges
 
 AFFINE = 8
 """Projective coefficients an image; the last two stay 0."""
@@ -48,6 +49,8 @@ def draw_parameters(
         key: What the draw is a function of, such as (seed, epoch).
     """
     random = np.random.default_rng(key)
+    if augmentation.image_data_generator is not None:
+        return _generator_parameters(augmentation, size, count, random)
     draws = random.random((count, _UNIFORMS))
     parameters = np.zeros((count, PARAMETERS))
     parameters[:, :6] = _affine(augmentation, size, draws[:, :8])
@@ -55,13 +58,35 @@ def draw_parameters(
     offset = _around(draws[:, 10:13], augmentation.channel_shift) * 255
     parameters[:, AFFINE + 9 : AFFINE + 12] = offset + _brightness(augmentation, draws[:, 7:8])
     parameters[:, CONTRAST] = _between(draws[:, 13], augmentation.contrast)
-    parameters[:, SHARE] = 1
-    if augmentation.mixup:
-        share = random.beta(augmentation.mixup, augmentation.mixup, count)
-        parameters[:, SHARE] = np.maximum(share, 1 - share)
+    parameters[:, SHARE] = _shares(augmentation, count, random)
     # Last, so that recipes without it draw what they drew before it existed.
     parameters[:, SHARPNESS] = _between(random.random(count), augmentation.sharpness)
     return parameters.astype(np.float32)
+
+
+def _generator_parameters(
+    augmentation: Augmentation, size: int, count: int, random: np.random.Generator
+) -> NDArray[np.float32]:
+    """As `draw_parameters`: offset is the channel shift, contrast the factor of brightness."""
+    assert augmentation.image_data_generator is not None
+    draws = draw_generator(augmentation.image_data_generator, size, count, random)
+    parameters = np.zeros((count, PARAMETERS))
+    parameters[:, :6] = affine_of(draws, size)
+    parameters[:, AFFINE + 9 : AFFINE + 12] = draws.channel_shift_intensity[:, None]
+    parameters[:, CONTRAST] = draws.brightness
+    parameters[:, SHARE] = _shares(augmentation, count, random)
+    parameters[:, SHARPNESS] = 1
+    return parameters.astype(np.float32)
+
+
+def _shares(
+    augmentation: Augmentation, count: int, random: np.random.Generator
+) -> NDArray[np.float64]:
+    """Of the image itself under MixUp, (count,): 1 without it."""
+    if not augmentation.mixup:
+        return np.ones(count)
+    share = random.beta(augmentation.mixup, augmentation.mixup, count)
+    return np.maximum(share, 1 - share)
 
 
 def _around(draws: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
@@ -131,7 +156,9 @@ class Augment(keras.layers.Layer):
         if self.augmentation.sharpness != (1.0, 1.0):
             sharpness = ops.reshape(parameters[:, SHARPNESS], (-1, 1, 1, 1))
             images = ops.clip(images + (sharpness - 1) * (images - _blurred(images)), 0.0, 255.0)
-        if self._colours:
+        if self.augmentation.image_data_generator is not None:
+            images = _as_generator(images, parameters, self.augmentation.image_data_generator)
+        elif self._colours:
             images = self._coloured(images, parameters)
         if self.augmentation.mixup:
             share = ops.reshape(parameters[:, SHARE], (-1, 1, 1, 1))
@@ -154,6 +181,9 @@ class Augment(keras.layers.Layer):
     @property
     def _moves(self) -> bool:
         a = self.augmentation
+        if a.image_data_generator is not None:
+            colours = {"brightness_range": None, "channel_shift_range": 0.0}
+            return a.image_data_generator.model_copy(update=colours) != GeneratorRanges()
         flips = a.flip_horizontal or a.flip_vertical
         return bool(a.rotation_deg or a.shift or a.shear or a.zoom != (1.0, 1.0) or flips)
 
@@ -170,6 +200,19 @@ class Augment(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs."""
         return {**super().get_config(), "augmentation": self.augmentation.model_dump()}
+
+
+def _as_generator(images: Any, parameters: Any, ranges: GeneratorRanges) -> Any:
+    """Channel shift inside each image's own range, then brightness, as the library does."""
+    ops = keras.ops
+    if ranges.channel_shift_range:
+        shift = ops.reshape(parameters[:, AFFINE + 9], (-1, 1, 1, 1))
+        lowest = ops.min(images, axis=(1, 2, 3), keepdims=True)
+        highest = ops.max(images, axis=(1, 2, 3), keepdims=True)
+        images = ops.minimum(ops.maximum(images + shift, lowest), highest)
+    if ranges.brightness_range is not None:
+        images = ops.clip(images * ops.reshape(parameters[:, CONTRAST], (-1, 1, 1, 1)), 0.0, 255.0)
+    return images
 
 
 def _blurred(images: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from lentigo.recipe.schema import (
     Augmentation,
+    GeneratorRanges,
     Head,
     Loss,
     Network,
@@ -15,6 +16,7 @@ from lentigo.recipe.toml import load_recipe, packaged_recipes, parse_recipe, to_
 
 __all__ = [
     "Augmentation",
+    "GeneratorRanges",
     "Head",
     "Loss",
     "Network",

@@ -94,6 +94,36 @@ class Sampling(_Part):
     up_to: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
+class GeneratorRanges(_Part):
+    """The ranges of Keras's ``ImageDataGenerator``, under its names and in its units.
+
+    ``rotation_range`` and ``shear_range`` in degrees either way, shifts as share of the side,
+    ``zoom_range`` z as [1 - z, 1 + z] of rows and columns apart (above 1 shows more),
+    ``brightness_range`` as factors, ``channel_shift_range`` in pixel values of 0 to 255.
+    """
+
+    rotation_range: Annotated[float, Field(ge=0, le=180)] = 0.0
+    width_shift_range: Share = 0.0
+    height_shift_range: Share = 0.0
+    shear_range: Annotated[float, Field(ge=0, lt=90)] = 0.0
+    zoom_range: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    brightness_range: tuple[NotNegative, NotNegative] | None = None
+    channel_shift_range: NotNegative = 0.0
+
+    @property
+    def zoom(self) -> tuple[float, float]:
+        """Lowest and highest zoom of an axis."""
+        return 1 - self.zoom_range, 1 + self.zoom_range
+
+    @model_validator(mode="after")
+    def _brightness_rises(self) -> GeneratorRanges:
+        if self.brightness_range and self.brightness_range[0] > self.brightness_range[1]:
+            raise ValueError(f"brightness_range must rise, not {self.brightness_range}")
+        return self
+
+
 class Augmentation(_Part):
     """Random changes to training images; zeros change nothing.
 
@@ -104,6 +134,8 @@ class Augmentation(_Part):
     range too: 0 blurs by about a pixel, 1 leaves the image, 2 sharpens. Last, ``mixup`` lays every
     image over another of its batch, and their labels likewise, in shares drawn from
     Beta(mixup, mixup) (Zhang 2018; 0: none).
+    ``image_data_generator`` states geometry and colour in that library's terms, in place of all
+    of these but ``fill``, ``fill_value`` and ``mixup``.
     """
 
     rotation_deg: Annotated[float, Field(ge=0, le=180)] = 0.0
@@ -121,6 +153,24 @@ class Augmentation(_Part):
     channel_shift: Share = 0.0
     sharpness: tuple[NotNegative, NotNegative] = (1.0, 1.0)
     mixup: NotNegative = 0.0
+    image_data_generator: GeneratorRanges | None = None
+
+    @model_validator(mode="after")
+    def _one_language(self) -> Augmentation:
+        if self.image_data_generator is None:
+            return self
+        shared = {"fill", "fill_value", "mixup", "image_data_generator"}
+        plain = Augmentation.model_construct()
+        beside = [
+            name
+            for name in type(self).model_fields
+            if name not in shared and getattr(self, name) != getattr(plain, name)
+        ]
+        if beside:
+            raise ValueError(
+                f"augmentation.image_data_generator stands in place of {', '.join(beside)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _ranges_rise(self) -> Augmentation:

@@ -116,7 +116,11 @@ def to_toml(recipe: Recipe) -> str:
     tables = {key: value for key, value in values.items() if isinstance(value, dict)}
     lines = [_assignment(k, v) for k, v in values.items() if k not in tables]
     for name, table in tables.items():
-        lines += ["", f"[{name}]", *(_assignment(k, v) for k, v in table.items())]
+        nested = {key: value for key, value in table.items() if isinstance(value, dict)}
+        flat = {key: value for key, value in table.items() if key not in nested}
+        lines += ["", f"[{name}]", *(_assignment(k, v) for k, v in flat.items())]
+        for key, inner in nested.items():
+            lines += ["", f"[{name}.{key}]", *(_assignment(k, v) for k, v in inner.items())]
     for stage in stages:
         lines += ["", "[[stages]]", *(_assignment(k, v) for k, v in stage.items())]
     return "\n".join(lines) + "\n"
