@@ -66,6 +66,7 @@ RECIPE_NOTES = {
     "protocol": "`as-published` is needed for leaky data, and stamps every result LEAKY.",
     "precision": "Of the computation; logits are float32 in all of them.",
     "selection_metric": "Chooses the best epoch, on validation.",
+    "keep": "Which epoch's model is kept: the best, or the last as some papers do.",
     "stages": "One or more, in order; see below.",
 }
 

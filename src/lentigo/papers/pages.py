@@ -79,7 +79,8 @@ def stamps_of(scale: float, outcomes: Sequence[Outcome]) -> list[str]:
     stamps = []
     if scale < 1:
         stamps.append(
-            f"SCALE {scale:g}: a look with that share of images and epochs, not a reproduction."
+            f"SCALE {scale:g}: a look with that share of images (at least 12 a class) and epochs, "
+            "not a reproduction."
         )
     if any(each.leaky for each in outcomes):
         stamps.append(

@@ -200,6 +200,9 @@ class Stage(_Part):
     of the weights a step, validated and kept in place of the last ones (0: none).
     ``cached_views``: a frozen backbone runs once over so many augmented views an image, and
     the head trains on the features (0: the backbone runs every epoch).
+    ``hard_below``: before the stage begins the model so far answers all training images, and
+    the stage trains only on those that it gets wrong or whose own class it gives less than
+    this probability (hard data mining; 0: on all).
     """
 
     name: str = "train"
@@ -219,6 +222,7 @@ class Stage(_Part):
     reestimate_batches: int = Field(default=0, ge=0)
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     cached_views: int = Field(default=0, ge=0)
+    hard_below: Share = 0.0
 
     @model_validator(mode="after")
     def _caching_needs_a_frozen_backbone(self) -> Stage:
@@ -256,6 +260,7 @@ class Recipe(_Part):
     protocol: Literal["leak-free", "as-published"] = "leak-free"
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     selection_metric: SelectionMetric = "balanced_accuracy"
+    keep: Literal["best", "last"] = "best"
     network: Network = Field(default_factory=Network)
     head: Head = Field(default_factory=Head)
     loss: Loss = Field(default_factory=Loss)
@@ -269,6 +274,8 @@ class Recipe(_Part):
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f"stages need different names, not {names}")
+        if self.stages[0].hard_below:
+            raise ValueError(f"stage {names[0]!r}: hard_below needs a stage before it")
         return self
 
     @model_validator(mode="after")

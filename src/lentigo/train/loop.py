@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 import time
@@ -19,6 +20,7 @@ from lentigo.errors import RunError
 from lentigo.model import build_loss, build_model
 from lentigo.recipe import Recipe, Stage
 from lentigo.train.feeds import FeatureFeed, Feed, ImageFeed, Material
+from lentigo.train.mining import hard_rows
 from lentigo.train.sampling import drawn_share
 from lentigo.train.stages import build_optimizer, set_trainable
 from lentigo.train.state import (
@@ -110,20 +112,21 @@ class Training:
         return self._folder / "best.npz"
 
     def to_the_end(self) -> None:
-        """Train all stages; then ``model`` holds the best epoch."""
+        """Train all stages; then ``model`` holds the epoch that the recipe keeps."""
         while self.standing.stage < len(self.recipe.stages):
             self._train_stage(self.recipe.stages[self.standing.stage])
         _, values, _ = load_checkpoint(self._best)
         assign(self.model.variables, values)
 
     def _train_stage(self, stage: Stage) -> None:
+        material = self._material_of(stage)
         set_trainable(self.model, stage)
-        feed = self._feed(stage)
+        feed = self._feed(stage, material)
         steps = len(feed.batches(self.standing.epoch))
         optimizer = build_optimizer(stage, steps=steps, precision=self.recipe.precision)
         # XLA on TensorFlow's CPU lacks the resampling and is no faster.
         compiled = keras.backend.backend() != "tensorflow"
-        loss = build_loss(self.recipe.loss, self._share())
+        loss = build_loss(self.recipe.loss, self._share(material))
         feed.model.compile(optimizer, loss, jit_compile=compiled)
         optimizer.build(feed.model.trainable_variables)
         if self._optimizer_values and self.standing.stage_epoch:
@@ -136,14 +139,23 @@ class Training:
             values = optimizer.variables if self.standing.stage == here else []
             save_checkpoint(self._last, self.standing, self.model.variables, values)
 
-    def _share(self) -> NDArray[np.float64]:
-        labels = self.material.labels[self.material.training]
+    def _material_of(self, stage: Stage) -> Material:
+        """All of it, or its hard training images; class weights stay those of the whole."""
+        if not stage.hard_below:
+            return self.material
+        kept = self._folder / f"hard-{stage.name}.npy"
+        rows = hard_rows(self.model, self.material, stage.hard_below, kept)
+        _log.info("stage %s: %d hard training images", stage.name, len(rows))
+        return dataclasses.replace(self.material, training=rows)
+
+    def _share(self, material: Material) -> NDArray[np.float64]:
+        labels = material.labels[material.training]
         return drawn_share(labels, self.recipe.sampling, len(self._malignant))
 
-    def _feed(self, stage: Stage) -> Feed:
+    def _feed(self, stage: Stage, material: Material) -> Feed:
         if stage.cached_views:
-            return FeatureFeed(self.model, self.recipe, stage, self.material, self._folder)
-        return ImageFeed(self.model, self.recipe, stage, self.material)
+            return FeatureFeed(self.model, self.recipe, stage, material, self._folder)
+        return ImageFeed(self.model, self.recipe, stage, material)
 
     def _train_epoch(
         self,
@@ -215,7 +227,8 @@ class Training:
                 "validation images.",
                 todo="Choose another: --set selection_metric=balanced_accuracy",
             )
-        if self.standing.best is None or score > self.standing.best:
+        best = self.standing.best
+        if self.recipe.keep == "last" or best is None or score > best:
             self.standing.best, self.standing.best_epoch = score, int(row["epoch"])
             save_checkpoint(self._best, self.standing, self.model.variables, [])
 
