@@ -95,7 +95,7 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     unused = [k for k in catalogue() if k not in named and not k.startswith(built)]
     assert unused == []
     prefixes = {key.split(".")[0] for key in catalogue()}
-    files = (".css", ".js", ".html", ".svg", ".toml", ".webmanifest", ".tflite")
+    files = (".css", ".js", ".html", ".jpg", ".svg", ".toml", ".webmanifest", ".tflite")
     missing = [
         each
         for each in named

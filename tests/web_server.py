@@ -17,6 +17,7 @@ import uvicorn
 from lentigo.deploy.runtime import BundlePredictor, load_default
 from lentigo.web.app import make_app
 from lentigo.web.camera.capture import Capture
+from lentigo.web.serve import config_of, listening
 from lentigo.web.server import Server, make_server
 from lentigo.web.settings import Settings
 
@@ -34,17 +35,16 @@ def photo(side: int = 160, suffix: str = ".jpg", seed: int = 0) -> bytes:
 @contextmanager
 def running(server: Server) -> Iterator[str]:
     """Serve in a thread of this process; the page's address."""
-    config = uvicorn.Config(
-        make_app(server), port=0, log_level="error", lifespan="off", timeout_graceful_shutdown=1
-    )
-    inside = uvicorn.Server(config)
-    thread = threading.Thread(target=inside.run, daemon=True)
+    certificates = server.settings.certificates
+    inside = uvicorn.Server(config_of(make_app(server), server, certificates))
+    sock = listening("127.0.0.1", 0)
+    thread = threading.Thread(target=inside.run, args=([sock],), daemon=True)
     thread.start()
     while not inside.started:
         thread.join(0.01)
-    port = inside.servers[0].sockets[0].getsockname()[1]
+    scheme = "http" if certificates is None else "https"
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"{scheme}://127.0.0.1:{sock.getsockname()[1]}"
     finally:
         inside.should_exit = True
         if server.capture is not None:

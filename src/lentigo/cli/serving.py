@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -28,22 +29,49 @@ def serve(
     code: Annotated[
         str | None, typer.Option(help="Access code that visitors have to give.")
     ] = None,
+    https: Annotated[
+        bool, typer.Option("--https", help="Serve a secure page as well, with a local authority.")
+    ] = False,
+    https_port: Annotated[int, typer.Option(help="Of the secure page.", min=0, max=65535)] = 5443,
+    certificates: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the authority and its key lie.")
+    ] = Path("~/.local/share/lentigo/certificates"),
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Store photos and answers there; the page says so."),
+    ] = None,
     per_minute: Annotated[int, typer.Option(help="Photos a minute from one address.", min=1)] = 120,
 ) -> None:
     """Serve the page: photos in, answers out, in a browser."""
     from lentigo.deploy.runtime import BundlePredictor, load_default
     from lentigo.web.camera.capture import Capture
     from lentigo.web.camera.sources import opener
+    from lentigo.web.certificates import prepare
     from lentigo.web.serve import listening
     from lentigo.web.serve import serve as run
     from lentigo.web.server import make_server
     from lentigo.web.settings import Limits, Settings
 
+    names = tuple(name or ())
     sock = listening(host, port)
+    secure = listening(host, https_port) if https else None
+    made = prepare(certificates.expanduser(), host=host, extra=names) if https else None
     predictor = load_default() if model is None else BundlePredictor(model)
-    settings = Settings(names=tuple(name or ()), code=code, limits=Limits(per_minute=per_minute))
     capture = None if camera is None else Capture(opener(camera))
-    server = make_server(predictor, settings, capture=capture)
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{sock.getsockname()[1]}"
-    run(server, sock, ready=lambda: print(address, flush=True))
+    settings = Settings(
+        names=names,
+        code=code,
+        keep=keep,
+        https_port=None if secure is None else secure.getsockname()[1],
+        certificates=made,
+        limits=Limits(per_minute=per_minute),
+    )
+
+    def say() -> None:
+        shown = f"[{host}]" if ":" in host else host
+        print(f"http://{shown}:{sock.getsockname()[1]}", flush=True)
+        if made is not None:
+            print(f"https://{shown}:{settings.https_port}", flush=True)
+            print(f"lentigo: SHA-256 of the authority: {made.fingerprint}", file=sys.stderr)
+
+    run(make_server(predictor, settings, capture=capture), sock, secure=secure, ready=say)

@@ -14,6 +14,7 @@ from lentigo.web.bodies import parts_of, received
 from lentigo.web.camera.capture import State
 from lentigo.web.metrics import CONTENT_TYPE
 from lentigo.web.refusals import Refusal
+from lentigo.web.results import keep_if_asked
 from lentigo.web.server import server_of
 
 router = APIRouter()
@@ -105,7 +106,9 @@ async def predict(request: Request) -> Response:
             if photo is None:
                 raise Refusal(400, "problem.no_photo", reason="The form has no field 'photo'.")
             name, content = photo.filename or NAME, photo.content
-        return JSONResponse((await server.desk.predict(content, name)).to_dict())
+        prediction = await server.desk.predict(content, name)
+        await keep_if_asked(server, content, prediction)
+        return JSONResponse(prediction.to_dict())
 
 
 @router.get("/api/v1/model", response_model=BundleInfo, tags=["model"])

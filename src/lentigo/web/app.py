@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
-from lentigo.web import api, app_routes, files, live, pages
+from lentigo.web import api, app_routes, files, live, pages, trust
 from lentigo.web.guard import Guard
 from lentigo.web.refusals import Refusal
 from lentigo.web.server import Server
@@ -31,7 +31,7 @@ def make_app(server: Server) -> FastAPI:
         redoc_url=None,
     )
     app.state.server = server
-    for each in (pages, live, api, files, app_routes):
+    for each in (pages, live, trust, api, files, app_routes):
         app.include_router(each.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _no_route)

@@ -7,8 +7,7 @@ import hmac
 import ipaddress
 import logging
 import secrets
-import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lentigo.web.gates import Rate
 from lentigo.web.metrics import Metrics
+from lentigo.web.names import own_names
 from lentigo.web.refusals import Refusal
 from lentigo.web.settings import Settings
 
@@ -47,17 +47,6 @@ HEADERS = {
 }
 
 _log = logging.getLogger(__name__)
-
-
-def own_names(extra: Iterable[str] = ()) -> frozenset[str]:
-    """Names under which this machine is reached, in lower case.
-
-    Args:
-        extra: Further ones, such as that of a proxy in front.
-    """
-    name = socket.gethostname().lower()
-    short = name.split(".", maxsplit=1)[0]
-    return frozenset({"localhost", name, f"{short}.local", *(each.lower() for each in extra)})
 
 
 class Door:

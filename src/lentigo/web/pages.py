@@ -42,6 +42,12 @@ async def result(request: Request) -> Response:
         return await show_result(request, photo.content, photo.filename, scope)
 
 
+@router.get("/series")
+async def series(request: Request) -> Response:
+    """What the visitor's own browser keeps; the server knows nothing of it."""
+    return page(request, "series.html")
+
+
 @router.get("/model")
 async def model(request: Request) -> Response:
     """What the bundle says about itself."""

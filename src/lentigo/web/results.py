@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +12,8 @@ from starlette.responses import Response
 
 from lentigo.deploy.bundle import BundleInfo
 from lentigo.deploy.prediction import Prediction, Reading
-from lentigo.web.server import server_of
+from lentigo.web.kept import keep
+from lentigo.web.server import Server, server_of
 from lentigo.web.strings import Words
 from lentigo.web.views import page, words_for
 
@@ -49,12 +52,15 @@ async def show_result(request: Request, content: bytes, filename: str, scope: st
     """
     server = server_of(request)
     prediction, drawn = await server.desk.portray(content, filename or "photo")
+    kept = await keep_if_asked(server, content, prediction)
     info, words = server.desk.info, words_for(request)
     return page(
         request,
         "result.html",
         prediction=prediction,
         portrait=drawn,
+        kept=kept,
+        answer=json.dumps(prediction.to_dict()),
         rows=_rows(prediction, info, words),
         info=info,
         scope=scope,
@@ -66,6 +72,14 @@ async def show_result(request: Request, content: bytes, filename: str, scope: st
         mixture=_malignant_before(info),
         width=SCALE_PX,
     )
+
+
+async def keep_if_asked(server: Server, content: bytes, prediction: Prediction) -> bool | None:
+    """Store photo and answer where the operator wants it; None where not."""
+    folder = server.settings.keep
+    if folder is None:
+        return None
+    return await asyncio.to_thread(keep, folder, content, prediction)
 
 
 def _rows(prediction: Prediction, info: BundleInfo, words: Words) -> list[Row]:

@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from fastapi import FastAPI
 
 from lentigo.errors import InputError
 from lentigo.web.app import make_app
+from lentigo.web.certificates import Certificates
+from lentigo.web.patience import PatientProtocol
 from lentigo.web.server import Server
 
 ENDING_S = 3
@@ -53,20 +56,36 @@ def listening(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def serve(server: Server, sock: socket.socket, *, ready: Callable[[], None]) -> None:
+def serve(
+    server: Server,
+    sock: socket.socket,
+    *,
+    ready: Callable[[], None],
+    secure: socket.socket | None = None,
+) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
         server: What is served.
         sock: From `listening`.
         ready: Called once the page answers.
+        secure: A second one, served with the certificates of the settings.
     """
-    asyncio.run(_serve(server, sock, ready))
+    asyncio.run(_serve(server, sock, secure, ready))
 
 
-async def _serve(server: Server, sock: socket.socket, ready: Callable[[], None]) -> None:
+async def _serve(
+    server: Server,
+    sock: socket.socket,
+    secure: socket.socket | None,
+    ready: Callable[[], None],
+) -> None:
     server.desk.warm_up()
-    running = [_Quiet(_config(server))]
+    app, certificates = make_app(server), server.settings.certificates
+    pairs = [(_Quiet(config_of(app, server)), sock)]
+    if secure is not None and certificates is not None:
+        pairs.append((_Quiet(config_of(app, server, certificates)), secure))
+    running = [each for each, _ in pairs]
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -77,7 +96,7 @@ async def _serve(server: Server, sock: socket.socket, ready: Callable[[], None])
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    tasks = [asyncio.create_task(running[0].serve([sock]))]
+    tasks = [asyncio.create_task(each.serve([its])) for each, its in pairs]
     while not all(each.started or each.should_exit for each in running):
         await asyncio.sleep(0.01)
     ready()
@@ -87,9 +106,20 @@ async def _serve(server: Server, sock: socket.socket, ready: Callable[[], None])
         server.close()
 
 
-def _config(server: Server) -> uvicorn.Config:
+def config_of(
+    app: FastAPI, server: Server, certificates: Certificates | None = None
+) -> uvicorn.Config:
+    """How uvicorn is to serve.
+
+    Args:
+        app: Of `make_app`.
+        server: Its parts.
+        certificates: For a secure port; None for a plain one.
+    """
     return uvicorn.Config(
-        make_app(server),
+        app,
+        ssl_certfile=certificates.chain if certificates else None,
+        ssl_keyfile=certificates.key if certificates else None,
         access_log=False,
         log_level="warning",
         lifespan="off",
@@ -99,6 +129,6 @@ def _config(server: Server) -> uvicorn.Config:
         timeout_keep_alive=10,
         timeout_graceful_shutdown=ENDING_S,
         h11_max_incomplete_event_size=32_768,
-        http="h11",
+        http=PatientProtocol,
         ws="none",
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lentigo.web.certificates import Certificates
+
 MEGABYTE = 1_000_000
 
 
@@ -50,6 +52,7 @@ class Settings:
         code: Access code that visitors have to give; None lets everybody in.
         keep: Folder that photos and answers are stored in; None stores nothing.
         https_port: Where the same page is served securely; None where it is not.
+        certificates: What the secure port speaks with; None where there is none.
         limits: What it takes upon itself.
     """
 
@@ -57,4 +60,5 @@ class Settings:
     code: str | None = field(default=None, repr=False)
     keep: Path | None = None
     https_port: int | None = None
+    certificates: Certificates | None = field(default=None, repr=False)
     limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,273 @@
+"""The page in a real browser: phone and desktop, camera, keyboard, languages, accessibility."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from lentigo.web.camera.capture import Capture
+from lentigo.web.camera.sources import opener
+from lentigo.web.certificates import prepare
+from lentigo.web.settings import Limits, Settings
+from lentigo.web.strings import LANGUAGES, Words
+from web_server import page, photo
+
+EN = Words("en")
+PHONE, DESK = (390, 844), (1400, 900)
+SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+OPEN = Settings(limits=Limits(per_minute=100_000))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 10, (640, 480))
+    frame = cv2.imdecode(np.frombuffer(photo(480), np.uint8), cv2.IMREAD_COLOR)
+    for _ in range(10):
+        writer.write(cv2.copyMakeBorder(frame, 0, 0, 80, 80, cv2.BORDER_REPLICATE))
+    writer.release()
+    return path
+
+
+@pytest.fixture(scope="module")
+def address(clip: Path) -> Iterator[str]:
+    with page(OPEN, capture=Capture(opener(str(clip)))) as found:
+        yield found
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "spot.jpg"
+    path.write_bytes(photo(480))
+    return path
+
+
+def visit(browser: Browser, size: tuple[int, int] = PHONE, **options: object) -> Page:
+    """A page whose every complaint fails the test that made it."""
+    width, height = size
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)  # type: ignore[arg-type]
+    context.set_default_timeout(15_000)
+    found = context.new_page()
+    found.on("pageerror", lambda error: pytest.fail(f"script error: {error}"))
+    found.on(
+        "console",
+        lambda said: pytest.fail(said.text) if "Content Security Policy" in said.text else None,
+    )
+    return found
+
+
+def hand_in(shown: Page, picture: Path, scope: str = "yes") -> None:
+    shown.check(f"input[value={scope}]")
+    shown.set_input_files("#photo", picture)
+    shown.click("button.main")
+    shown.wait_for_selector(".top-class")
+
+
+def fits(shown: Page) -> bool:
+    """Whether nothing has to be scrolled sideways."""
+    return bool(shown.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def violations(shown: Page) -> list[str]:
+    found = Axe().run(shown).response["violations"]
+    return [f"{each['id']}: {[node['html'] for node in each['nodes']][:3]}" for each in found]
+
+
+@SIZES
+def test_a_photo_is_handed_in_and_answered(
+    browser: Browser, address: str, picture: Path, size: tuple[int, int]
+) -> None:
+    shown = visit(browser, size)
+    shown.goto(address)
+    assert fits(shown)
+    hand_in(shown, picture)
+    assert fits(shown)
+    expect(shown.get_by_text(EN("next.doctor"))).to_be_visible()
+    attention = shown.locator("#attention")
+    assert attention.get_attribute("opacity") == "0.5"
+    shown.locator("#strength").fill("80")
+    assert attention.get_attribute("opacity") == "0.8"
+
+
+@SIZES
+def test_the_server_camera_shows_its_picture_and_takes_a_photo(
+    browser: Browser, address: str, size: tuple[int, int]
+) -> None:
+    shown = visit(browser, size)
+    shown.goto(f"{address}/camera")
+    shown.wait_for_selector("[data-state=live]")
+    shown.wait_for_function("document.getElementById('live').naturalWidth > 0")
+    assert fits(shown)
+    shown.check("input[value=yes]")
+    shown.get_by_role("button", name=EN("camera.take")).click()
+    shown.wait_for_selector(".top-class")
+
+
+def test_the_page_works_without_javascript(browser: Browser, address: str, picture: Path) -> None:
+    shown = visit(browser, java_script_enabled=False)
+    shown.goto(address)
+    shown.check("input[value=no]")
+    shown.set_input_files("#photo", picture)
+    shown.click("button.main")
+    expect(shown.get_by_text(EN("result.plain"))).to_be_visible()
+
+
+@SIZES
+def test_the_camera_of_a_phone_gives_a_live_picture_over_https(
+    browser: Browser, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    made = prepare(tmp_path)
+    settings = Settings(certificates=made, https_port=1, limits=OPEN.limits)
+    with page(settings) as address:
+        shown = visit(browser, size, ignore_https_errors=True, permissions=["camera"])
+        shown.goto(address)
+        assert shown.evaluate("isSecureContext")
+        shown.check("input[value=no]")
+        shown.get_by_role("button", name=EN("home.live")).click()
+        shown.wait_for_function("document.querySelector('video').videoWidth > 0")
+        shown.get_by_role("button", name=EN("camera.take")).click()
+        shown.wait_for_selector(".top-class")
+
+
+def test_a_plain_page_in_the_network_offers_the_file_and_says_why_no_preview(
+    browser: Browser, address: str
+) -> None:
+    shown = visit(browser)
+    # Loopback counts as secure, so the context is told that it is none.
+    shown.add_init_script("Object.defineProperty(window, 'isSecureContext', {value: false})")
+    shown.goto(address)
+    expect(shown.get_by_text(EN("home.live.insecure"))).to_be_visible()
+    assert shown.locator("#capture").get_attribute("capture") == "environment"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_browsers_language_is_spoken(
+    browser: Browser, address: str, picture: Path, language: str
+) -> None:
+    shown = visit(browser, locale=language)
+    shown.goto(address)
+    expect(shown.get_by_role("heading", level=1)).to_have_text(Words(language)("home.title"))
+    hand_in(shown, picture)
+    expect(shown.get_by_text(Words(language)("next.doctor"))).to_be_visible()
+    assert fits(shown)
+
+
+def test_the_language_can_be_changed_and_stays(browser: Browser, address: str) -> None:
+    shown = visit(browser)
+    shown.goto(address)
+    shown.get_by_role("link", name="Türkçe").click()
+    shown.get_by_role("link", name=Words("tr")("nav.model")).click()
+    expect(shown.get_by_role("heading", level=1)).to_have_text(Words("tr")("model.title"))
+
+
+def test_the_keyboard_alone_hands_in_a_photo(browser: Browser, address: str, picture: Path) -> None:
+    shown = visit(browser, DESK)
+    shown.goto(address)
+    shown.keyboard.press("Tab")
+    expect(shown.locator(".skip")).to_be_focused()
+    shown.keyboard.press("Enter")
+    shown.keyboard.press("Tab")
+    expect(shown.locator("input[value=yes]")).to_be_focused()
+    shown.keyboard.press("Space")
+    shown.keyboard.press("Tab")
+    expect(shown.locator("#photo")).to_be_focused()
+    with shown.expect_file_chooser() as chooser:
+        shown.keyboard.press("Enter")
+    chooser.value.set_files(picture)
+    for _ in range(8):
+        if shown.evaluate("document.activeElement.matches('button.main')"):
+            break
+        shown.keyboard.press("Tab")
+    shown.keyboard.press("Enter")
+    shown.wait_for_selector(".top-class")
+    for _ in range(20):
+        if shown.evaluate("document.activeElement.id") == "strength":
+            break
+        shown.keyboard.press("Tab")
+    shown.keyboard.press("ArrowRight")
+    assert shown.locator("#attention").get_attribute("opacity") == "0.51"
+
+
+def test_at_double_zoom_nothing_is_cut_off(browser: Browser, address: str, picture: Path) -> None:
+    # Zooming a window of 1400 x 900 to 200% leaves 700 x 450 pixels of the page's own.
+    shown = visit(browser, (700, 450), device_scale_factor=2)
+    for path in ("/", "/camera", "/series", "/model", "/trust"):
+        shown.goto(address + path)
+        assert fits(shown), path
+    shown.goto(address)
+    hand_in(shown, picture)
+    assert fits(shown)
+
+
+@SIZES
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_to_complain_of(
+    browser: Browser, address: str, picture: Path, size: tuple[int, int], scheme: str
+) -> None:
+    # axe puts its own script into the page, which the page's policy rightly refuses.
+    shown = visit(browser, size, color_scheme=scheme, bypass_csp=True)
+    for path in ("/", "/camera", "/series", "/model", "/trust", "/none"):
+        shown.goto(address + path)
+        assert violations(shown) == [], path
+    shown.goto(address)
+    hand_in(shown, picture)
+    assert violations(shown) == []
+
+
+def test_a_series_stays_in_the_browser_and_can_be_exported_and_deleted(
+    browser: Browser, address: str, picture: Path
+) -> None:
+    shown = visit(browser)
+    shown.on("dialog", lambda dialog: dialog.accept())
+    for _ in range(2):
+        shown.goto(address)
+        hand_in(shown, picture)
+        asked: list[str] = []
+        shown.on("request", lambda request, asked=asked: asked.append(request.url))
+        shown.get_by_label(EN("series.name")).fill("left arm")
+        shown.get_by_role("button", name=EN("series.keep")).click()
+        expect(shown.locator("#kept")).to_be_visible()
+        assert [each for each in asked if not each.endswith("mark.svg")] == []
+    shown.goto(f"{address}/series")
+    expect(shown.locator("figure")).to_have_count(2)
+    expect(shown.get_by_role("heading", name="left arm")).to_be_visible()
+    with shown.expect_download() as waiting:
+        shown.get_by_role("button", name=EN("series.export")).click()
+    exported = json.loads(Path(waiting.value.path()).read_text("utf-8"))["photos"]
+    assert [each["series"] for each in exported] == ["left arm"] * 2
+    assert exported[0]["photo"].startswith("data:image/jpeg;base64,")
+    assert sum(exported[0]["probability"].values()) == pytest.approx(1)
+    shown.get_by_role("button", name=EN("series.delete")).first.click()
+    expect(shown.locator("figure")).to_have_count(1)
+    shown.get_by_role("button", name=EN("series.delete.all")).click()
+    expect(shown.get_by_text(EN("series.none"))).to_be_visible()
+
+
+@SIZES
+def test_the_first_page_is_light_and_nothing_shifts(
+    browser: Browser, address: str, size: tuple[int, int]
+) -> None:
+    shown = visit(browser, size)
+    shown.add_init_script(
+        "window.shifts = 0; new PerformanceObserver((list) => {"
+        "for (const each of list.getEntries()) window.shifts += each.value"
+        "}).observe({type: 'layout-shift', buffered: true})"
+    )
+    shown.goto(address)
+    shown.wait_for_timeout(500)
+    assert shown.evaluate("window.shifts") == 0
+    own = "performance.getEntriesByType('resource').filter((e) => !e.name.includes('/app/'))"
+    total = shown.evaluate(
+        f"[...performance.getEntriesByType('navigation'), ...{own}]"
+        ".reduce((sum, each) => sum + each.transferSize, 0)"
+    )
+    assert 0 < total < 60_000
+    ready = "performance.getEntriesByType('navigation')[0].domInteractive"
+    assert shown.evaluate(ready) < 1000

@@ -1,0 +1,341 @@
+"""What the page refuses: foreign names and origins, too much, too slow, and files that lie."""
+
+from __future__ import annotations
+
+import io
+import socket
+import struct
+import threading
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from lentigo.web import kept
+from lentigo.web.gates import Budget, Rate
+from lentigo.web.refusals import Refusal
+from lentigo.web.screening import screen
+from lentigo.web.settings import Limits, Settings
+from lentigo.web.strings import Words
+from web_server import page, photo
+
+BROWSER = {"accept": "text/html"}
+EN = Words("en")
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    settings = Settings(limits=Limits(per_minute=100_000))
+    with page(settings) as address, httpx.Client(base_url=address, timeout=30) as found:
+        yield found
+
+
+def predict(client: httpx.Client, content: bytes, **head: str) -> httpx.Response:
+    return client.post("/api/v1/predict", content=content, headers=head)
+
+
+def png_header(width: int, height: int, depth: int = 8, colour: int = 2) -> bytes:
+    """A PNG that is valid and claims a size that its pixels do not have."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    data = zlib.compress(b"\0" * 1000)
+    parts = [chunk(b"IHDR", head), chunk(b"IDAT", data), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def animated(kind: str) -> bytes:
+    frames = [Image.new("RGB", (64, 64), (n * 90, 20, 30)) for n in range(3)]
+    stream = io.BytesIO()
+    frames[0].save(stream, kind, save_all=True, append_images=frames[1:], duration=100)
+    return stream.getvalue()
+
+
+def with_zip(content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("x.txt", "hidden")
+    return content + stream.getvalue()
+
+
+LYING = {
+    "empty": (b"", 415),
+    "text": (b"hello, this is no image at all, but text of some length", 415),
+    "html": (b"<!doctype html><html><script>1</script></html>" * 5, 415),
+    "pdf": (b"%PDF-1.7 something" * 20, 415),
+    "truncated JPEG": (photo()[:900], 422),
+    "truncated PNG": (photo(suffix=".png")[:-20], 422),
+    "JPEG and zip": (with_zip(photo()), 415),
+    "PNG and zip": (with_zip(photo(suffix=".png")), 415),
+    "JPEG and script": (photo() + b"<script>alert(1)</script>", 415),
+    "animated GIF": (animated("GIF"), 422),
+    "animated PNG": (animated("PNG"), 422),
+    "animated WebP": (animated("WEBP"), 422),
+    "bomb of 10 gigapixels": (png_header(100_000, 100_000), 413),
+    "bomb of 39 deep megapixels": (png_header(6500, 6000, 16, 6), 413),
+    "pixels that are not there": (png_header(500, 500), 422),
+}
+
+
+@pytest.mark.parametrize("name", LYING)
+def test_a_file_that_lies_gets_a_status_and_a_sentence(client: httpx.Client, name: str) -> None:
+    content, status = LYING[name]
+    answer = predict(client, content, **{"content-type": "image/jpeg"})
+    assert answer.status_code == status, answer.text
+    fields = answer.json()
+    assert fields["error"].endswith(".")
+    assert fields["reason"].endswith((".", "read")) or fields["reason"]
+    shown = client.post("/result", files={"photo": ("x.jpg", content)}, headers=BROWSER)
+    assert shown.status_code in {status, 400}
+    assert "Traceback" not in shown.text
+
+
+def test_a_large_jpeg_is_answered_and_one_over_the_limit_is_not(client: httpx.Client) -> None:
+    large = cv2.imencode(".jpg", np.full((5000, 7000, 3), 120, np.uint8))[1].tobytes()
+    assert predict(client, large).status_code == 200
+    over = cv2.imencode(".jpg", np.full((6000, 7000, 3), 120, np.uint8))[1].tobytes()
+    answer = predict(client, over)
+    assert answer.status_code == 413
+    assert "40 megapixels" in answer.json()["reason"]
+
+
+def test_what_a_request_calls_its_content_does_not_matter(client: httpx.Client) -> None:
+    for said in ("text/html", "image/png", "application/json", "nonsense"):
+        assert predict(client, photo(), **{"content-type": said}).status_code == 200
+
+
+def test_a_body_over_the_limit_is_refused_whether_it_says_so_or_not(client: httpx.Client) -> None:
+    size = Limits().body_bytes + 1
+    assert predict(client, b"\0" * size).status_code == 413
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(size // 65536 + 1):
+            yield b"\0" * 65536
+
+    assert client.post("/api/v1/predict", content=pieces()).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"nonsense", "multipart/form-data; boundary=x"),
+        (b"--x\r\nContent-Disposition: form-data", "multipart/form-data; boundary=x"),
+        (b"--x--\r\n", "multipart/form-data; boundary=x"),
+        (b"x", "multipart/form-data"),
+        (b"--x\r\n" + b"a" * 9000 + b": b\r\n\r\n\r\n--x--", "multipart/form-data; boundary=x"),
+    ],
+)
+def test_a_malformed_form_is_a_sentence(client: httpx.Client, body: bytes, kind: str) -> None:
+    answer = predict(client, body, **{"content-type": kind})
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_a_file_name_is_shown_nowhere_as_markup(client: httpx.Client) -> None:
+    name = "<img src=x onerror=alert(1)>.jpg"
+    answer = client.post("/result", files={"photo": (name, photo())}, headers=BROWSER)
+    assert answer.status_code == 200
+    assert "<img src=x" not in answer.text
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.evil"])
+def test_a_foreign_host_name_is_refused(client: httpx.Client, host: str) -> None:
+    assert client.get("/", headers={"host": host}).status_code == 400
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:99", "[::1]:5000", "192.168.1.7"])
+def test_our_own_names_and_addresses_are_answered(client: httpx.Client, host: str) -> None:
+    assert client.get("/healthz", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/result", "/api/v1/predict", "/code", "/camera/photo"])
+def test_a_request_from_another_page_is_refused(
+    client: httpx.Client, path: str, head: dict[str, str]
+) -> None:
+    assert client.post(path, content=photo(), headers=head).status_code == 403
+
+
+def test_every_answer_carries_the_strict_policy(client: httpx.Client) -> None:
+    answers = [client.get(path) for path in ("/", "/none", "/static/page.css", "/metrics")]
+    answers.append(client.post("/result", headers={"origin": "null"}))
+    for each in answers:
+        policy = each.headers["content-security-policy"]
+        assert "script-src 'self' 'wasm-unsafe-eval';" in policy
+        assert "unsafe-inline" not in policy
+        assert each.headers["x-content-type-options"] == "nosniff"
+        assert "server" not in each.headers
+    assert answers[0].headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc"]
+)
+def test_no_path_reaches_the_disk(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_an_address_that_asks_too_often_is_told_when_to_come_again() -> None:
+    with page(Settings(limits=Limits(per_minute=3))) as address:
+        answers = [httpx.post(f"{address}/api/v1/predict", content=photo()) for _ in range(4)]
+    assert [each.status_code for each in answers] == [200, 200, 200, 429]
+    assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+def test_a_rate_refills_and_forgets_the_longest_silent() -> None:
+    now = [0.0]
+    rate = Rate(60, clock=lambda: now[0])
+    for _ in range(60):
+        rate.take("a")
+    with pytest.raises(Refusal):
+        rate.take("a")
+    now[0] = 1.0
+    rate.take("a")
+    for number in range(5000):
+        rate.take(str(number))
+    assert len(rate._buckets) <= 4096
+
+
+def test_a_budget_comes_back_whatever_happens() -> None:
+    budget = Budget(10)
+
+    def overdraw() -> None:
+        with budget.hold(4) as share:
+            budget.grow(share, 6)
+            budget.grow(share, 1)
+
+    with pytest.raises(Refusal):
+        overdraw()
+    assert budget.taken == 0
+
+
+def test_more_photos_than_wait_are_told_to_come_again_at_once() -> None:
+    statuses: list[int] = []
+    retry: list[str] = []
+    with page(Settings(limits=Limits(waiting=2, per_minute=1000))) as address:
+        content = photo(1500)
+
+        def ask() -> None:
+            began = time.monotonic()
+            answer = httpx.post(f"{address}/api/v1/predict", content=content, timeout=60)
+            statuses.append(answer.status_code)
+            if answer.status_code == 503:
+                retry.append(answer.headers["retry-after"])
+                assert time.monotonic() - began < 5
+
+        threads = [threading.Thread(target=ask) for _ in range(16)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join(60)
+        assert set(statuses) == {200, 503}
+        assert len(retry) == statuses.count(503)
+        assert httpx.post(f"{address}/api/v1/predict", content=content).status_code == 200
+
+
+def connect(address: str) -> socket.socket:
+    host, port = address.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def test_a_client_of_one_byte_a_second_is_ended_and_holds_nobody_up() -> None:
+    with page(Settings(limits=Limits(body_s=2.0))) as address:
+        slow = connect(address)
+        head = "POST /api/v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n"
+        slow.sendall(head.encode())
+        for _ in range(3):
+            slow.sendall(b"\xff")
+            assert httpx.post(f"{address}/api/v1/predict", content=photo()).status_code == 200
+            time.sleep(1)
+        assert slow.recv(4096).startswith(b"HTTP/1.1 408")
+        slow.close()
+
+
+def test_the_access_code_is_asked_for_and_opens_everything() -> None:
+    with page(Settings(code="seven brown moles")) as address:
+        with httpx.Client(base_url=address, headers=BROWSER) as client:
+            assert client.get("/").status_code == 401
+            assert EN("problem.code") in client.get("/").text
+            assert client.post("/result", files={"photo": photo()}).status_code == 401
+            assert client.get("/static/page.css").status_code == 200
+            wrong = client.post("/code", files={"code": (None, "six brown moles")})
+            assert wrong.status_code == 401
+            right = client.post("/code", files={"code": (None, "seven brown moles")})
+            assert right.status_code == 303
+            assert "HttpOnly" in right.headers["set-cookie"]
+            assert client.get("/").status_code == 200
+        bearer = {"authorization": "Bearer seven brown moles"}
+        api = f"{address}/api/v1/predict"
+        assert httpx.post(api, content=photo()).status_code == 401
+        assert httpx.post(api, content=photo(), headers=bearer).status_code == 200
+
+
+def test_tries_of_the_access_code_are_limited() -> None:
+    with page(Settings(code="seven")) as address:
+        tries = [
+            httpx.post(f"{address}/code", files={"code": (None, str(n))}).status_code
+            for n in range(7)
+        ]
+        right = httpx.post(f"{address}/code", files={"code": (None, "seven")})
+    assert tries == [401] * 5 + [429] * 2
+    assert right.status_code == 429
+
+
+def test_photos_are_kept_only_where_asked_and_the_page_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    with page(Settings(keep=folder)) as address:
+        assert EN("privacy.kept") in httpx.get(address, headers=BROWSER).text
+        name = "../../../evil.jpg"
+        httpx.post(f"{address}/result", files={"photo": (name, photo())}, headers=BROWSER)
+    photos, answers = sorted(folder.glob("*.jpg")), sorted(folder.glob("*.json"))
+    assert [each.read_bytes() for each in photos] == [photo()]
+    assert len(answers) == 1
+    assert sorted(tmp_path.rglob("*")) == sorted([folder, *photos, *answers])
+
+
+def test_a_full_disk_does_not_cost_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(kept, "write_bytes", full)
+    with page(Settings(keep=tmp_path)) as address:
+        answer = httpx.post(f"{address}/result", files={"photo": photo()}, headers=BROWSER)
+        api = httpx.post(f"{address}/api/v1/predict", content=photo())
+    assert answer.status_code == api.status_code == 200
+    assert EN("result.not_kept") in answer.text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_photo_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    big = cv2.imencode(".png", np.random.default_rng(0).integers(0, 255, (1200, 1200, 3)))[1]
+    with page() as address:
+        answer = httpx.post(f"{address}/result", files={"photo": big.tobytes()}, timeout=30)
+    assert answer.status_code == 200
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_phones_may_append_what_is_no_other_kind_of_file() -> None:
+    assert screen(photo() + b"\0\0\0\x18ftypmp42" + b"\0" * 500, Limits()).kind == "JPEG"
