@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test soak check reference format lock offline-app clean
+.PHONY: help demo test soak check reference format lock screenshots offline-app clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ lock: $(INSTALLED) ## Resolve requirements/dev.txt anew
 	$(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --group dev --extra train -c requirements/constraints.txt pyproject.toml \
 	  -o requirements/dev.txt
+
+screenshots: $(INSTALLED) ## Take the pictures of the page for the documentation (needs Chromium)
+	$(BIN)/python scripts/screenshots.py
 
 offline-app: $(INSTALLED) ## Fetch LiteRT.js (npm), which the offline app runs on
 	$(BIN)/python hatch_build.py

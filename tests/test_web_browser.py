@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from lentigo.web.camera.capture import Capture
 from lentigo.web.camera.sources import opener
@@ -49,18 +49,42 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def visit(browser: Browser, size: tuple[int, int] = PHONE, **options: object) -> Page:
-    """A page whose every complaint fails the test that made it."""
-    width, height = size
-    context = browser.new_context(viewport={"width": width, "height": height}, **options)  # type: ignore[arg-type]
-    context.set_default_timeout(15_000)
-    found = context.new_page()
-    found.on("pageerror", lambda error: pytest.fail(f"script error: {error}"))
-    found.on(
-        "console",
-        lambda said: pytest.fail(said.text) if "Content Security Policy" in said.text else None,
-    )
-    return found
+Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """Open pages; what their scripts or policy complain of fails the test."""
+    complaints: list[str] = []
+    opened = []
+
+    def listen(said: ConsoleMessage) -> None:
+        if "Content Security Policy" in said.text:
+            complaints.append(said.text)
+
+    def visiting(size: tuple[int, int] = PHONE, **options: object) -> Page:
+        viewport = {"width": size[0], "height": size[1]}
+        context = browser.new_context(viewport=viewport, **options)  # type: ignore[arg-type]
+        context.set_default_timeout(15_000)
+        opened.append(context)
+        found = context.new_page()
+        found.on("pageerror", lambda error: complaints.append(str(error)))
+        found.on("console", listen)
+        return found
+
+    yield visiting
+    for context in opened:
+        context.close()
+    assert complaints == []
+
+
+def becomes_true(shown: Page, expression: str) -> None:
+    """Wait for a value; the page's policy forbids Playwright's own way, which evaluates text."""
+    for _ in range(100):
+        if shown.evaluate(expression):
+            return
+        shown.wait_for_timeout(100)
+    pytest.fail(f"never true: {expression}")
 
 
 def hand_in(shown: Page, picture: Path, scope: str = "yes") -> None:
@@ -82,9 +106,9 @@ def violations(shown: Page) -> list[str]:
 
 @SIZES
 def test_a_photo_is_handed_in_and_answered(
-    browser: Browser, address: str, picture: Path, size: tuple[int, int]
+    visit: Visit, address: str, picture: Path, size: tuple[int, int]
 ) -> None:
-    shown = visit(browser, size)
+    shown = visit(size)
     shown.goto(address)
     assert fits(shown)
     hand_in(shown, picture)
@@ -98,20 +122,20 @@ def test_a_photo_is_handed_in_and_answered(
 
 @SIZES
 def test_the_server_camera_shows_its_picture_and_takes_a_photo(
-    browser: Browser, address: str, size: tuple[int, int]
+    visit: Visit, address: str, size: tuple[int, int]
 ) -> None:
-    shown = visit(browser, size)
+    shown = visit(size)
     shown.goto(f"{address}/camera")
     shown.wait_for_selector("[data-state=live]")
-    shown.wait_for_function("document.getElementById('live').naturalWidth > 0")
+    becomes_true(shown, "document.getElementById('live').naturalWidth > 0")
     assert fits(shown)
     shown.check("input[value=yes]")
     shown.get_by_role("button", name=EN("camera.take")).click()
     shown.wait_for_selector(".top-class")
 
 
-def test_the_page_works_without_javascript(browser: Browser, address: str, picture: Path) -> None:
-    shown = visit(browser, java_script_enabled=False)
+def test_the_page_works_without_javascript(visit: Visit, address: str, picture: Path) -> None:
+    shown = visit(java_script_enabled=False)
     shown.goto(address)
     shown.check("input[value=no]")
     shown.set_input_files("#photo", picture)
@@ -121,25 +145,25 @@ def test_the_page_works_without_javascript(browser: Browser, address: str, pictu
 
 @SIZES
 def test_the_camera_of_a_phone_gives_a_live_picture_over_https(
-    browser: Browser, tmp_path: Path, size: tuple[int, int]
+    visit: Visit, tmp_path: Path, size: tuple[int, int]
 ) -> None:
     made = prepare(tmp_path)
     settings = Settings(certificates=made, https_port=1, limits=OPEN.limits)
     with page(settings) as address:
-        shown = visit(browser, size, ignore_https_errors=True, permissions=["camera"])
+        shown = visit(size, ignore_https_errors=True, permissions=["camera"])
         shown.goto(address)
         assert shown.evaluate("isSecureContext")
         shown.check("input[value=no]")
         shown.get_by_role("button", name=EN("home.live")).click()
-        shown.wait_for_function("document.querySelector('video').videoWidth > 0")
+        becomes_true(shown, "document.querySelector('video').videoWidth > 0")
         shown.get_by_role("button", name=EN("camera.take")).click()
         shown.wait_for_selector(".top-class")
 
 
 def test_a_plain_page_in_the_network_offers_the_file_and_says_why_no_preview(
-    browser: Browser, address: str
+    visit: Visit, address: str
 ) -> None:
-    shown = visit(browser)
+    shown = visit()
     # Loopback counts as secure, so the context is told that it is none.
     shown.add_init_script("Object.defineProperty(window, 'isSecureContext', {value: false})")
     shown.goto(address)
@@ -149,9 +173,9 @@ def test_a_plain_page_in_the_network_offers_the_file_and_says_why_no_preview(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_browsers_language_is_spoken(
-    browser: Browser, address: str, picture: Path, language: str
+    visit: Visit, address: str, picture: Path, language: str
 ) -> None:
-    shown = visit(browser, locale=language)
+    shown = visit(locale=language)
     shown.goto(address)
     expect(shown.get_by_role("heading", level=1)).to_have_text(Words(language)("home.title"))
     hand_in(shown, picture)
@@ -159,16 +183,16 @@ def test_the_browsers_language_is_spoken(
     assert fits(shown)
 
 
-def test_the_language_can_be_changed_and_stays(browser: Browser, address: str) -> None:
-    shown = visit(browser)
+def test_the_language_can_be_changed_and_stays(visit: Visit, address: str) -> None:
+    shown = visit()
     shown.goto(address)
     shown.get_by_role("link", name="Türkçe").click()
     shown.get_by_role("link", name=Words("tr")("nav.model")).click()
     expect(shown.get_by_role("heading", level=1)).to_have_text(Words("tr")("model.title"))
 
 
-def test_the_keyboard_alone_hands_in_a_photo(browser: Browser, address: str, picture: Path) -> None:
-    shown = visit(browser, DESK)
+def test_the_keyboard_alone_hands_in_a_photo(visit: Visit, address: str, picture: Path) -> None:
+    shown = visit(DESK)
     shown.goto(address)
     shown.keyboard.press("Tab")
     expect(shown.locator(".skip")).to_be_focused()
@@ -195,9 +219,9 @@ def test_the_keyboard_alone_hands_in_a_photo(browser: Browser, address: str, pic
     assert shown.locator("#attention").get_attribute("opacity") == "0.51"
 
 
-def test_at_double_zoom_nothing_is_cut_off(browser: Browser, address: str, picture: Path) -> None:
+def test_at_double_zoom_nothing_is_cut_off(visit: Visit, address: str, picture: Path) -> None:
     # Zooming a window of 1400 x 900 to 200% leaves 700 x 450 pixels of the page's own.
-    shown = visit(browser, (700, 450), device_scale_factor=2)
+    shown = visit((700, 450), device_scale_factor=2)
     for path in ("/", "/camera", "/series", "/model", "/trust"):
         shown.goto(address + path)
         assert fits(shown), path
@@ -209,10 +233,10 @@ def test_at_double_zoom_nothing_is_cut_off(browser: Browser, address: str, pictu
 @SIZES
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_to_complain_of(
-    browser: Browser, address: str, picture: Path, size: tuple[int, int], scheme: str
+    visit: Visit, address: str, picture: Path, size: tuple[int, int], scheme: str
 ) -> None:
     # axe puts its own script into the page, which the page's policy rightly refuses.
-    shown = visit(browser, size, color_scheme=scheme, bypass_csp=True)
+    shown = visit(size, color_scheme=scheme, bypass_csp=True)
     for path in ("/", "/camera", "/series", "/model", "/trust", "/none"):
         shown.goto(address + path)
         assert violations(shown) == [], path
@@ -222,9 +246,9 @@ def test_axe_finds_nothing_to_complain_of(
 
 
 def test_a_series_stays_in_the_browser_and_can_be_exported_and_deleted(
-    browser: Browser, address: str, picture: Path
+    visit: Visit, address: str, picture: Path
 ) -> None:
-    shown = visit(browser)
+    shown = visit()
     shown.on("dialog", lambda dialog: dialog.accept())
     for _ in range(2):
         shown.goto(address)
@@ -252,9 +276,9 @@ def test_a_series_stays_in_the_browser_and_can_be_exported_and_deleted(
 
 @SIZES
 def test_the_first_page_is_light_and_nothing_shifts(
-    browser: Browser, address: str, size: tuple[int, int]
+    visit: Visit, address: str, size: tuple[int, int]
 ) -> None:
-    shown = visit(browser, size)
+    shown = visit(size)
     shown.add_init_script(
         "window.shifts = 0; new PerformanceObserver((list) => {"
         "for (const each of list.getEntries()) window.shifts += each.value"
