@@ -1,4 +1,4 @@
-"""`lentigo check-scores` and `lentigo reproduce`."""
+"""`lentigo check-scores`, `reproduce` and `sweep`."""
 
 from __future__ import annotations
 
@@ -105,3 +105,54 @@ def reproduce(
         return
     print(done.markdown.read_text(encoding="utf-8"))
     print(f"Page: {done.page}")
+
+
+def sweep(
+    recipe: Annotated[str, typer.Argument(help="A recipe of `lentigo recipes`, or a TOML path.")],
+    data: Annotated[Path, typer.Option(help="The prepared set.")],
+    *,
+    over: Annotated[
+        list[str], typer.Option(metavar="KEY=A,B,...", help="Repeatable; all combinations.")
+    ],
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Holds at every point.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Trainings a point.", min=1)] = 1,
+    fold: Annotated[int | None, typer.Option(help="The fold that validates.", min=0)] = None,
+    split: Annotated[str, typer.Option(help="validation, or test, which it wears out.")] = (
+        "validation"
+    ),
+    out: Annotated[Path, typer.Option(help="The folder of runs and tables.")] = Path("sweep"),
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Train a recipe over a grid of values, and measure every point alike."""
+    need_training()
+    from lentigo.papers.sweep import parse_grid
+    from lentigo.papers.sweep import sweep as run
+
+    with training_progress() as report:
+        done = run(
+            recipe,
+            data,
+            parse_grid(over),
+            out=out,
+            seeds=seeds,
+            fold=fold,
+            split=split,
+            changes=changes or (),
+            say=lambda text: print(text, file=sys.stderr, flush=True),
+            report=report,
+        )
+    if json:
+        points = [
+            {
+                "values": dict(each.values),
+                "failure": each.failure,
+                "figures": {k: v.to_dict() for k, v in each.figures.items()},
+            }
+            for each in done.points
+        ]
+        as_json({"csv": str(done.csv), "markdown": str(done.markdown), "points": points})
+        return
+    print(done.markdown.read_text(encoding="utf-8"))
+    print(f"Table: {done.csv}")

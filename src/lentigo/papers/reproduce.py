@@ -8,20 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
-
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
-from lentigo.deploy.evaluating import evaluate
 from lentigo.errors import InputError, LentigoError
 from lentigo.files import digest_json, locked
 from lentigo.image import HairRemoval, PreprocessSpec
 from lentigo.papers import pages
 from lentigo.papers.collect import collect
-from lentigo.papers.measured import Outcome, figures_of
+from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import Experiment, experiment, read_paper
+from lentigo.papers.running import measure
 from lentigo.papers.schema import PROTOCOLS, Paper, Protocol, Variant
-from lentigo.train import Run, train
 from lentigo.train.loop import Report
 
 logger = logging.getLogger(__name__)
@@ -174,19 +171,15 @@ def _measured(
     report: Report | None,
 ) -> Outcome:
     official = bool((data.manifest["split"] == "validation").any())
-    runs: list[Run] = []
-    folders: list[Path] = []
-    for seed in range(seeds):
-        keras.utils.clear_session()  # else every network of a long grid stays in memory
-        fold = None if official else 0
-        run = train(plan.recipe, data, out=out / "runs", fold=fold, seed=seed, report=report)
-        folder = run.path / "evaluation" / plan.split.measured
-        # A finished evaluation is read, not repeated: looks at a test list are counted.
-        if not (folder / "metrics.json").is_file():
-            evaluate(run.path, data, split=plan.split.measured, out=folder)
-        runs.append(run)
-        folders.append(folder)
-    figures, images, groups = figures_of(runs, folders, data)
+    figures, images, groups, folders = measure(
+        plan.recipe,
+        data,
+        out / "runs",
+        seeds,
+        None if official else 0,
+        plan.split.measured,
+        report,
+    )
     return Outcome(
         variant=plan.variant.name,
         protocol=plan.protocol,
