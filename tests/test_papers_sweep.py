@@ -77,6 +77,19 @@ def test_a_point_that_fails_is_told_and_the_others_go_on(
     assert "failed: " in done.markdown.read_text()
 
 
+def test_what_a_backend_raises_fails_its_point_alone(
+    data: PreparedSet, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(resolved, *_) -> None:
+        raise KeyError(f"no room for {resolved.network.alpha}")
+
+    monkeypatch.setattr("lentigo.papers.sweep.measure", out_of_memory)
+    done = sweep(recipe, data, {"network.alpha": [1.0, 2.0]}, out=tmp_path)
+    assert ["no room for 1.0" in done.points[0].failure, "2.0" in done.points[1].failure] == [
+        True
+    ] * 2
+
+
 def test_a_value_out_of_range_is_refused_before_anything_runs(
     data: PreparedSet, recipe: str, tmp_path: Path
 ) -> None:

@@ -132,8 +132,8 @@ def _outcome(
         return dataclasses.replace(failed, failure=error.problem)
     except LentigoError as error:
         return dataclasses.replace(failed, failure=error.problem)
-    except (RuntimeError, ValueError, MemoryError) as error:
-        # What a backend raises when one network does not fit; the others go on.
+    except Exception as error:
+        # Whatever a backend raises over one network: a night's other variants go on.
         logger.exception("%s failed", variant.name)
         reason = str(error).partition("\n")[0] or type(error).__name__
         return dataclasses.replace(failed, failure=f"{type(error).__name__}: {reason}")

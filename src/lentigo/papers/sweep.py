@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+import logging
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from lentigo.recipe import load_recipe
 from lentigo.score.estimate import Estimate
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 from lentigo.train.loop import Report
+
+logger = logging.getLogger(__name__)
 
 SHOWN = ("balanced_accuracy", "accuracy", "roc_auc.macro", "roc_auc.malignant")
 # More is a mistyped grid rather than a plan.
@@ -122,6 +125,10 @@ def sweep(
             found.append(Point(values, figures, figures["seconds"].value or 0.0))
         except LentigoError as error:
             found.append(Point(values, {}, failure=error.problem))
+        except Exception as error:
+            # Whatever a backend raises over one point: the others of a long grid go on.
+            logger.exception("%s failed", _words(values))
+            found.append(Point(values, {}, failure=f"{type(error).__name__}: {error}"))
     return _written(recipe, data, tuple(found), seeds, split, out)
 
 
