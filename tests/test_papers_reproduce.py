@@ -144,6 +144,14 @@ def test_its_figures_are_the_means_of_the_evaluations(done: Reproduction) -> Non
         assert float(row["low"]) <= float(row["value"]) <= float(row["high"])
 
 
+def test_false_positive_rates_are_the_rest_of_specificity(done: Reproduction) -> None:
+    figures = next(o.figures for o in done.outcomes if o.figures is not None)
+    rate = figures["false_positive_rate.malignant.argmax"]
+    specificity = figures["specificity.malignant.argmax"]
+    assert rate.value == pytest.approx(1 - specificity.value)
+    assert (rate.low, rate.high) == pytest.approx((1 - specificity.high, 1 - specificity.low))
+
+
 def test_a_failing_variant_is_told_in_its_row_and_the_others_go_on(done: Reproduction) -> None:
     failed = [each for each in done.outcomes if each.failure]
     assert {each.variant for each in failed} == {"impossible"}

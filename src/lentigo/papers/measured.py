@@ -74,7 +74,7 @@ def figures_of(
         for table in tables
     ]
     found = _mean_of(panels, groups) if len(panels) > 1 else panels[0].estimates(groups)
-    return found | _facts(runs), len(labels), len(set(groups.tolist()))
+    return found | _false_positives(found) | _facts(runs), len(labels), len(set(groups.tolist()))
 
 
 def _mean_of(panels: Sequence[Panel], groups: np.ndarray[Any, Any]) -> dict[str, Estimate]:
@@ -87,6 +87,21 @@ def _mean_of(panels: Sequence[Panel], groups: np.ndarray[Any, Any]) -> dict[str,
     return {
         key: summarise(float(observed[row]), replicates[row], n_groups)
         for row, key in enumerate(panels[0].keys)
+    }
+
+
+def _false_positives(found: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """``false_positive_rate.WHAT.POINT``: 1 less each specificity, interval turned round."""
+
+    def rest(value: float | None) -> float | None:
+        return None if value is None else 1 - value
+
+    return {
+        key.replace("specificity", "false_positive_rate", 1): Estimate(
+            rest(each.value), rest(each.high), rest(each.low), each.n_groups, each.reason
+        )
+        for key, each in found.items()
+        if key.startswith("specificity.")
     }
 
 

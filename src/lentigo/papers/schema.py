@@ -79,8 +79,9 @@ class Variant(_Part):
 class Column(_Part):
     """A column: a key of `lentigo.score.panel`, a fact of the run, or what is only printed.
 
-    Facts of the run: ``parameters``, ``seconds``, ``seconds_per_epoch``, ``epochs``, and
-    ``history.NAME``, a value of the best epoch (``history.val_accuracy``).
+    ``false_positive_rate.WHAT.POINT`` is 1 less the specificity. Facts of the run:
+    ``parameters``, ``seconds``, ``seconds_per_epoch``, ``epochs``, and ``history.NAME``, a
+    value of the best epoch (``history.val_accuracy``).
     """
 
     title: str
