@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lentigo.evaluate.access import log_look, read_looks, shared_log
+from lentigo.evaluate.access import LOG_NAME, log_look, read_looks, shared_log
 
 
 def test_looks_are_counted_by_list_and_by_model(tmp_path: Path) -> None:
@@ -34,3 +34,40 @@ def test_the_shared_log_lies_beside_the_prepared_set_even_through_a_link(tmp_pat
 
 def test_no_log_means_no_looks(tmp_path: Path) -> None:
     assert read_looks(tmp_path / "none.jsonl") == []
+
+
+def test_a_copy_of_the_set_in_another_folder_goes_on_counting(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "one"
+    run.mkdir(parents=True)
+    first, copy = tmp_path / "a" / LOG_NAME, tmp_path / "b" / LOG_NAME
+    log_look("list", "one", log=first, run_folder=run)
+    assert log_look("list", "one", log=copy, run_folder=run).total == 2
+    # A bundle has no log of its own; the log beside the copy has learned of the first look.
+    looks = log_look("list", "bundle", log=copy)
+    assert (looks.total, looks.models) == (3, 2)
+
+
+def test_a_look_of_one_run_is_known_to_the_runs_beside_it(tmp_path: Path) -> None:
+    runs = [tmp_path / "runs" / name for name in ("one", "two")]
+    for index, run in enumerate(runs):
+        run.mkdir(parents=True)
+        log = tmp_path / f"set{index}" / LOG_NAME
+        assert log_look("list", run.name, log=log, run_folder=run).total == index + 1
+    assert [each["model"] for each in read_looks(runs[1] / LOG_NAME)] == ["two"]
+    assert log_look("other", "two", log=log, run_folder=runs[1]).total == 1
+
+
+def test_a_look_that_several_logs_hold_counts_once(tmp_path: Path) -> None:
+    run, log = tmp_path / "runs" / "one", tmp_path / LOG_NAME
+    run.mkdir(parents=True)
+    totals = [log_look("list", "one", log=log, run_folder=run).total for _ in range(5)]
+    assert totals == [1, 2, 3, 4, 5]
+
+
+def test_two_old_looks_in_the_same_second_stay_two(tmp_path: Path) -> None:
+    run, log = tmp_path / "runs" / "one", tmp_path / LOG_NAME
+    run.mkdir(parents=True)
+    old = '{"digest": "list", "model": "one", "when": "2026-01-01T00:00:00+00:00"}\n'
+    for path in (log, run / LOG_NAME):
+        path.write_text(old * 2)
+    assert log_look("list", "one", log=log, run_folder=run).total == 3

@@ -1,10 +1,20 @@
-"""Every look at a list of images is counted: a test set that is looked at often is worn out."""
+"""Every look at a list of images is counted: a test set that is looked at often is worn out.
+
+A list is known by the digest of its image ids, so a copy of a prepared set, or the same
+images at another size, is the same list. The log beside a set knows only what was looked at
+there; each run also keeps its own. So every look gathers what the log beside the set, the
+run's own and those of the runs beside it know of the list, and carries into the log beside
+the set what that lacked. Looks thus follow a list from folder to folder with the runs that
+took them. What no log within reach knows cannot be counted: bundles keep no log.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +28,7 @@ class Looks:
     """How often a list was looked at, this look included.
 
     Attributes:
-        total: Looks in the shared log.
+        total: Looks in all logs within reach.
         models: Different models among them.
     """
 
@@ -44,26 +54,47 @@ def log_look(
     Args:
         digest: Of the list's image ids.
         model: Who looks.
-        log: The log shared by all runs and bundles.
+        log: The log shared by all runs and bundles; it gets what other logs know of the list.
         run_folder: The run; it gets the same line in a log of its own.
         details: Further plain values for the line.
 
     Returns:
-        The looks at this list in the shared log, this one included.
+        The looks at this list in all logs within reach, this one included.
     """
+    own = None if run_folder is None else run_folder / LOG_NAME
+    beside = [] if run_folder is None else sorted(run_folder.resolve().parent.glob(f"*/{LOG_NAME}"))
+    others = _looks_at(digest, [path for path in (own, *beside) if path is not None])
     entry = {
+        "id": uuid.uuid4().hex,
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "digest": digest,
         "model": model,
         **(details or {}),
     }
-    line = json.dumps(entry, sort_keys=True, ensure_ascii=False)
-    own = None if run_folder is None else run_folder / LOG_NAME
+    line = _line(entry)
+    missing = others - _looks_at(digest, [log])
     for path in {log, own} - {None}:
         assert path is not None
-        _append(path, line)
-    entries = [each for each in read_looks(log) if each.get("digest") == digest]
-    return Looks(total=len(entries), models=len({each.get("model") for each in entries}))
+        for each in (*sorted(missing.elements()), line) if path == log else (line,):
+            _append(path, each)
+    known = _looks_at(digest, [log])
+    return Looks(total=known.total(), models=len({json.loads(each).get("model") for each in known}))
+
+
+def _looks_at(digest: str, logs: Iterable[Path]) -> Counter[str]:
+    """The looks at a list, each once though several logs hold it.
+
+    Entries of before there were ids may be equal within one log, two looks in a second:
+    as many are kept as the log with the most of them has.
+    """
+    found: Counter[str] = Counter()
+    for path in logs:
+        found |= Counter(_line(each) for each in read_looks(path) if each.get("digest") == digest)
+    return found
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    return json.dumps(entry, sort_keys=True, ensure_ascii=False)
 
 
 def read_looks(log: Path) -> list[dict[str, Any]]:
