@@ -18,6 +18,7 @@ from lentigo import score
 from lentigo.errors import InputError
 from lentigo.evaluate import evaluate, outputs
 from lentigo.evaluate.predictor import predict_rows
+from lentigo.evaluate.sections import SECTIONS
 from lentigo.files import digest_list
 from lentigo.taxonomy import HAM10000, ISIC2017, LesionClass, Taxonomy
 
@@ -324,3 +325,36 @@ def test_images_of_another_set_that_were_trained_on_are_counted(prepared, tmp_pa
 
 def test_training_images_are_called_so(prepared, tmp_path) -> None:
     assert "flatter" in _run(prepared, tmp_path / "out", split="train").report.read_text()
+
+
+def test_predictive_values_are_restated_for_a_prevalence(prepared, tmp_path) -> None:
+    result = _run(prepared, tmp_path / "out", prevalence=0.0176)
+    assert "where 1.76% of the lesions are malignant" in result.report.read_text()
+    told = json.loads((tmp_path / "out" / "evaluation.json").read_text())["prevalence"]
+    assert told["prevalence"] == 0.0176
+    point = told["operating_points"][0]
+    here = result.metrics["precision.malignant.sensitivity_0.90"].value
+    assert point["precision"]["value"] < here
+
+
+def test_a_prevalence_in_per_cent_is_refused_before_the_look(prepared, tmp_path) -> None:
+    with pytest.raises(InputError, match=r"0\.0176 means 1\.76%"):
+        _run(prepared, tmp_path / "out", prevalence=1.76)
+    assert not (tmp_path / "test_access.jsonl").exists()
+
+
+def test_a_stated_temperature_is_shown_with_what_it_changed(prepared, tmp_path) -> None:
+    predictor = FakePredictor(description={"temperature": 1.5})
+    result = _run(prepared, tmp_path / "out", predictor)
+    context = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    brier = context["temperature"]["brier_score"]
+    assert brier["after"]["value"] == pytest.approx(result.metrics["brier_score"].value)
+    assert brier["before"]["value"] != brier["after"]["value"]
+    assert "dividing the logits by the temperature 1.500" in result.report.read_text()
+
+
+def test_every_section_has_a_template_and_every_template_a_use() -> None:
+    folder = Path(outputs.__file__).parent / "sections"
+    named = {f"{each.name}.html.j2" for each in SECTIONS}
+    frame = {"macros.html.j2", "style.css.j2", "report.html.j2"}
+    assert named | frame == {path.name for path in folder.glob("*.j2")}

@@ -275,6 +275,10 @@ def evaluate(
         Path | None,
         typer.Option(metavar="DIR", help="Lesion outlines: how much attention is inside?"),
     ] = None,
+    prevalence: Annotated[
+        float | None,
+        typer.Option(help="Restate predictive values for this share of malignant lesions."),
+    ] = None,
     seed: Seed = 0,
     replicates: Annotated[int, typer.Option(help="Of the bootstrap.", min=100)] = 1000,
     json: Json = False,
@@ -294,6 +298,7 @@ def evaluate(
             seed=seed,
             replicates=replicates,
             masks=masks,
+            prevalence=prevalence,
             progress=progress,
         )
     if json:

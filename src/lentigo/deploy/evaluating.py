@@ -40,6 +40,7 @@ def evaluate(
     seed: int = 0,
     replicates: int = 1000,
     masks: Path | None = None,
+    prevalence: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Measure a run or a bundle on a split of a prepared set, with intervals.
@@ -56,6 +57,7 @@ def evaluate(
         seed: Of the bootstrap.
         replicates: Of the bootstrap.
         masks: A folder of lesion outlines, to say how much of the attention they hold.
+        prevalence: Share of malignant lesions in (0, 1) that predictive values are restated for.
         progress: Told of (images done, images).
 
     Raises:
@@ -81,6 +83,7 @@ def evaluate(
         training_files=_training_files(predictor, prepared),
         memory=_memory(predictor, prepared),
         masks=masks,
+        prevalence=prevalence,
         progress=progress,
     )
 

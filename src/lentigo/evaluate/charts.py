@@ -14,9 +14,11 @@ from lentigo.evaluate.facts import Findings
 from lentigo.evaluate.svg import Plot, percent_ticks, round_ticks
 from lentigo.score.arrays import Floats
 from lentigo.score.calibration import reliability
-from lentigo.score.curves import roc_band
+from lentigo.score.curves import recall_band, recall_points, roc_band
+from lentigo.score.decision import BENEFIT_GRID, benefit_band, net_benefit
 from lentigo.score.estimate import Estimate
 from lentigo.score.official import roc_points
+from lentigo.score.recalibration import Recalibration
 
 UNIT = (0.0, 1.0)
 
@@ -32,15 +34,9 @@ class SmallRoc:
     auc: Estimate
 
 
-def malignant_probability(findings: Findings) -> tuple[np.ndarray, Floats]:
-    """Whether each image is malignant (n,), and the probability of it (n,)."""
-    flags = np.asarray(findings.asked.taxonomy.malignant)
-    return flags[findings.scored.labels], findings.scored.probability[:, flags].sum(axis=1)
-
-
 def malignant_roc(findings: Findings) -> Markup | None:
     """ROC curve of malignant against benign with its band and the operating points."""
-    truth, score = malignant_probability(findings)
+    truth, score = findings.malignant
     if truth.all() or not truth.any():
         return None
     area = findings.metrics["roc_auc.malignant"]
@@ -64,6 +60,59 @@ def malignant_roc(findings: Findings) -> Markup | None:
         plot.text(plot.across(1 - specificity) + 7, plot.up(sensitivity) + 12,
                   f"{point.target_sensitivity:.0%}", kind="point-label")  # fmt: skip
     return plot.render()
+
+
+def malignant_recall(findings: Findings) -> Markup:
+    """Precision against sensitivity of malignant, with its band."""
+    truth, score = findings.malignant
+    area = findings.metrics["average_precision.malignant"]
+    told = f"Average precision {area.value:.3f}; the table beside it holds the numbers."
+    plot = Plot(UNIT, UNIT, "Precision-recall curve, malignant against benign", told)
+    plot.axes("malignant found (sensitivity)", "malignant among those called so (precision)",
+              percent_ticks(), percent_ticks())  # fmt: skip
+    share = float(truth.mean())
+    plot.line(UNIT, (share, share), "chance")
+    band = recall_band(truth, score, findings.scored.group_ids, seed=findings.seed)
+    plot.band(band.at, band.low, band.high)
+    recall, precision = recall_points(truth, score)
+    plot.line(recall, precision, "main")
+    return plot.render()
+
+
+def decision_curve(findings: Findings) -> Markup:
+    """Net benefit by threshold, beside that of calling every image malignant, or none."""
+    truth, score = findings.malignant
+    share = float(truth.mean())
+    low = -0.25 * share
+    plot = Plot((0.0, 0.6), (low, share * 1.05), "Decision curve",
+                "Net benefit by threshold; the table beside it holds the numbers.")  # fmt: skip
+    plot.axes("threshold probability", "net benefit", percent_ticks((0, 0.2, 0.4, 0.6)),
+              round_ticks(low, share))  # fmt: skip
+    everyone = net_benefit(truth, np.ones(len(truth)), BENEFIT_GRID)
+    shown = everyone >= low
+    plot.line(BENEFIT_GRID[shown], everyone[shown], "chance")
+    plot.line((0.0, 0.6), (0.0, 0.0), "stage")
+    band = benefit_band(truth, score, findings.scored.group_ids, seed=findings.seed)
+    plot.band(band.at, np.maximum(band.low, low), np.maximum(band.high, low))
+    benefit = net_benefit(truth, score, BENEFIT_GRID)
+    plot.line(BENEFIT_GRID, np.maximum(benefit, low), "main")
+    return plot.render()
+
+
+def curve_rows(truth: np.ndarray, score: Floats) -> list[dict[str, float]]:
+    """The numbers behind both curves, at the first threshold that reaches each sensitivity."""
+    positive = np.sort(score[truth])[::-1]
+    rows = []
+    for wanted in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0):
+        called = score >= positive[max(0, math.ceil(wanted * len(positive) - 1e-9) - 1)]
+        rows.append(
+            {
+                "sensitivity": float(called[truth].mean()),
+                "false_positive": float(called[~truth].mean()),
+                "precision": float(truth[called].mean()),
+            }
+        )
+    return rows
 
 
 def _pair(metrics: Mapping[str, Estimate], what: str) -> tuple[float, float]:
@@ -92,8 +141,8 @@ def class_rocs(findings: Findings) -> list[SmallRoc]:
     return found
 
 
-def reliability_diagram(findings: Findings) -> Markup:
-    """Accuracy against confidence by bin, over how the confidences are spread."""
+def reliability_diagram(findings: Findings, change: Recalibration | None) -> Markup:
+    """Accuracy against confidence by bin, and as it was before the temperature."""
     table = reliability(findings.scored.labels, findings.scored.probability)
     error = findings.metrics["expected_calibration_error"].value
     plot = Plot(
@@ -109,6 +158,10 @@ def reliability_diagram(findings: Findings) -> Markup:
         if part > 0:
             plot.bar(low, high, 0.3 * part / share.max(), "histogram")
     plot.line(UNIT, UNIT, "chance")
+    if change is not None:
+        earlier = reliability(findings.scored.labels, change.probability)
+        held = earlier.weight > 0
+        plot.line(earlier.confidence[held], earlier.accuracy[held], "before")
     filled = table.weight > 0
     confidence, accuracy = table.confidence[filled], table.accuracy[filled]
     plot.line(confidence, accuracy, "main")

@@ -78,6 +78,7 @@ def evaluate(
     training_files: frozenset[str] = frozenset(),
     memory: Memory | None = None,
     masks: Path | None = None,
+    prevalence: float | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure a predictor on a split and write the result into a folder.
@@ -102,6 +103,7 @@ def evaluate(
         memory: Its training images, for those nearest to the worst errors.
         masks: A folder of lesion outlines, to say how much of the attention they hold;
             ``attention.json`` and ``attention.csv`` are written too.
+        prevalence: Share of malignant lesions in (0, 1) that predictive values are restated for.
         progress: Called with (images done, images).
 
     Raises:
@@ -110,6 +112,7 @@ def evaluate(
     """
     # Longer than 40 lines for its options: the body is one call a step.
     check_spec(predictor, prepared)
+    _check_prevalence(prevalence)
     rows, labels, dropped = _select(predictor, prepared, split, fold, labels_map)
     shared = _shared(prepared, rows, training_files)
     asked = _asked(predictor, prepared, split, fold, shared)
@@ -143,6 +146,7 @@ def evaluate(
             predictor.taxonomy, scored, prepared.images, partial(reasons_for, predictor, memory)
         ),
         lesions=lesions,
+        prevalence=prevalence,
     )
     outputs.write(out, findings)
     return Evaluation(
@@ -156,6 +160,15 @@ def evaluate(
         cautions=asked.cautions,
         lesions=lesions,
     )
+
+
+def _check_prevalence(prevalence: float | None) -> None:
+    """Refused before the look, which could not be taken back."""
+    if prevalence is not None and not 0 < prevalence < 1:
+        raise InputError(
+            f"A prevalence of {prevalence} is not between 0 and 1.",
+            todo="Give a share: 0.0176 means 1.76%.",
+        )
 
 
 def _select(

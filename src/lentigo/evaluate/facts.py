@@ -96,6 +96,7 @@ class Findings:
         looks: How often this list was looked at.
         worst: The worst errors, with what can be said about them.
         lesions: How much of the attention falls on the lesion, where outlines were given.
+        prevalence: Share of malignant lesions that predictive values are restated for, in (0, 1).
         seed: Of the resampling.
         replicates: Of the resampling.
     """
@@ -109,3 +110,10 @@ class Findings:
     replicates: int
     worst: tuple[Mistake, ...] = ()
     lesions: LesionAttention | None = None
+    prevalence: float | None = None
+
+    @property
+    def malignant(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Whether each image is malignant (n,), and the probability of it (n,)."""
+        flags = np.asarray(self.asked.taxonomy.malignant, dtype=bool)
+        return flags[self.scored.labels], self.scored.probability[:, flags].sum(axis=1)

@@ -29,7 +29,7 @@ def section(findings: Findings) -> dict[str, Any]:
     divisions = findings.subgroups.divisions
     keys = _plotted(findings)
     given, apart = findings.subgroups.differences
-    return {
+    shown = {
         "figures": [
             {"key": key, "name": _name(key), "plot": forest(divisions, key, findings.metrics[key])}
             for key in keys
@@ -42,6 +42,7 @@ def section(findings: Findings) -> dict[str, Any]:
         "given": given,
         "apart": apart,
     }
+    return {"subgroups": shown}
 
 
 def _plotted(findings: Findings) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lentigo.evaluate import derived
 from lentigo.evaluate.facts import Findings, Scored
 from lentigo.evaluate.lesions import LesionAttention
 from lentigo.evaluate.report import render
@@ -114,6 +115,7 @@ def context(findings: Findings) -> dict[str, Any]:
             for point in asked.points
         ],
         "reliability": _reliability_table(scored),
+        **derived.to_dict(findings),
     }
 
 

@@ -44,8 +44,7 @@ def roc_band(
     """
     truth = np.asarray(positive, dtype=bool)
     value = np.asarray(score, dtype=np.float64)
-    order = np.argsort(-value, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(value[order])), len(order) - 1)
+    order, last = _by_score(value)
     gain = truth[order][:, None]
 
     def curves(weights: Floats) -> Floats:
@@ -61,6 +60,56 @@ def roc_band(
         return Band(GRID, np.zeros_like(GRID), np.ones_like(GRID))
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
     return Band(GRID, low, high)
+
+
+def recall_points(positive: ArrayLike, score: ArrayLike) -> tuple[Floats, Floats]:
+    """Recall (m,) rising to 1 and the precision (m,) there, a point a different score."""
+    truth, value = np.asarray(positive, dtype=bool), np.asarray(score, dtype=np.float64)
+    order, last = _by_score(value)
+    true_positive = np.cumsum(truth[order])[last]
+    return true_positive / max(1, truth.sum()), true_positive / (last + 1)
+
+
+def recall_band(
+    positive: ArrayLike,
+    score: ArrayLike,
+    group_ids: NDArray[Any],
+    *,
+    replicates: int = BAND_REPLICATES,
+    seed: int = 0,
+) -> Band:
+    """Pointwise band of the precision at the first threshold that reaches each recall.
+
+    Args are those of `roc_band`; between thresholds precision is not interpolated, which
+    would flatter it (Davis and Goadrich 2006). The grid starts at 1%.
+    """
+    truth, value = np.asarray(positive, dtype=bool), np.asarray(score, dtype=np.float64)
+    order, last = _by_score(value)
+    gain = truth[order][:, None]
+    grid = GRID[1:]
+
+    def curves(weights: Floats) -> Floats:
+        ranked = weights[order].astype(np.float64)
+        found = np.cumsum(np.where(gain, ranked, 0), axis=0)[last]
+        called = np.cumsum(ranked, axis=0)[last]
+        columns = []
+        for hit, asked in zip(found.T, called.T, strict=True):
+            at = np.searchsorted(hit, grid * hit[-1] - 1e-9)
+            columns.append(hit[at] / asked[at] if hit[-1] else np.full(len(grid), np.nan))
+        return np.stack(columns, axis=1)
+
+    drawn = grouped_bootstrap(curves, group_ids, replicates=replicates, seed=seed)
+    drawn = drawn[:, ~np.isnan(drawn).any(axis=0)]
+    if drawn.shape[1] == 0:
+        return Band(grid, np.zeros_like(grid), np.ones_like(grid))
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
+    return Band(grid, low, high)
+
+
+def _by_score(value: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows by falling score (n,), and the last position (m,) of each different score."""
+    order = np.argsort(-value, kind="stable")
+    return order, np.append(np.flatnonzero(np.diff(value[order])), len(order) - 1)
 
 
 def _on_grid(true_positive: Floats, false_positive: Floats) -> Floats:

@@ -1,0 +1,71 @@
+"""How figures are written on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from lentigo.score.estimate import Estimate
+
+# Said elsewhere on the page, or of this machine only.
+_UNLISTED = frozenset({"leaky", "finished", "prepared_path"})
+
+
+def plain_facts(values: object) -> list[tuple[str, str]]:
+    """Plain values as (name in words, text); nested and empty ones are left out.
+
+    A run describes its network by a table, a bundle by a name, which is a plain value.
+    """
+    if not isinstance(values, Mapping):
+        return []
+    return [
+        (key.replace("_", " ").replace("sha256", "SHA-256"), _text(value))
+        for key, value in values.items()
+        if key not in _UNLISTED and isinstance(value, str | int | float) and value != ""
+    ]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return count(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = str(value)
+    return text[:16] if len(text) == 64 and not text.strip("0123456789abcdef") else text
+
+
+def count(value: int) -> str:
+    """A whole number with thousands set apart; years and the like are short enough."""
+    return f"{value:,}".replace(",", "\u202f") if abs(value) >= 10_000 else str(value)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as per cent, or a dash."""
+    return "–" if value is None else f"{value * 100:.{digits}f}%"
+
+
+def figure(estimate: Estimate, digits: int = 3) -> str:
+    """An estimate's value, or a dash."""
+    return "–" if estimate.value is None else f"{estimate.value:.{digits}f}"
+
+
+def signed(estimate: Estimate, digits: int = 3) -> str:
+    """A difference with its sign, or a dash."""
+    return "–" if estimate.value is None else f"{estimate.value:+.{digits}f}"
+
+
+def interval(estimate: Estimate, digits: int = 3) -> str:
+    """An estimate's interval, or why there is none."""
+    if estimate.low is None or estimate.high is None:
+        return "no interval" if estimate.value is not None else "undefined"
+    return f"{estimate.low:.{digits}f} to {estimate.high:.{digits}f}"
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "count": count,
+    "percent": percent,
+    "figure": figure,
+    "signed": signed,
+    "interval": interval,
+}
