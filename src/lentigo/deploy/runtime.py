@@ -10,7 +10,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -138,10 +138,26 @@ class BundlePredictor:
         return self._answer(Path(path), str(path), self._wide, attention=attention)
 
     def predict_bytes(
-        self, content: bytes, *, name: str = "image", attention: bool = False
+        self,
+        content: bytes,
+        *,
+        name: str = "image",
+        attention: bool = False,
+        alone: bool = True,
+        decoding: AbstractContextManager[object] | None = None,
     ) -> Prediction:
-        """The answer about an encoded image in memory, called ``name``; as `predict_file`."""
-        return self._answer(content, name, self._wide, attention=attention)
+        """The answer about an encoded image in memory; as `predict_file`.
+
+        Args:
+            content: The encoded image.
+            name: What to call it.
+            attention: Add the maps.
+            alone: Compute with all threads; False where others are answered at the same time.
+            decoding: Held while the image is decoded: a lock keeps the memory of many callers
+                to that of one decoded image.
+        """
+        engines = self._wide if alone else self._narrow
+        return self._answer(content, name, engines, attention=attention, decoding=decoding)
 
     def predict_files(
         self, paths: Iterable[Path | str], *, attention: bool = False, quality: bool = True
@@ -159,9 +175,11 @@ class BundlePredictor:
         """
 
         def answer(path: Path | str) -> Prediction | Failure:
-            options = {"attention": attention, "quality": quality}
+            source, engines = Path(path), self._narrow
             try:
-                return self._answer(Path(path), str(path), self._narrow, **options)
+                return self._answer(
+                    source, str(path), engines, attention=attention, quality=quality
+                )
             except ImageError as error:
                 return Failure(str(path), error.problem)
 
@@ -192,11 +210,13 @@ class BundlePredictor:
         *,
         attention: bool,
         quality: bool = True,
+        decoding: AbstractContextManager[object] | None = None,
     ) -> Prediction:
         if isinstance(source, Path) and source.is_dir():
             raise ImageError(f"{source} is a folder without images.")
         limits = self.info.quality
-        image, warnings = look(source, self.spec, quality=quality, thresholds=limits)
+        with decoding or nullcontext():
+            image, warnings = look(source, self.spec, quality=quality, thresholds=limits)
         with engines.one() as engine:
             answer = engine.run(image)
         probability = self._probability(answer.logits[None])[0]

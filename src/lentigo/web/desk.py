@@ -1,8 +1,9 @@
-"""Where photos are answered: one after the other, and only so many in the queue."""
+"""Where photos are answered: decoded one after the other, and only so many in the queue."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,9 +35,9 @@ class Desk:
     def __init__(self, predictor: BundlePredictor, limits: Limits, metrics: Metrics) -> None:
         self._predictor, self._limits, self._metrics = predictor, limits, metrics
         self._places = Budget(limits.waiting)
-        # One thread: decoded photos are what fills the memory of a small device, and one
-        # engine computes with all cores.
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="lentigo-desk")
+        self._pool = ThreadPoolExecutor(predictor.threads, thread_name_prefix="lentigo-desk")
+        # Decoded photos are what fills the memory of a small device.
+        self._decoding = threading.Lock()
 
     @property
     def info(self) -> BundleInfo:
@@ -76,7 +77,8 @@ class Desk:
 
         def both() -> tuple[Prediction, Portrait]:
             prediction = self._answer(content, name, attention=True)
-            return prediction, portrait(content, self.info.spec, prediction)
+            with self._decoding:
+                return prediction, portrait(content, self.info.spec, prediction)
 
         return await self._in_turn(both)
 
@@ -94,8 +96,14 @@ class Desk:
 
     def _answer(self, content: bytes, name: str, *, attention: bool) -> Prediction:
         began = time.perf_counter()
-        screen(content, self._limits)
-        prediction = self._predictor.predict_bytes(content, name=name, attention=attention)
+        screen(content, self._limits, reduced=self.info.spec.reduce)
+        prediction = self._predictor.predict_bytes(
+            content,
+            name=name,
+            attention=attention,
+            alone=self._places.taken == 1,
+            decoding=self._decoding,
+        )
         self._metrics.predictions.add(time.perf_counter() - began)
         return prediction
 

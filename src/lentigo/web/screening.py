@@ -16,12 +16,13 @@ _ZIP_END, _ZIP_END_BYTES = b"PK\x05\x06", 22
 _COMMENT_BYTES = 0xFFFF
 
 
-def screen(content: bytes, limits: Limits) -> Header:
+def screen(content: bytes, limits: Limits, *, reduced: bool = True) -> Header:
     """Let a photo through to the decoder.
 
     Args:
         content: The whole file.
         limits: Pixels, and memory while decoding.
+        reduced: Whether large JPEGs are decoded at a fraction of their size.
 
     Returns:
         What its header says.
@@ -46,7 +47,7 @@ def screen(content: bytes, limits: Limits) -> Header:
             f"It has {header.width} x {header.height} pixels; "
             f"{limits.pixels // 1_000_000} megapixels are taken."
         )
-    if pixels * _bytes_per_pixel(content, header) > limits.decoding_bytes:
+    if pixels * _bytes_per_pixel(content, header, reduced=reduced) > limits.decoding_bytes:
         raise too_large(
             f"Decoding this {header.kind} of {header.width} x {header.height} pixels takes more "
             f"than {limits.decoding_bytes // MEGABYTE} MB of memory; as a plain JPEG it takes less."
@@ -113,18 +114,20 @@ def _gif_frames(content: bytes) -> int:
     return frames
 
 
-def _bytes_per_pixel(content: bytes, header: Header) -> float:
-    """Memory that the decoder and the steps after it take at most, for each stored pixel."""
+def _bytes_per_pixel(content: bytes, header: Header, *, reduced: bool) -> float:
+    """Memory that the decoder and the steps after it take at most, for each stored pixel.
+
+    Measured as growth of the resident memory (`benchmarks/serve_page.py`), and rounded up.
+    """
     if header.kind == "JPEG":
         # A progressive one holds the coefficients of all channels, two bytes each.
-        return 1.0 if _baseline(content) else 7.0
+        return (1.0 if reduced else 6.0) + (0.0 if _baseline(content) else 6.0)
     if header.kind == "PNG":
         depth, colour = content[24], content[25]
         channels = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}.get(colour, 4)
-        stored = channels * (2 if depth == 16 else 1)
         plain = colour in {2, 3} and depth <= 8
-        return stored if plain else stored + 7
-    return 11.0 if header.kind == "TIFF" else 7.0
+        return channels * (2 if depth == 16 else 1) + (3.0 if plain else 7.0)
+    return {"TIFF": 15.0}.get(header.kind, 9.0)
 
 
 def _baseline(content: bytes) -> bool:

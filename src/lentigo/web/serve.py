@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import cv2
 import uvicorn
 from fastapi import FastAPI
 
@@ -80,6 +81,8 @@ async def _serve(
     secure: socket.socket | None,
     ready: Callable[[], None],
 ) -> None:
+    # OpenCV would spread one small photo over cores that have photos of their own.
+    cv2.setNumThreads(1)
     server.desk.warm_up()
     app, certificates = make_app(server), server.settings.certificates
     pairs = [(_Quiet(config_of(app, server)), sock)]

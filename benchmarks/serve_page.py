@@ -1,0 +1,128 @@
+"""What the page costs: start, memory, and its rate beside LiteRT's own.
+
+    python benchmarks/serve_page.py --seconds 60
+
+The rate of bare LiteRT is taken before and after that of the page, on the same cores, with an
+engine of one thread for each. Photos of the page are JPEGs of 600 x 450 pixels, as HAM10000 has
+them; the page decodes, judges, preprocesses and answers over HTTP. The clients run on the same
+cores. On a machine that does other things too, the ratio of processor times says more than
+that of the rates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from lentigo.deploy.runtime import load_default
+from web_load import bare_rate, cpu_s, peak_mb, resident_mb, visit
+from web_server import process
+
+
+def photo(width: int, height: int, suffix: str = ".jpg", **options: int) -> bytes:
+    """Coarse noise, enlarged and encoded."""
+    small = np.random.default_rng(0).integers(90, 220, (24, 32, 3)).astype(np.uint8)
+    flags = [value for pair in options.items() for value in (getattr(cv2, pair[0]), pair[1])]
+    # Blocks for PNG, which would not fit a request as a gradient.
+    how = cv2.INTER_NEAREST if suffix == ".png" else cv2.INTER_LINEAR
+    large = cv2.resize(small, (width, height), interpolation=how)
+    return bytes(cv2.imencode(suffix, large, flags)[1])
+
+
+def start_s() -> float:
+    """From the command to the printed address, the best of three."""
+    times = []
+    for _ in range(3):
+        began = time.monotonic()
+        with process():
+            times.append(time.monotonic() - began)
+    return min(times)
+
+
+def memory() -> dict[str, float]:
+    """Resident megabytes with camera and model at rest, and the peak over large photos."""
+    large = {
+        "jpeg_40mp": photo(8000, 5000),
+        "progressive_jpeg_15mp": photo(4800, 3200, IMWRITE_JPEG_PROGRESSIVE=1),
+        "png_18mp": photo(4800, 3800, ".png", IMWRITE_PNG_COMPRESSION=1),
+        "webp_12mp": photo(4000, 3000, ".webp"),
+    }
+    found: dict[str, float] = {}
+    for name, content in large.items():
+        with process("--camera", "pattern") as (started, (address, *_)):
+            for _ in range(5):
+                httpx.get(f"{address}/camera/status")
+                time.sleep(0.2)
+            found["at_rest"] = round(resident_mb(started.pid))
+            answer = httpx.post(f"{address}/result", files={"photo": content}, timeout=60)
+            found[f"peak_{name}"] = round(peak_mb(started.pid))
+            assert answer.status_code == 200, (name, answer.text)
+            time.sleep(1)
+            found[f"after_{name}"] = round(resident_mb(started.pid))
+    return found
+
+
+def throughput(clients: int, seconds: float) -> dict[str, object]:
+    """The page's rate beside the bare one, measured before and after."""
+    predictor = load_default()
+    content = photo(600, 450)
+    predictor.predict_bytes(content, alone=False)
+    spent = cpu_s()
+    for _ in range(50):
+        predictor.predict_bytes(content, alone=False)
+    alone_cpu_s = (cpu_s() - spent) / 50
+    spent = cpu_s()
+    before = bare_rate(predictor, seconds / 4)
+    bare_cpu_s = (cpu_s() - spent) / (before * seconds / 4)
+    with process("--per-minute", "100000000") as (started, (address, *_)):
+        port = int(address.rsplit(":", maxsplit=1)[1])
+        visit(port, content, clients=clients, seconds=5)
+        first = resident_mb(started.pid)
+        spent = cpu_s(started.pid)
+        load = visit(port, content, clients=clients, seconds=seconds)
+        page_cpu_s = (cpu_s(started.pid) - spent) / load.statuses[200]
+        last = resident_mb(started.pid)
+    after = bare_rate(predictor, seconds / 4)
+    bare = (before + after) / 2
+    return {
+        "clients": clients,
+        "seconds": seconds,
+        "statuses": dict(load.statuses),
+        "rate": round(load.rate, 1),
+        "bare_litert_rate": [round(before, 1), round(after, 1)],
+        "ratio": round(load.rate / bare, 3),
+        "cpu_ms_a_photo": round(1000 * page_cpu_s, 1),
+        "cpu_ms_without_http": round(1000 * alone_cpu_s, 1),
+        "cpu_ms_bare": round(1000 * bare_cpu_s, 1),
+        "cpu_ratio": round(bare_cpu_s / page_cpu_s, 3),
+        "p50_ms": round(load.quantile_ms(0.5)),
+        "p95_ms": round(load.quantile_ms(0.95)),
+        "resident_mb": [round(first), round(last)],
+    }
+
+
+def main() -> None:
+    """Measure and print JSON."""
+    parser = argparse.ArgumentParser(description="What the page costs.")
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=60)
+    options = parser.parse_args()
+    found = {
+        "start_s": round(start_s(), 2),
+        "memory_mb": memory(),
+        "throughput": throughput(options.clients, options.seconds),
+    }
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
