@@ -237,7 +237,7 @@ def test_axe_finds_nothing_to_complain_of(
 ) -> None:
     # axe puts its own script into the page, which the page's policy rightly refuses.
     shown = visit(size, color_scheme=scheme, bypass_csp=True)
-    for path in ("/", "/camera", "/series", "/model", "/trust", "/none"):
+    for path in ("/", "/camera", "/series", "/model", "/trust", "/api", "/none"):
         shown.goto(address + path)
         assert violations(shown) == [], path
     shown.goto(address)

@@ -16,7 +16,7 @@ from lentigo.web import certificates
 from lentigo.web.certificates import Certificates, prepare
 from lentigo.web.settings import Settings
 from lentigo.web.strings import Words
-from web_server import page
+from web_server import page, process
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +108,16 @@ def test_the_page_explains_how_to_trust_it(made: Certificates) -> None:
     with page() as address:
         answer = httpx.get(f"{address}/trust", headers={"accept": "text/html"})
         assert Words("en")("trust.none") in answer.text
+
+
+def test_the_command_serves_both_and_prints_the_fingerprint(tmp_path: Path) -> None:
+    options = ("--https", "--https-port", "0", "--certificates", str(tmp_path / "made"))
+    with process(*options) as (started, (plain,)):
+        assert started.stdout is not None
+        assert started.stderr is not None
+        secure = started.stdout.readline().strip()
+        made = prepare(tmp_path / "made", host="127.0.0.1")
+        assert made.fingerprint in started.stderr.readline()
+        trusting = ssl.create_default_context(cadata=made.authority())
+        assert httpx.get(f"{plain}/healthz").status_code == 200
+        assert httpx.get(f"{secure}/healthz", verify=trusting).status_code == 200

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lentigo.web import kept
+from lentigo.web import kept, patience
 from lentigo.web.gates import Budget, Rate
 from lentigo.web.refusals import Refusal
 from lentigo.web.screening import screen
@@ -268,6 +268,22 @@ def test_a_client_of_one_byte_a_second_is_ended_and_holds_nobody_up() -> None:
             time.sleep(1)
         assert slow.recv(4096).startswith(b"HTTP/1.1 408")
         slow.close()
+
+
+def test_a_head_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "HEAD_S", 0.5)
+    with page() as address:
+        slow = connect(address)
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: loc")
+        assert slow.recv(4096) == b""
+        slow.close()
+        # A second request on the same connection has its own time.
+        twice = connect(address)
+        twice.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HT")
+        assert b"200 OK" in twice.recv(4096)
+        while content := twice.recv(4096):
+            assert b"lentigo" in content or b"status" in content
+        twice.close()
 
 
 def test_the_access_code_is_asked_for_and_opens_everything() -> None:

@@ -37,7 +37,7 @@ def test_the_first_page_is_small_and_fetches_nothing_from_elsewhere(client: http
 
 
 def test_no_page_has_inline_script_or_style(client: httpx.Client) -> None:
-    pages = [client.get(path).text for path in ("/", "/model", "/none")]
+    pages = [client.get(path).text for path in ("/", "/model", "/api", "/none")]
     pages.append(client.post("/result", files={"photo": photo()}).text)
     for text in pages:
         assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", text)
@@ -168,6 +168,8 @@ def test_the_api_describes_the_model_and_itself(client: httpx.Client) -> None:
     model = client.get("/api/v1/model").json()
     assert model["name"] == "lentigo-ham10000"
     document = client.get("/api/v1/openapi.json").json()
+    shown = client.get("/api").text
+    assert all(f"POST {path}" in shown or f"GET {path}" in shown for path in document["paths"])
     assert set(document["paths"]) >= {"/api/v1/predict", "/api/v1/model", "/healthz", "/metrics"}
 
 

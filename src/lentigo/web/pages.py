@@ -54,6 +54,12 @@ async def model(request: Request) -> Response:
     return page(request, "model.html", info=server_of(request).desk.info)
 
 
+@router.get("/api")
+async def interface(request: Request) -> Response:
+    """The interface for programs, out of its own document."""
+    return page(request, "api.html", document=request.app.openapi())
+
+
 @router.post(CODE_PATH)
 async def code(request: Request) -> Response:
     """Let a visitor in who knows the access code."""
