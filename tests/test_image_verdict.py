@@ -58,6 +58,14 @@ def strokes(rgb: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
     return marked
 
 
+def ruled(rgb: np.ndarray) -> np.ndarray:
+    marked = rgb.copy()
+    cv2.line(marked, (20, 200), (205, 200), (30, 30, 30), 1)
+    for i, x in enumerate(range(20, 206, 6)):
+        cv2.line(marked, (x, 200), (x, 193 if i % 5 else 190), (30, 30, 30), 1)
+    return marked
+
+
 def spots(rgb: np.ndarray) -> np.ndarray:
     lit = rgb.copy()
     for x, y in ((40, 40), (170, 60), (60, 170), (180, 180), (112, 40)):
@@ -86,6 +94,7 @@ def test_a_plain_photo_of_a_lesion_is_good_enough() -> None:
         ("lesion not cut off", photo(centre=(0.5, 0.05))),
         ("no ink or sticker", strokes(photo(), (92, 60, 140))),
         ("no ink or sticker", strokes(photo(), (60, 160, 150))),
+        ("no ruler", ruled(photo())),
     ],
 )
 def test_each_fault_is_found_by_its_own_check(check: str, spoilt: np.ndarray) -> None:
@@ -100,6 +109,13 @@ def test_dark_corners_do_not_make_a_lesion_seem_cut() -> None:
     assert "lesion not cut off" not in failed((photo() * falloff[..., None]).astype(np.uint8))
 
 
+def test_straight_hairs_are_no_ruler() -> None:
+    hairy = photo()
+    for x in (30, 41, 60, 150, 158, 190):
+        cv2.line(hairy, (x, 0), (x + 6, 223), (40, 30, 25), 1)
+    assert "no ruler" not in failed(hairy)
+
+
 def test_blue_lesions_are_no_ink() -> None:
     rows, columns = np.mgrid[:SIDE, :SIDE]
     blue = photo()
@@ -110,7 +126,7 @@ def test_blue_lesions_are_no_ink() -> None:
 def test_where_there_is_no_skin_nothing_is_asked_of_a_lesion() -> None:
     verdict = verdict_on(photo()[..., ::-1].copy())
     assert not verdict.skin_like
-    assert [each.ok for each in verdict.findings if each.check.of_skin] == [None] * 6
+    assert [each.ok for each in verdict.findings if each.check.of_skin] == [None] * 7
     assert verdict.warnings[0].startswith("This does not look like")
 
 

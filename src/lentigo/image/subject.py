@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lentigo.image.quality import LAYOUT_PX
 from lentigo.image.regions import DARK, black_frame, lesion_and_skin, of_channels, shrunk, usable
+from lentigo.image.ruler import ruler_regularity
 
 USUAL_AB = (17.0, 9.0)
 """CIE a* and b* of the median skin of 1,800 dermoscopic images of three public sets."""
@@ -44,6 +45,7 @@ class Subject:
             [0, 1], once the falloff of light is taken off.
         ink_share: Share of pixels of the colour of ink, stickers and patches outside the
             lesion: blue, violet or green, in [0, 1].
+        ruler_regularity: How regular the ticks beside a straight line are, 0 to 1.
     """
 
     glare_share: float
@@ -52,6 +54,7 @@ class Subject:
     lesion_share: float
     lesion_cut_share: float
     ink_share: float
+    ruler_regularity: float
 
 
 def study(rgb: NDArray[np.uint8]) -> Subject:
@@ -66,7 +69,7 @@ def study(rgb: NDArray[np.uint8]) -> Subject:
     darker, skin = lesion_and_skin(whole, where)
     glare = _glare(of_channels(whole, cv2.min))
     if not skin.any():
-        return Subject(glare, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return Subject(glare, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     lab = cv2.cvtColor(whole, cv2.COLOR_RGB2LAB)
     usual, lesion = _medians(lab[skin]), _middlemost(darker)
     around = ~frame & ~cv2.dilate(lesion.astype(np.uint8), _SPECK).astype(bool)
@@ -77,6 +80,7 @@ def study(rgb: NDArray[np.uint8]) -> Subject:
         lesion_share=float(lesion.sum() / max((~frame).sum(), 1)),
         lesion_cut_share=_cut_share(whole, where, skin) if lesion.any() else 0.0,
         ink_share=_ink(lab, usual, around),
+        ruler_regularity=ruler_regularity(rgb),
     )
 
 

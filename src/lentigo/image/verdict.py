@@ -35,6 +35,7 @@ class QualityThresholds(BaseModel):
     min_lesion_share: float = Field(default=0.016, ge=0, le=1)
     max_lesion_cut_share: float = Field(default=0.2, ge=0, le=1)
     max_ink_share: float = Field(default=0.008, ge=0, le=1)
+    max_ruler_regularity: float = Field(default=0.18, ge=0, le=1)
     max_busyness: float = Field(default=88.0, ge=0)
     min_redness: float = Field(default=2.0, ge=-255, le=255)
 
@@ -157,6 +158,15 @@ CHECKS: tuple[Check, ...] = (
         "share",
         "max_ink_share",
         "Ink, a sticker or a coloured patch is in the photo: keep it out of the picture.",
+        of_skin=True,
+        closer=True,
+    ),
+    Check(
+        "no ruler",
+        "ruler_regularity",
+        "regularity, 0 to 1",
+        "max_ruler_regularity",
+        "A ruler is in the photo: keep it out of the picture.",
         of_skin=True,
         closer=True,
     ),
