@@ -45,7 +45,8 @@ def see_through() -> Image.Image:
 
 def sixteen_bits() -> bytes:
     levels = np.asarray(photograph(300, 260, seed=4)).astype(np.uint16) * 257
-    return cv2.imencode(".png", levels + 77 * (levels < 60000))[1].tobytes()
+    shifted = levels + np.uint16(77) * (levels < 60000).astype(np.uint16)
+    return cv2.imencode(".png", shifted)[1].tobytes()
 
 
 def _plain(kind: str, width: int, height: int, seed: int = 0, **options: Any) -> bytes:

@@ -26,7 +26,8 @@ function shares(from, to, scale) {
     const before = first - start > CRUMB;
     if (before) weights.unshift((first - start) / cell);
     if (end - last > CRUMB) weights.push(Math.min(end - last, 1, cell) / cell);
-    return { first: before ? first - 1 : first, weights };
+    // OpenCV holds weights in 32 bits; rounding of what lies half-way depends on it.
+    return { first: before ? first - 1 : first, weights: weights.map(Math.fround) };
   });
 }
 
@@ -97,12 +98,14 @@ export function shrink(picture, width, height) {
   return shrinker.picture();
 }
 
+/** Two source pixels of each target pixel of one axis, with OpenCV's weights of 11 bits. */
 function neighbours(from, to) {
   return Array.from({ length: to }, (_, i) => {
-    const at = (i + 0.5) * (from / to) - 0.5;
+    const at = Math.fround((i + 0.5) * (from / to) - 0.5);
     const low = Math.min(Math.max(Math.floor(at), 0), from - 1);
-    const high = Math.min(low + 1, from - 1);
-    return [low, high, Math.min(Math.max(at - low, 0), 1)];
+    const share = low === from - 1 ? 0 : Math.max(at - low, 0);
+    const weights = [1 - share, share].map((each) => Math.round(each * 2048));
+    return [low, Math.min(low + 1, from - 1), ...weights];
   });
 }
 
@@ -113,13 +116,12 @@ export function enlarge(picture, width, height) {
   const [columns, rows] = [neighbours(wide, width), neighbours(picture.height, height)];
   const out = new Uint8ClampedArray(width * height * 3);
   let at = 0;
-  for (const [top, bottom, down] of rows) {
-    for (const [left, right, across] of columns) {
+  for (const [top, bottom, upper, lower] of rows) {
+    for (const [left, right, before, after] of columns) {
       for (let c = 0; c < 3; c += 1) {
-        const value = (row, column) => data[(row * wide + column) * 3 + c];
-        const upper = value(top, left) * (1 - across) + value(top, right) * across;
-        const lower = value(bottom, left) * (1 - across) + value(bottom, right) * across;
-        out[at] = upper * (1 - down) + lower * down;
+        const level = (row, column) => data[(row * wide + column) * 3 + c];
+        const across = (row) => (level(row, left) * before + level(row, right) * after) >> 4;
+        out[at] = (((upper * across(top)) >> 16) + ((lower * across(bottom)) >> 16) + 2) >> 2;
         at += 1;
       }
     }
