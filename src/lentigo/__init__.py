@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lentigo.deploy.runtime import BundlePredictor as BundlePredictor
     from lentigo.deploy.runtime import load_default as load_default
     from lentigo.errors import LentigoError as LentigoError
+    from lentigo.evaluate.audit import audit as audit
     from lentigo.evaluate.comparison import compare as compare
     from lentigo.evaluate.sides import find_evaluation as find_evaluation
     from lentigo.evaluate.sides import read_sides as read_sides
@@ -52,6 +53,7 @@ _HOMES = {
     "PreparedSet": "lentigo.data.prepared:PreparedSet",
     "PreprocessSpec": "lentigo.image:PreprocessSpec",
     "Recipe": "lentigo.recipe:Recipe",
+    "audit": "lentigo.evaluate.audit:audit",
     "compare": "lentigo.evaluate.comparison:compare",
     "describe": "lentigo.deploy.prediction:describe",
     "download": "lentigo.data.download:download",
@@ -79,6 +81,7 @@ __all__ = [
     "PreparedSet",
     "PreprocessSpec",
     "Recipe",
+    "audit",
     "compare",
     "describe",
     "download",

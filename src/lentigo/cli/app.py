@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from lentigo.cli import (
+    auditing,
     comparing,
     devices,
     judging,
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(steps.download)
 app.command()(steps.prepare)
+app.command()(auditing.audit)
 app.command()(steps.merge)
 app.command()(steps.train)
 app.command()(steps.evaluate)

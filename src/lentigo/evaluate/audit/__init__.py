@@ -1,0 +1,5 @@
+"""A data set is checked before it is used: copies, contradictions, poor images, confounders."""
+
+from lentigo.evaluate.audit.run import Audit, audit
+
+__all__ = ["Audit", "audit"]

@@ -1,0 +1,102 @@
+"""The audit as one self-contained page, with the pairs as pictures."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import jinja2
+import numpy as np
+
+from lentigo.evaluate.audit.pairs import Pair
+from lentigo.evaluate.svg import Plot
+from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
+
+if TYPE_CHECKING:
+    from lentigo.evaluate.audit.run import Audit, Stack
+
+SHOWN_PAIRS, SHOWN_POOR = 40, 24
+_SIDE_PX, _JPEG_QUALITY = 120, 80
+
+
+def render(found: Audit, images: Stack) -> str:
+    """The page as HTML text, without a reference to any other file."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    source = files("lentigo.evaluate.audit").joinpath("page.html.j2").read_text(encoding="utf-8")
+    # What contradicts itself first, then what crosses sets, then the least alike.
+    wrong = set(found.contradictions)
+    sets = found.table["set"].to_numpy()
+    order = sorted(
+        found.pairs, key=lambda p: (p not in wrong, sets[p.a] == sets[p.b], -p.bits, p.a, p.b)
+    )
+    poor = list(found.poor.items())
+    return environment.from_string(source).render(
+        sets=found.sets,
+        content=found.to_dict(),
+        histogram=_histogram(found),
+        pairs=[_pair(p, found, images, wrong=p in wrong) for p in order[:SHOWN_PAIRS]],
+        n_pairs=len(found.pairs),
+        poor=[_poor(row, failed, found, images) for row, failed in poor[:SHOWN_POOR]],
+        n_poor=len(poor),
+        poor_counts=Counter(check for _, failed in poor for check in failed).most_common(),
+        disclaimer=NOT_A_MEDICAL_DEVICE,
+    )
+
+
+def _histogram(found: Audit) -> Any:
+    """How far apart unrelated pairs lie, on a logarithmic scale, with the threshold."""
+    counts = found.unrelated.histogram
+    seen = np.flatnonzero(counts)
+    top = float(np.log10(max(int(counts.max()), 1))) + 0.5
+    plot = Plot(
+        x=(0, 256),
+        y=(0, top),
+        title="Distances of unrelated pairs",
+        description=f"{found.unrelated.pairs} pairs of different groups; the closest lies at "
+        f"{int(seen[0]) if len(seen) else 0} bits, the threshold at {found.unrelated.threshold}.",
+        width=560,
+    )
+    powers = [(float(power), f"{10**power:,}") for power in range(int(top) + 1)]
+    bits = [(float(bit), str(bit)) for bit in range(0, 257, 32)]
+    plot.axes("bits of 256 that differ", "pairs", bits, powers)
+    height = np.log10(np.maximum(counts, 1))
+    plot.line(np.arange(257.0), height, "")
+    threshold = float(found.unrelated.threshold)
+    plot.line([threshold, threshold], [0.0, top], "warn")
+    return plot.render()
+
+
+def _pair(pair: Pair, found: Audit, images: Stack, *, wrong: bool) -> dict[str, Any]:
+    return {
+        "a": _about(pair.a, found, images),
+        "b": _about(pair.b, found, images),
+        "kind": pair.kind,
+        "bits": pair.bits,
+        "wrong": wrong,
+    }
+
+
+def _about(row: int, found: Audit, images: Stack) -> dict[str, str]:
+    line = found.table.iloc[row]
+    about = {name: str(line[name]) for name in ("set", "image_id", "label", "split")}
+    return about | {"source": _data_uri(images[row])}
+
+
+def _poor(row: int, failed: Sequence[str], found: Audit, images: Stack) -> dict[str, Any]:
+    return _about(row, found, images) | {"failed": list(failed)}
+
+
+def _data_uri(rgb: np.ndarray) -> str:
+    small = cv2.resize(rgb, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA)
+    _, encoded = cv2.imencode(
+        ".jpg",
+        cv2.cvtColor(small, cv2.COLOR_RGB2BGR),
+        [int(cv2.IMWRITE_JPEG_QUALITY), _JPEG_QUALITY],
+    )
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()

@@ -1,0 +1,203 @@
+"""The audit: planted copies are found, unrelated pictures are not, and what contradicts is told."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from lentigo.cli.app import app
+from lentigo.data.phantom import generate
+from lentigo.data.prepare import prepare
+from lentigo.data.prepared import PreparedSet
+from lentigo.errors import InputError
+from lentigo.evaluate.audit import audit
+from lentigo.evaluate.audit.pairs import (
+    COPIED_BITS,
+    distances,
+    find_pairs,
+    hashes_of,
+    largest_group,
+    measure_unrelated,
+)
+from lentigo.evaluate.audit.sources import probe, simple_measures
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
+    folder = tmp_path_factory.mktemp("first")
+    raw = generate(folder / "raw", lesions=56, seed=1, size=96)
+    return prepare("phantom", raw, folder / "first", size=64, folds=3, workers=1)
+
+
+def folder_set(root: Path, pictures: dict[str, np.ndarray], **options: object) -> PreparedSet:
+    """A prepared set of one subfolder a class; ``pictures`` maps ``class/name`` to RGB."""
+    for name, rgb in pictures.items():
+        path = root / "raw" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    malignant = frozenset({"bad"})
+    return prepare(
+        "folder", root / "raw", root / "set", size=64, workers=1, malignant=malignant,
+        **{"test_share": 0.0} | options,
+    )  # fmt: skip
+
+
+def noise(seed: int) -> np.ndarray:
+    coarse = np.random.default_rng(seed).integers(0, 255, (40, 40, 3), np.uint8)
+    return np.asarray(cv2.resize(coarse, (96, 96), interpolation=cv2.INTER_CUBIC))
+
+
+def recompressed(rgb: np.ndarray) -> np.ndarray:
+    _, encoded = cv2.imencode(".jpg", rgb, [int(cv2.IMWRITE_JPEG_QUALITY), 90])
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
+
+
+PLANTED = {
+    "recompressed": recompressed,
+    "resized": lambda rgb: cv2.resize(rgb, (48, 48), interpolation=cv2.INTER_AREA),
+    "rotated": lambda rgb: np.ascontiguousarray(np.rot90(rgb)),
+    "flipped": lambda rgb: np.ascontiguousarray(rgb[:, ::-1]),
+    "brighter": lambda rgb: cv2.convertScaleAbs(rgb, alpha=1.0, beta=20),
+}
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
+    """Pictures with detail at all scales; a fifth of them is test."""
+    root = tmp_path_factory.mktemp("varied")
+    pictures = {f"{'bad' if i % 2 else 'good'}/{i}": noise(100 + i) for i in range(60)}
+    return folder_set(root, pictures, test_share=0.2)
+
+
+@pytest.mark.parametrize("harm", PLANTED)
+def test_planted_copies_are_found_across_sets(
+    varied: PreparedSet, tmp_path: Path, harm: str
+) -> None:
+    rows = varied.rows("test")[:6]
+    pictures = {f"bad/{row}": PLANTED[harm](np.asarray(varied.images[row])) for row in rows}
+    pictures |= {f"good/{i}": noise(i) for i in range(6)}
+    found = audit(varied, against=[folder_set(tmp_path, pictures)])
+    sets = found.table["set"].to_numpy()
+    across = [each for each in found.pairs if sets[each.a] != sets[each.b]]
+    assert sorted(each.a for each in across) == rows.tolist()
+    assert {found.table["label"][each.b] for each in across} == {"bad"}
+    assert any("test" in c["between"] and "train" in c["between"] for c in found.crossings)
+
+
+def test_unrelated_pictures_set_the_threshold() -> None:
+    images = np.stack([noise(seed) for seed in range(120)])
+    hashes = hashes_of(images)
+    found = measure_unrelated(hashes, np.arange(120), pairs=20_000)
+    assert found.pairs > 19_000
+    assert found.within == 0
+    assert found.histogram.sum() == found.pairs
+    assert found.rate_at_most == pytest.approx(3 / found.pairs)
+    assert not find_pairs([f"{i}" for i in range(120)], hashes, [], found.threshold)
+
+
+def test_pairs_of_one_group_do_not_count_as_unrelated() -> None:
+    images = np.repeat(np.stack([noise(seed) for seed in range(10)]), 2, axis=0)
+    images[1::2] = np.stack([recompressed(image) for image in images[1::2]])
+    hashes = hashes_of(images)
+    found = measure_unrelated(hashes, np.arange(20) // 2, pairs=5_000)
+    assert found.histogram[: COPIED_BITS + 1].sum() == 0
+    assert np.flatnonzero(found.histogram)[0] > 40
+
+
+def test_a_distance_is_the_least_of_eight_orientations() -> None:
+    image = noise(3)
+    turned = [np.ascontiguousarray(np.rot90(image, k)) for k in range(4)]
+    hashes = hashes_of(np.stack([image, *turned, noise(4)]))
+    zero = np.zeros(5, np.int64)
+    assert (distances(hashes, zero[:4], np.arange(1, 5)) <= 2).all()
+    assert distances(hashes, zero[:1], np.array([5]))[0] > 60
+
+
+def test_a_chain_of_look_alikes_shows_in_the_largest_group() -> None:
+    image = noise(5)
+    copies = [image, recompressed(image), cv2.convertScaleAbs(image, beta=5), noise(6)]
+    hashes = hashes_of(np.stack(copies))
+    pairs = find_pairs(list("abcd"), hashes, [], 28)
+    found = largest_group(4, pairs, hashes)
+    assert sorted(found["rows"]) == [0, 1, 2]
+    assert found["widest_bits"] <= 28
+    assert largest_group(4, [], hashes)["images"] == 1
+
+
+def test_labels_that_contradict_each_other_are_told(first: PreparedSet, tmp_path: Path) -> None:
+    benign = next(c.code for c in first.taxonomy.classes if not c.malignant)
+    row = int(np.flatnonzero(first.manifest["label"] == benign)[0])
+    pictures = {"bad/x": np.asarray(first.images[row]), "good/y": noise(1), "good/z": noise(2)}
+    found = audit(first, against=[folder_set(tmp_path, pictures)])
+    (wrong,) = found.contradictions
+    assert found.table["image_id"][wrong.a] == first.manifest["image_id"][row]
+    assert any("bad" in labels for labels in found.label_pairs)
+
+
+def test_a_clean_set_has_nothing_to_tell(first: PreparedSet) -> None:
+    found = audit(first)
+    assert not found.contradictions
+    assert not found.several_patients
+    assert not found.crossings
+    assert found.sources is None
+
+
+def test_sources_that_differ_in_colour_are_told_apart_and_equal_ones_are_not() -> None:
+    random = np.random.default_rng(0)
+    images = np.stack([noise(seed) for seed in range(120)])
+    groups = np.array([f"g{i}" for i in range(120)])
+    sources = np.where(random.random(120) < 0.5, "a", "b")
+    malignant = random.random(120) < np.where(sources == "a", 0.8, 0.2)
+    equal = probe(images, sources, malignant, groups)
+    tinted = images.copy()
+    tinted[sources == "a", :, :, 0] = np.minimum(tinted[sources == "a", :, :, 0], 120)
+    telling = probe(tinted, sources, malignant, groups)
+    assert equal is not None
+    assert telling is not None
+    assert equal.source_from_pixels.high is not None
+    assert equal.source_from_pixels.value < 0.65
+    assert telling.source_from_pixels.value > 0.9
+    assert telling.label_from_source.value > 0.6
+    assert simple_measures(images[0]).shape == (14,)
+
+
+def test_poor_pictures_are_named_with_what_is_wrong(tmp_path: Path) -> None:
+    black = np.zeros((96, 96, 3), np.uint8)
+    data = folder_set(tmp_path, {"bad/black": black, "good/a": noise(1), "good/b": noise(2)})
+    found = audit(data)
+    names = {found.table["image_id"][row]: failed for row, failed in found.poor.items()}
+    dark = next(failed for name, failed in names.items() if "black" in name)
+    assert "not too dark" in dark
+
+
+def test_the_command_writes_a_page_a_table_and_json(first: PreparedSet, tmp_path: Path) -> None:
+    rows = first.rows("test")[:2]
+    pictures = {f"bad/{row}": np.asarray(first.images[row]) for row in rows}
+    other = folder_set(tmp_path, pictures | {"good/a": noise(1), "good/b": noise(2)})
+    out = tmp_path / "out"
+    told = CliRunner().invoke(
+        app, ["audit", str(first.path), "--against", str(other.path), "--out", str(out)]
+    )
+    assert told.exit_code == 0, told.output
+    assert "CROSSES" in told.output
+    content = json.loads((out / "audit.json").read_text())
+    assert content["pairs"]["near duplicate"]["across"] >= 2
+    with (out / "pairs.csv").open(newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    assert len(lines) == sum(n for each in content["pairs"].values() for n in each.values())
+    page = (out / "audit.html").read_text()
+    assert page.count("<img") == page.count("alt=")
+    assert not re.search(r"(src|href)=\"(?!data:)", page)
+    assert "not a medical device" in page
+
+
+def test_a_set_is_not_compared_with_itself(first: PreparedSet) -> None:
+    with pytest.raises(InputError, match="twice"):
+        audit(first, against=[first.path])
