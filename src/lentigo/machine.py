@@ -1,8 +1,13 @@
-"""What this machine lends to a process."""
+"""What this machine is, and what it lends to a process."""
 
 from __future__ import annotations
 
 import os
+import platform
+import struct
+import sys
+
+from lentigo.errors import MissingExtraError
 
 
 def usable_cores() -> int:
@@ -10,3 +15,22 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def without_litert(bits: int = 8 * struct.calcsize("P")) -> MissingExtraError:
+    """What to say where LiteRT is not installed: on 32-bit systems it cannot be.
+
+    Args:
+        bits: 32 or 64, of this Python, which may be 32-bit on a 64-bit processor.
+    """
+    if bits == 32:
+        return MissingExtraError(
+            f"This is a 32-bit system ({platform.machine()}); LiteRT, which runs the model, is "
+            "made for 64-bit systems only.",
+            todo="A Raspberry Pi 3 or newer runs the 64-bit Raspberry Pi OS: write that to the "
+            "card and install again.",
+        )
+    return MissingExtraError(
+        "LiteRT, which runs the model, is not installed in this Python.",
+        todo=f"{sys.executable} -m pip install ai-edge-litert",
+    )

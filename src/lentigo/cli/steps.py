@@ -334,6 +334,13 @@ def export(
     *,
     data: Annotated[Path | None, typer.Option(help="The prepared set, where it has moved.")] = None,
     quant: Annotated[Quantization, typer.Option(help="Weights.")] = Quantization.float32,
+    keep_float: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYERS",
+            help="With int8, layers to leave in float32: parts of names, with commas; or auto.",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The bundle to write.")] = None,
     json: Json = False,
 ) -> None:
@@ -342,12 +349,16 @@ def export(
     from lentigo.deploy.export import export as write
     from lentigo.deploy.parity import figures
 
-    written = write(run, data=data, quant=quant.value, out=out)
+    keep = () if keep_float is None else tuple(sorted(_listed(keep_float)))
+    written = write(run, data=data, quant=quant.value, out=out, keep_float=keep)
     if json:
         parity = written.parity.model_dump(mode="json")
-        as_json({"path": str(written.path), "size_bytes": written.size_bytes, "parity": parity})
+        sizes = {"path": str(written.path), "size_bytes": written.size_bytes}
+        as_json(sizes | {"kept_float": written.kept_float, "parity": parity})
         return
     print(figures(written.parity))
+    if written.kept_float:
+        print(f"  left in float32: {', '.join(written.kept_float)}")
     print(f"Bundle: {written.path} ({written.size_bytes / 1e6:.2f} MB)")
     print(f"Next: lentigo predict PHOTO --model {written.path}")
 

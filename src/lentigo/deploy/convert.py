@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from lentigo.deploy.job import ConversionJob, ConversionResult
-from lentigo.errors import LentigoError
+from lentigo.errors import LentigoError, MissingExtraError
 from lentigo.files import read_json, write_bytes, write_json
 
 # Importing lentigo.model also registers every layer of its own that a saved model may hold.
@@ -53,8 +53,13 @@ def convert(job: ConversionJob) -> None:
     size = model.input_shape[1]
     _check_wrapping(model, serve, size)
     images = None if job.representative is None else np.load(job.representative, mmap_mode="r")
-    write_bytes(job.graph, _graph(serve, size, job.quantization, images))
-    result = ConversionResult(attention=anatomy.kind, tensorflow=tf.__version__)
+    kept: tuple[str, ...] = ()
+    if job.keep_float and images is not None:
+        graph, kept = _selected(_graph(serve, size, "float32", None), images, job.keep_float)
+    else:
+        graph = _graph(serve, size, job.quantization, images)
+    write_bytes(job.graph, graph)
+    result = ConversionResult(attention=anatomy.kind, tensorflow=tf.__version__, kept_float=kept)
     write_json(job.result, result.model_dump(mode="json"))
 
 
@@ -130,6 +135,21 @@ def _graph(
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         _choose(converter, quantization, images)
         return bytes(converter.convert())
+
+
+def _selected(
+    graph: bytes, images: NDArray[np.uint8], keep: tuple[str, ...]
+) -> tuple[bytes, tuple[str, ...]]:
+    try:
+        from lentigo.deploy.selective import AUTO, Selective  # noqa: PLC0415 - for this alone
+    except ImportError:
+        raise MissingExtraError(
+            "To keep layers in float, ai-edge-quantizer is needed.",
+            todo="pip install 'lentigo[quantize]'",
+        ) from None
+    selective = Selective(graph, np.asarray(images))
+    selected = selective.chosen() if keep == (AUTO,) else selective.keeping(keep)
+    return selected.graph, selected.kept
 
 
 def _choose(converter: Any, quantization: str, images: NDArray[np.uint8] | None) -> None:

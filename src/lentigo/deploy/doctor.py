@@ -5,6 +5,7 @@ Imports nothing that a device may lack: what is missing is a finding, not a trac
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import platform
 import shutil
@@ -148,6 +149,41 @@ def check_camera(devices: Path = Path("/dev")) -> Finding:
     return Finding("camera", "ok", ", ".join(found))
 
 
+def check_certificate(folder: Path | None = None) -> Finding:
+    """Has ``lentigo serve --https`` a certificate, and for how long?"""
+    folder = folder or Path.home() / ".config" / "lentigo"
+    found = sorted(folder.rglob("*.pem")) if folder.is_dir() else []
+    if not found:
+        return Finding(
+            "certificate",
+            "warning",
+            f"none in {folder}",
+            "A phone gives a live picture to secure pages only; uploads work without.",
+        )
+    try:
+        path, end = _first_to_end(found)
+    except (ImportError, ValueError, OSError) as error:
+        reason = f"{folder} cannot be read: {error}"
+        return Finding("certificate", "warning", reason, f"Remove {folder}; it is made anew.")
+    if end < dt.datetime.now(dt.UTC):
+        ended = f"{path} ended on {end:%Y-%m-%d}"
+        return Finding("certificate", "problem", ended, f"Remove {path.parent}; it is made anew.")
+    return Finding("certificate", "ok", f"{path}, until {end:%Y-%m-%d}")
+
+
+def _first_to_end(paths: list[Path]) -> tuple[Path, dt.datetime]:
+    from cryptography import x509  # noqa: PLC0415 - may be missing
+
+    ends = {}
+    for path in paths:
+        content = path.read_bytes()
+        if b"BEGIN CERTIFICATE" in content:
+            ends[path] = x509.load_pem_x509_certificate(content).not_valid_after_utc
+    if not ends:
+        raise ValueError("it holds no certificate")
+    return min(ends.items(), key=lambda item: item[1])
+
+
 def _available_mb() -> int | None:
     try:
         text = Path("/proc/meminfo").read_text(encoding="utf-8")
@@ -166,5 +202,6 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "memory": check_memory,
     "disk": check_disk,
     "camera": check_camera,
+    "certificate": check_certificate,
 }
 """Every check, by the key that says where it stands."""

@@ -10,11 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from lentigo.deploy.bundle import Bundle
 from lentigo.errors import BundleError
+from lentigo.machine import without_litert
+
+try:
+    from ai_edge_litert.interpreter import Interpreter
+except ImportError:
+    raise without_litert() from None
 
 # Descriptor 2 belongs to the whole process, so two threads must not redirect it at once.
 _QUIET = threading.Lock()

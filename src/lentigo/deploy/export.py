@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,11 +77,13 @@ class Exported:
         path: The file.
         parity: What conversion changed.
         size_bytes: Of the file.
+        kept_float: Layers that int8 left in float32.
     """
 
     path: Path
     parity: Parity
     size_bytes: int
+    kept_float: tuple[str, ...] = ()
 
 
 def export(
@@ -90,6 +93,7 @@ def export(
     quant: Quantization = "float32",
     out: Path | str | None = None,
     card: Card | None = None,
+    keep_float: Sequence[str] = (),
 ) -> Exported:
     """Convert a run's network and write it as a bundle.
 
@@ -100,14 +104,18 @@ def export(
             (8-bit throughout, calibrated on training images).
         out: The file; ``RUN/export/<name>-<quant>.tflite`` where None.
         card: What to say about it beside what the run knows.
+        keep_float: With int8, layers to leave in float32, by parts of their names; ``auto``
+            alone finds the few that int8 harms most, on training images.
 
     Raises:
-        InputError: No such quantization.
+        InputError: No such quantization, or layers to keep without int8.
         RunError: Not a finished network, or a prepared set that did not make it.
         ParityError: The bundle does not agree with the network; nothing is written.
     """
     if quant not in QUANTIZATIONS:
         raise InputError(f"There is no quantization {quant!r}.", todo=f"One of {QUANTIZATIONS}.")
+    if keep_float and quant != "int8":
+        raise InputError("Only int8 keeps layers in float.", todo="Add --quant int8.")
     run = run if isinstance(run, Run) else open_run(run)
     card = card or Card()
     prepared = _prepared(run, data)
@@ -119,6 +127,7 @@ def export(
         representative=_representative(run, prepared) if quant == "int8" else None,
         subspace=_subspace(run, prepared),
         modules=(own_network.partition(":")[0],) if ":" in own_network else (),
+        keep_float=tuple(keep_float),
     )
     info = _info(run, prepared, converted, quant, card)
     bundle = Bundle(info, converted.graph, source=f"the {quant} graph")
@@ -128,7 +137,7 @@ def export(
     path = run.path / "export" / f"{name}-{quant}.tflite" if out is None else Path(out)
     info = info.model_copy(update={"parity": parity, "familiarity": familiarity})
     write_bundle(converted.graph, info, path, model_card=card.markdown)
-    return Exported(path, parity, path.stat().st_size)
+    return Exported(path, parity, path.stat().st_size, converted.kept_float)
 
 
 def _prepared(run: Run, data: PreparedSet | Path | str | None) -> PreparedSet:
@@ -162,6 +171,8 @@ def _info(
 ) -> BundleInfo:
     info, network = run.info, run.recipe().network
     created_with = {**info.environment, "converter": f"tensorflow {converted.tensorflow}"}
+    if converted.kept_float:
+        created_with["kept in float32"] = ", ".join(converted.kept_float)
     return BundleInfo(
         name=card.name or info.recipe,
         created_with=created_with,

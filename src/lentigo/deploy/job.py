@@ -35,6 +35,7 @@ class ConversionJob(BaseModel):
         subspace: An ``.npz`` with the ``mean`` and ``axes`` of a
             `lentigo.score.familiarity.Subspace`; with it the graph has a third output.
         modules: Modules to import first, because they register layers of the model.
+        keep_float: With int8, layers to leave in float32: parts of their names, or ``auto``.
         graph: Where the graph goes.
         result: Where the `ConversionResult` goes, written last.
     """
@@ -46,6 +47,7 @@ class ConversionJob(BaseModel):
     representative: Path | None = None
     subspace: Path | None = None
     modules: tuple[str, ...] = ()
+    keep_float: tuple[str, ...] = ()
     graph: Path
     result: Path
 
@@ -56,12 +58,14 @@ class ConversionResult(BaseModel):
     Attributes:
         attention: What the graph's second output shows.
         tensorflow: The converter's version.
+        kept_float: Layers that int8 left in float32.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     attention: AttentionKind
     tensorflow: str
+    kept_float: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Converted:
     graph: bytes
     attention: AttentionKind
     tensorflow: str
+    kept_float: tuple[str, ...] = ()
 
 
 def convert_apart(
@@ -80,6 +85,7 @@ def convert_apart(
     representative: NDArray[np.uint8] | None = None,
     subspace: Subspace | None = None,
     modules: tuple[str, ...] = (),
+    keep_float: tuple[str, ...] = (),
 ) -> Converted:
     """Convert a ``.keras`` file in a process of its own, on the TensorFlow backend.
 
@@ -90,6 +96,7 @@ def convert_apart(
         subspace: What training images fill; the graph then says how far outside it an image
             lies.
         modules: Modules that register layers of the model.
+        keep_float: With int8, layers to leave in float32; ``("auto",)`` finds them.
 
     Raises:
         LentigoError: The conversion failed; its last lines are shown.
@@ -113,13 +120,14 @@ def convert_apart(
             representative=images,
             subspace=directions,
             modules=modules,
+            keep_float=keep_float,
             graph=folder / "graph.tflite",
             result=folder / "result.json",
         )
         write_json(folder / "job.json", job.model_dump(mode="json"))
         _run(folder / "job.json", quantization)
         result = ConversionResult.model_validate(read_json(job.result))
-        return Converted(job.graph.read_bytes(), result.attention, result.tensorflow)
+        return Converted(job.graph.read_bytes(), **result.model_dump())
 
 
 def _run(job: Path, quantization: str) -> None:

@@ -1,0 +1,178 @@
+"""int8 with some layers left in float32.
+
+Part of the converter's process. The float32 graph is calibrated once; a layer's sensitivity is
+what the answers lose when that layer alone computes in 8 bits. Both are measured on training
+images, so that validation judges the result without having chosen it.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from ai_edge_quantizer import quantizer, recipe
+from ai_edge_quantizer.algorithm_manager import AlgorithmName
+from ai_edge_quantizer.qtyping import TFLOperationName
+from numpy.typing import NDArray
+
+from lentigo.errors import InputError, listed
+
+AUTO = "auto"
+# Training images on which layers are ranked, and the answers that must stay the same.
+_PROBED = 64
+_WANTED_AGREEMENT = 0.97
+_COMPUTING = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
+# The graph's outputs by their number of dimensions.
+_OUTPUTS = {1: "unfamiliarity", 2: "logits", 4: "attention"}
+_SIGNATURE = "serving_default"
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A quantized graph.
+
+    Attributes:
+        graph: LiteRT, with uint8 input as the float one has it.
+        kept: Names of the layers left in float32.
+    """
+
+    graph: bytes
+    kept: tuple[str, ...]
+
+
+class Selective:
+    """A float32 graph, calibrated, ready to be quantized with any choice of layers.
+
+    Args:
+        graph: LiteRT, uint8 (1, S, S, 3) in, logits and attention out.
+        images: Training images (n, S, S, 3) to calibrate on.
+    """
+
+    def __init__(self, graph: bytes, images: NDArray[np.uint8]) -> None:
+        self._graph, self._images = graph, images
+        self._tensors = _layers(graph)
+        fed = [{"image": image[None]} for image in images]
+        with warnings.catch_warnings():
+            # LiteRT warns of the memory that keeping every tensor takes, as calibration must.
+            warnings.simplefilter("ignore", UserWarning)
+            whole = self._quantizer(())
+            self._calibration = whole.calibrate({_SIGNATURE: fed}, num_threads=1)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers with weights, in the order of the graph."""
+        return tuple(self._tensors)
+
+    def keeping(self, names: Sequence[str]) -> Selected:
+        """Quantized, but for the layers whose name holds one of ``names``.
+
+        Raises:
+            InputError: A name that no layer has; those that are there are shown.
+        """
+        unknown = [name for name in names if not any(name in layer for layer in self.layers)]
+        if unknown:
+            raise InputError(
+                f"No layer's name holds {', '.join(unknown)}. The layers of this graph:\n"
+                f"{listed(self.layers, shown=len(self.layers))}"
+            )
+        kept = tuple(layer for layer in self.layers if any(name in layer for name in names))
+        return Selected(self._quantized(self._quantizer(kept)), kept)
+
+    def chosen(self) -> Selected:
+        """Quantized, but for as few of the most sensitive layers as the answers need.
+
+        Their number doubles until 97% of the training images keep their most probable class;
+        where half of the layers do not suffice, that half is kept.
+        """
+        wanted = _logits(self._graph, self._images)
+        ranked, count = self.ranked(), 0
+        while True:
+            kept = tuple(ranked[:count])
+            graph = self._quantized(self._quantizer(kept))
+            same = _logits(graph, self._images).argmax(axis=1) == wanted.argmax(axis=1)
+            if same.mean() >= _WANTED_AGREEMENT or count >= len(ranked) // 2:
+                return Selected(graph, kept)
+            count = min(max(1, 2 * count), len(ranked) // 2)
+
+    def ranked(self) -> list[str]:
+        """Layers, first the one whose 8 bits alone change the logits most (mean square)."""
+        count = min(_PROBED, len(self._images))
+        probed = self._images[np.linspace(0, len(self._images) - 1, count).astype(int)]
+        wanted = _logits(self._graph, probed)
+
+        def error(layer: str) -> float:
+            alone = quantizer.Quantizer(bytearray(self._graph))
+            alone.add_static_config(
+                regex=self._pattern(layer),
+                operation_name=TFLOperationName.ALL_SUPPORTED,
+                activation_num_bits=8,
+                weight_num_bits=8,
+            )
+            return float(((_logits(self._quantized(alone), probed) - wanted) ** 2).mean())
+
+        return sorted(self.layers, key=error, reverse=True)
+
+    def _quantizer(self, kept: Sequence[str]) -> Any:
+        made = quantizer.Quantizer(bytearray(self._graph), recipe.static_wi8_ai8())
+        for layer in kept:
+            made.update_quantization_recipe(
+                self._pattern(layer),
+                TFLOperationName.ALL_SUPPORTED,
+                algorithm_key=AlgorithmName.NO_QUANTIZE,
+            )
+        return made
+
+    def _quantized(self, made: Any) -> bytes:
+        with np.errstate(invalid="ignore"):  # a layer that cannot be quantized is ranked first
+            result = made.quantize(
+                self._calibration, enable_progress_bar=False, enable_progress_report=False
+            )
+        return bytes(result.quantized_model)
+
+    def _pattern(self, layer: str) -> str:
+        return f".*{re.escape(self._tensors[layer])}.*"
+
+
+def _layers(graph: bytes) -> dict[str, str]:
+    """Layers with weights, by a readable name: the tensor that each computes."""
+    interpreter = Interpreter(model_content=graph)
+    tensors = {each["index"]: each for each in interpreter.get_tensor_details()}
+    ends = {each["index"]: len(each["shape"]) for each in interpreter.get_output_details()}
+    found: dict[str, str] = {}
+    for operation in interpreter._get_ops_details():  # noqa: SLF001 - listed nowhere else
+        if operation["op_name"] not in _COMPUTING:
+            continue
+        index = operation["outputs"][0]
+        tensor = tensors[index]["name"]
+        name = (
+            {1: "unfamiliarity", 2: "logits", 4: "attention"}[ends[index]]
+            if index in ends
+            else _short(tensor)
+        )
+        found[name if name not in found else f"{name}#{operation['index']}"] = tensor
+    return found
+
+
+def _short(tensor: str) -> str:
+    """The layer in a fused name such as ``backbone_1/Conv1_relu_1/Relu6;backbone_1/...``."""
+    first = tensor.partition(";")[0]
+    return first.removeprefix("backbone_1/").partition("/")[0]
+
+
+def _logits(graph: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Logits (n, k) of images (n, S, S, 3)."""
+    interpreter = Interpreter(model_content=graph, num_threads=1)
+    interpreter.allocate_tensors()
+    (taken,) = interpreter.get_input_details()
+    (given,) = [each for each in interpreter.get_output_details() if len(each["shape"]) == 2]
+    answers = []
+    for image in images:
+        interpreter.set_tensor(taken["index"], image[None])
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(given["index"])[0].copy())
+    return np.stack(answers)

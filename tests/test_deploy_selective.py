@@ -1,0 +1,87 @@
+"""int8 with layers left in float32: which, how they are named, and what it saves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy_models import enliven, pictures, recipe
+from lentigo.cli.steps import export as export_command
+from lentigo.deploy.export import export
+from lentigo.deploy.job import Converted, convert_apart
+from lentigo.errors import InputError
+from lentigo.model import build_model
+from lentigo.recipe import Network
+
+pytest.importorskip("ai_edge_quantizer", reason="the extra lentigo[quantize] is not installed")
+from lentigo.deploy.selective import AUTO, Selective, _logits
+
+CALIBRATION, OTHERS = pictures(40, seed=5), pictures(40, seed=9)
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The float32 graph of a MobileNetV2 with random weights."""
+    model = build_model(recipe(Network(name="MobileNetV2", alpha=0.35, size=96, weights="none")), 7)
+    enliven(model)
+    path = tmp_path_factory.mktemp("selective") / "model.keras"
+    model.save(path)
+    return convert_apart(path, "float32").graph
+
+
+@pytest.fixture(scope="module")
+def selective(graph: bytes) -> Selective:
+    return Selective(graph, CALIBRATION)
+
+
+def test_layers_have_the_names_of_the_network(selective: Selective) -> None:
+    assert {"Conv1_relu_1", "block_1_project_BN_1", "logits", "attention"} <= set(selective.layers)
+    assert len(set(selective.layers)) == len(selective.layers) > 50
+
+
+def test_a_kept_layer_makes_the_graph_larger_and_all_kept_give_the_same_answers(
+    graph: bytes, selective: Selective
+) -> None:
+    none, one = selective.keeping([]), selective.keeping(["block_16_project"])
+    every = selective.keeping([""])
+    assert one.kept == ("block_16_project_BN_1",)
+    assert len(none.graph) < len(one.graph) < len(every.graph)
+    assert np.allclose(_logits(every.graph, OTHERS), _logits(graph, OTHERS), atol=0.05)
+    assert np.abs(_logits(none.graph, OTHERS) - _logits(graph, OTHERS)).max() > 1e-3
+
+
+def test_the_chosen_layers_bring_answers_back(graph: bytes, selective: Selective) -> None:
+    wanted = _logits(graph, CALIBRATION).argmax(axis=1)
+
+    def agreement(quantized: bytes) -> float:
+        return float((_logits(quantized, CALIBRATION).argmax(axis=1) == wanted).mean())
+
+    chosen = selective.chosen()
+    assert agreement(chosen.graph) >= agreement(selective.keeping([]).graph)
+    assert agreement(chosen.graph) >= 0.97 or len(chosen.kept) == len(selective.layers) // 2
+    assert set(chosen.kept) == set(selective.ranked()[: len(chosen.kept)])
+
+
+def test_an_unknown_layer_is_refused_with_those_that_exist(selective: Selective) -> None:
+    with pytest.raises(InputError, match="no-such-layer") as refused:
+        selective.keeping(["no-such-layer"])
+    assert "block_16_project_BN_1" in str(refused.value)
+
+
+def test_only_int8_keeps_layers(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Only int8"):
+        export(tmp_path, quant="float16", keep_float=(AUTO,))
+    with pytest.raises(InputError, match="Only int8"):
+        export_command(tmp_path, keep_float="auto")
+
+
+def test_the_converter_says_which_layers_it_kept(tmp_path: Path) -> None:
+    model = build_model(recipe(Network(name="MobileNetV2", alpha=0.35, size=96, weights="none")), 7)
+    model.save(tmp_path / "model.keras")
+    made = convert_apart(
+        tmp_path / "model.keras", "int8", representative=CALIBRATION, keep_float=("Conv1", "logits")
+    )
+    assert isinstance(made, Converted)
+    assert made.kept_float == ("Conv1_relu_1", "logits")
