@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,9 +58,7 @@ class Selective:
         self._graph, self._images = graph, images
         self._tensors = _layers(graph)
         fed = [{"image": image[None]} for image in images]
-        with warnings.catch_warnings():
-            # LiteRT warns of the memory that keeping every tensor takes, as calibration must.
-            warnings.simplefilter("ignore", UserWarning)
+        with _unworried():
             whole = self._quantizer(())
             self._calibration = whole.calibrate({_SIGNATURE: fed}, num_threads=1)
 
@@ -128,7 +127,7 @@ class Selective:
         return made
 
     def _quantized(self, made: Any) -> bytes:
-        with np.errstate(invalid="ignore"):  # a layer that cannot be quantized is ranked first
+        with _unworried():
             result = made.quantize(
                 self._calibration, enable_progress_bar=False, enable_progress_report=False
             )
@@ -136,6 +135,15 @@ class Selective:
 
     def _pattern(self, layer: str) -> str:
         return f".*{re.escape(self._tensors[layer])}.*"
+
+
+@contextmanager
+def _unworried() -> Iterator[None]:
+    """Without LiteRT's warning of the memory that keeping every tensor takes, as it must here."""
+    # A layer whose range is no number cannot be quantized; it is ranked first.
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _layers(graph: bytes) -> dict[str, str]:
