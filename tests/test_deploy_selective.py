@@ -9,11 +9,14 @@ import pytest
 
 from deploy_models import enliven, pictures, recipe
 from lentigo.cli.steps import export as export_command
+from lentigo.deploy.bundle import Parity
 from lentigo.deploy.export import export
 from lentigo.deploy.job import Converted, convert_apart
-from lentigo.errors import InputError
+from lentigo.deploy.parity import demand, measure
+from lentigo.errors import InputError, ParityError
 from lentigo.model import build_model
 from lentigo.recipe import Network
+from lentigo.score.calibration import softmax
 
 pytest.importorskip("ai_edge_quantizer", reason="the extra lentigo[quantize] is not installed")
 from lentigo.deploy.selective import AUTO, Selective, _logits
@@ -83,3 +86,26 @@ def test_the_converter_says_which_layers_it_kept(tmp_path: Path) -> None:
     )
     assert isinstance(made, Converted)
     assert made.kept_float == ("Conv1_relu_1", "logits")
+
+
+@pytest.mark.soak
+def test_mobilenetv3_loses_its_wits_in_int8_which_parity_catches_and_keeping_layers_mends(
+    tmp_path: Path,
+) -> None:
+    model = build_model(recipe(Network(name="MobileNetV3Small", size=96, weights="none")), 7)
+    enliven(model)
+    model.save(tmp_path / "model.keras")
+    whole = convert_apart(tmp_path / "model.keras", "float32").graph
+    int8 = convert_apart(tmp_path / "model.keras", "int8", representative=CALIBRATION).graph
+    wanted = softmax(_logits(whole, OTHERS), 1.0).astype(np.float64)
+    # Held against its own answers, the network is right about every image.
+    labels = wanted.argmax(axis=1)
+
+    def parity(graph: bytes) -> Parity:
+        found = softmax(_logits(graph, OTHERS), 1.0).astype(np.float64)
+        return measure("int8", labels, wanted, found)
+
+    with pytest.raises(ParityError, match="--keep-float auto"):
+        demand(parity(int8))
+    mended = parity(Selective(whole, CALIBRATION).chosen().graph)
+    assert mended.top1_agreement > parity(int8).top1_agreement + 0.1

@@ -13,6 +13,7 @@ from lentigo.cli import (
     papers,
     predicting,
     publishing,
+    quantizing,
     serving,
     steps,
 )
@@ -43,6 +44,7 @@ app.command()(papers.check_scores)
 app.command()(papers.reproduce)
 app.command()(papers.sweep)
 app.command()(publishing.web_app)
+app.command()(quantizing.quantizations)
 app.command()(devices.inspect)
 app.command()(devices.bench)
 app.command()(devices.doctor)

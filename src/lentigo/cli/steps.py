@@ -334,6 +334,15 @@ def export(
     *,
     data: Annotated[Path | None, typer.Option(help="The prepared set, where it has moved.")] = None,
     quant: Annotated[Quantization, typer.Option(help="Weights.")] = Quantization.float32,
+    prune: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="First prune: this share of the large kernels becomes zero, and a run of its "
+            "own beside RUN is fine-tuned.",
+        ),
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Of fine-tuning after --prune.", min=1)] = 5,
     keep_float: Annotated[
         str | None,
         typer.Option(
@@ -349,16 +358,25 @@ def export(
     from lentigo.deploy.export import export as write
     from lentigo.deploy.parity import figures
 
+    if prune is not None:
+        from lentigo.train import open_run
+        from lentigo.train.pruning import prune as pruned
+
+        with training_progress() as report:
+            made = pruned(open_run(run), prune, data=data, epochs=epochs, report=report)
+        run = made.path
     keep = () if keep_float is None else tuple(sorted(_listed(keep_float)))
     written = write(run, data=data, quant=quant.value, out=out, keep_float=keep)
     if json:
         parity = written.parity.model_dump(mode="json")
-        sizes = {"path": str(written.path), "size_bytes": written.size_bytes}
+        sizes = {"path": str(written.path), "size_bytes": written.size_bytes, "run": str(run)}
         as_json(sizes | {"kept_float": written.kept_float, "parity": parity})
         return
     print(figures(written.parity))
     if written.kept_float:
         print(f"  left in float32: {', '.join(written.kept_float)}")
+    if prune is not None:
+        print(f"Pruned run: {run}")
     print(f"Bundle: {written.path} ({written.size_bytes / 1e6:.2f} MB)")
     print(f"Next: lentigo predict PHOTO --model {written.path}")
 

@@ -151,7 +151,7 @@ def check_camera(devices: Path = Path("/dev")) -> Finding:
 
 def check_certificate(folder: Path | None = None) -> Finding:
     """Has ``lentigo serve --https`` a certificate, and for how long?"""
-    folder = folder or Path.home() / ".config" / "lentigo"
+    folder = folder or Path("~/.local/share/lentigo/certificates").expanduser()
     found = sorted(folder.rglob("*.pem")) if folder.is_dir() else []
     if not found:
         return Finding(

@@ -112,14 +112,55 @@ def export(
         RunError: Not a finished network, or a prepared set that did not make it.
         ParityError: The bundle does not agree with the network; nothing is written.
     """
+    run = run if isinstance(run, Run) else open_run(run)
+    card = card or Card()
+    drafted = draft(run, data=data, quant=quant, card=card, keep_float=keep_float)
+    demand(drafted.parity)
+    name = card.name or run.info.recipe
+    path = run.path / "export" / f"{name}-{quant}.tflite" if out is None else Path(out)
+    write_bundle(drafted.bundle.graph, drafted.bundle.info, path, model_card=card.markdown)
+    return Exported(path, drafted.parity, path.stat().st_size, drafted.kept_float)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A conversion before the parity gate.
+
+    Attributes:
+        bundle: What would be written.
+        parity: What conversion changed.
+        rows: (n,) the validation images.
+        probability: (n, k) what the bundle says of them, calibrated.
+        kept_float: Layers that int8 left in float32.
+    """
+
+    bundle: Bundle
+    parity: Parity
+    rows: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    kept_float: tuple[str, ...]
+
+
+def draft(
+    run: Run,
+    *,
+    data: PreparedSet | Path | str | None = None,
+    quant: Quantization = "float32",
+    card: Card | None = None,
+    keep_float: Sequence[str] = (),
+) -> Draft:
+    """Convert and measure as `export` does, but refuse nothing and write nothing.
+
+    Raises:
+        InputError, RunError: As `export`.
+        ParityError: The graph answers with what is no number.
+    """
     if quant not in QUANTIZATIONS:
         raise InputError(f"There is no quantization {quant!r}.", todo=f"One of {QUANTIZATIONS}.")
     if keep_float and quant != "int8":
         raise InputError("Only int8 keeps layers in float.", todo="Add --quant int8.")
-    run = run if isinstance(run, Run) else open_run(run)
-    card = card or Card()
     prepared = _prepared(run, data)
-    validation = _kept_predictions(run, prepared)
+    rows, logits = _kept_predictions(run, prepared)
     own_network = run.recipe().network.name
     converted = convert_apart(
         run.path / "model.keras",
@@ -129,15 +170,14 @@ def export(
         modules=(own_network.partition(":")[0],) if ":" in own_network else (),
         keep_float=tuple(keep_float),
     )
-    info = _info(run, prepared, converted, quant, card)
+    info = _info(run, prepared, converted, quant, card or Card())
     bundle = Bundle(info, converted.graph, source=f"the {quant} graph")
-    parity, familiarity = _checked(run, prepared, bundle, *validation)
-    demand(parity)
-    name = card.name or run.info.recipe
-    path = run.path / "export" / f"{name}-{quant}.tflite" if out is None else Path(out)
+    probability, familiarity = _answers(prepared, bundle, rows)
+    kept = np.asarray(softmax(logits, run.temperature), dtype=np.float64)
+    parity = measure(quant, prepared.labels[rows], kept, probability)
     info = info.model_copy(update={"parity": parity, "familiarity": familiarity})
-    write_bundle(converted.graph, info, path, model_card=card.markdown)
-    return Exported(path, parity, path.stat().st_size, converted.kept_float)
+    bundle = Bundle(info, converted.graph, source=bundle.source)
+    return Draft(bundle, parity, rows, probability, converted.kept_float)
 
 
 def _prepared(run: Run, data: PreparedSet | Path | str | None) -> PreparedSet:
@@ -211,28 +251,18 @@ def _subspace(run: Run, prepared: PreparedSet) -> Subspace | None:
     return fit_subspace(training_features(run, prepared))
 
 
-def _checked(
-    run: Run,
-    prepared: PreparedSet,
-    bundle: Bundle,
-    rows: NDArray[np.int64],
-    logits: NDArray[np.float64],
-) -> tuple[Parity, Familiarity | None]:
-    """What conversion changed, and the threshold of the unfamiliar, both on validation."""
-    # Ids may lie anywhere in the file; in order of rows the disk is read once through.
-    order = np.argsort(rows)
-    rows, logits = rows[order], logits[order]
+def _answers(
+    prepared: PreparedSet, bundle: Bundle, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], Familiarity | None]:
+    """Probabilities (n, k) of ``rows``, and the threshold of the unfamiliar, on validation."""
     predictor = BundlePredictor(bundle)
     pieces = np.array_split(rows, max(1, len(rows) // _PIECE))
     answers = [each for piece in pieces for each in predictor.see(prepared.images[piece])]
-    found, kept = (
-        np.asarray(softmax(each, run.temperature), dtype=np.float64)
-        for each in (np.stack([answer.logits for answer in answers]), logits)
-    )
-    parity = measure(bundle.info.quantization, prepared.labels[rows], kept, found)
+    logits = np.stack([answer.logits for answer in answers])
+    probability = np.asarray(softmax(logits, bundle.info.temperature), dtype=np.float64)
     # Set on what this very graph answers, so that quantization does not shift it.
     scores = [each.unfamiliarity for each in answers if each.unfamiliarity is not None]
-    return parity, _familiarity(np.asarray(scores)) if scores else None
+    return probability, _familiarity(np.asarray(scores)) if scores else None
 
 
 def _familiarity(scores: NDArray[np.float64]) -> Familiarity:
@@ -262,4 +292,9 @@ def _kept_predictions(
     rows = place.reindex(kept["image_id"])
     if rows.isna().any():
         raise RunError(f"{path} names {int(rows.isna().sum())} images that {prepared.path} lacks.")
-    return rows.to_numpy(dtype=np.int64), kept[columns].to_numpy(dtype=np.float64)
+    # Ids may lie anywhere in the file; in order of rows the disk is read once through.
+    order = np.argsort(rows.to_numpy())
+    return (
+        rows.to_numpy(dtype=np.int64)[order],
+        kept[columns].to_numpy(dtype=np.float64)[order],
+    )

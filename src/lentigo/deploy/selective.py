@@ -27,7 +27,12 @@ AUTO = "auto"
 # Training images on which layers are ranked, and the answers that must stay the same.
 _PROBED = 64
 _WANTED_AGREEMENT = 0.97
-_COMPUTING = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
+# What computes; the others only move or reshape values. MobileNetV3 is harmed by the sums and
+# products of its swish and squeezing more than by its convolutions.
+_COMPUTING = frozenset(
+    {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL", "MEAN", "SUM"}
+    | {"HARD_SWISH", "LOGISTIC", "MINIMUM", "MAXIMUM", "RELU", "RELU6", "AVERAGE_POOL_2D"}
+)
 # The graph's outputs by their number of dimensions.
 _OUTPUTS = {1: "unfamiliarity", 2: "logits", 4: "attention"}
 _SIGNATURE = "serving_default"
@@ -64,7 +69,7 @@ class Selective:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Names of the layers with weights, in the order of the graph."""
+        """Names of the layers that compute, in the order of the graph."""
         return tuple(self._tensors)
 
     def keeping(self, names: Sequence[str]) -> Selected:
@@ -134,7 +139,7 @@ class Selective:
         return bytes(result.quantized_model)
 
     def _pattern(self, layer: str) -> str:
-        return f".*{re.escape(self._tensors[layer])}.*"
+        return "|".join(f".*{re.escape(each)}.*" for each in self._tensors[layer])
 
 
 @contextmanager
@@ -146,23 +151,18 @@ def _unworried() -> Iterator[None]:
         yield
 
 
-def _layers(graph: bytes) -> dict[str, str]:
-    """Layers with weights, by a readable name: the tensor that each computes."""
+def _layers(graph: bytes) -> dict[str, list[str]]:
+    """Layers that compute, by a readable name: the tensors that the operations of each give."""
     interpreter = Interpreter(model_content=graph)
     tensors = {each["index"]: each for each in interpreter.get_tensor_details()}
     ends = {each["index"]: len(each["shape"]) for each in interpreter.get_output_details()}
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for operation in interpreter._get_ops_details():  # noqa: SLF001 - listed nowhere else
-        if operation["op_name"] not in _COMPUTING:
-            continue
-        index = operation["outputs"][0]
-        tensor = tensors[index]["name"]
-        name = (
-            {1: "unfamiliarity", 2: "logits", 4: "attention"}[ends[index]]
-            if index in ends
-            else _short(tensor)
-        )
-        found[name if name not in found else f"{name}#{operation['index']}"] = tensor
+        if operation["op_name"] in _COMPUTING:
+            index = operation["outputs"][0]
+            tensor = tensors[index]["name"]
+            name = _OUTPUTS[ends[index]] if index in ends else _short(tensor)
+            found.setdefault(name, []).append(tensor)
     return found
 
 

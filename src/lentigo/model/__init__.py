@@ -19,6 +19,7 @@ from lentigo.model.heads import (
 )
 from lentigo.model.losses import FocalLoss, build_loss, class_weights
 from lentigo.model.networks import NETWORKS, NetworkEntry, batch_norms, build_backbone
+from lentigo.model.sparsity import adopt_head, prunable, prune_smallest
 from lentigo.model.views import MeanOfViews, Views, with_views
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "TwoLogits",
     "Views",
     "Watcher",
+    "adopt_head",
     "augment",
     "batch_norms",
     "build_backbone",
@@ -46,6 +48,8 @@ __all__ = [
     "draw_parameters",
     "head_layers",
     "mix",
+    "prunable",
+    "prune_smallest",
     "shift_logits",
     "split_at_head",
     "with_views",

@@ -203,6 +203,9 @@ class Stage(_Part):
     ``hard_below``: before the stage begins the model so far answers all training images, and
     the stage trains only on those that it gets wrong or whose own class it gives less than
     this probability (hard data mining; 0: on all).
+    ``sparsity``: so large a share of the large kernels, their smallest weights, is set to zero
+    when the stage begins and stays so (0: none). In the first stage it goes on from the whole
+    classifier that ``network.weights`` names, head included.
     """
 
     name: str = "train"
@@ -223,11 +226,18 @@ class Stage(_Part):
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     cached_views: int = Field(default=0, ge=0)
     hard_below: Share = 0.0
+    sparsity: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     @model_validator(mode="after")
     def _caching_needs_a_frozen_backbone(self) -> Stage:
         if self.cached_views and self.train != "head":
             raise ValueError(f"stage {self.name!r}: cached_views needs train = 'head'")
+        return self
+
+    @model_validator(mode="after")
+    def _masks_outlive_no_average(self) -> Stage:
+        if self.sparsity and self.average_decay:
+            raise ValueError(f"stage {self.name!r}: sparsity excludes average_decay")
         return self
 
 

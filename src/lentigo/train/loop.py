@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.errors import RunError
-from lentigo.model import build_loss, build_model
-from lentigo.recipe import Recipe, Stage
+from lentigo.model import adopt_head, build_loss, build_model, prune_smallest, shift_logits
+from lentigo.recipe import Recipe, Sampling, Stage
 from lentigo.train.feeds import FeatureFeed, Feed, ImageFeed, Material
 from lentigo.train.mining import hard_rows
 from lentigo.train.sampling import drawn_share
@@ -87,6 +87,8 @@ class Training:
         # Initialisers draw from Keras's global generator; nothing after this does.
         keras.utils.set_random_seed(material.seed)
         self.model = build_model(recipe, len(malignant))
+        if recipe.stages[0].sparsity and recipe.network.weights.endswith(".keras"):
+            self._adopt_head()
         self.standing = Standing(backend=keras.backend.backend())
         self._optimizer_values: Sequence[Any] | None = None
         if self._last.is_file():
@@ -94,6 +96,14 @@ class Training:
             assign(self.model.variables, values)
             self._check_backend()
             _log.info("resumed after epoch %d", self.standing.epoch)
+
+    def _adopt_head(self) -> None:
+        adopt_head(self.model, Path(self.recipe.network.weights))
+        # What was given back of the prior when the other training ended is given back anew.
+        labels, classes = self.material.labels[self.material.training], len(self._malignant)
+        share = drawn_share(labels, Sampling(), classes)
+        if self.recipe.output.prior_power:
+            shift_logits(self.model, -self.recipe.output.prior_power * np.log(share))
 
     def _check_backend(self) -> None:
         began, now = self.standing.backend, keras.backend.backend()
@@ -121,6 +131,7 @@ class Training:
     def _train_stage(self, stage: Stage) -> None:
         material = self._material_of(stage)
         set_trainable(self.model, stage)
+        prune_smallest(self.model, stage.sparsity)
         feed = self._feed(stage, material)
         steps = len(feed.batches(self.standing.epoch))
         optimizer = build_optimizer(stage, steps=steps, precision=self.recipe.precision)
