@@ -230,6 +230,9 @@ def _zeros(run: Run) -> float:
     return sum(int((k == 0).sum()) for k in kernels) / sum(k.size for k in kernels)
 
 
+# Training leaves a few weights of any network at zero.
+_WORTH_SAYING = 0.01
+
 HEADINGS = (
     *("model", "variant", "size", "compressed", "same class", "largest difference"),
     *("balanced accuracy", "difference", "ROC area, melanoma", "difference"),
@@ -244,7 +247,7 @@ def cells(cost: Cost) -> list[str]:
     for key in ("balanced_accuracy", ranked):
         scored += [_figure(cost.scores.get(key)), _figure(cost.differences.get(key), "+.3f")]
     return [
-        cost.model if not cost.zeros else f"{cost.model} ({cost.zeros:.0%} zeros)",
+        cost.model if cost.zeros < _WORTH_SAYING else f"{cost.model} ({cost.zeros:.0%} zeros)",
         cost.variant,
         f"{cost.size_bytes / 1e6:.2f} MB",
         f"{cost.compressed_bytes / 1e6:.2f} MB",

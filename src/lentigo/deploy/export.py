@@ -112,6 +112,7 @@ def export(
         RunError: Not a finished network, or a prepared set that did not make it.
         ParityError: The bundle does not agree with the network; nothing is written.
     """
+    _check_request(quant, keep_float)
     run = run if isinstance(run, Run) else open_run(run)
     card = card or Card()
     drafted = draft(run, data=data, quant=quant, card=card, keep_float=keep_float)
@@ -155,10 +156,7 @@ def draft(
         InputError, RunError: As `export`.
         ParityError: The graph answers with what is no number.
     """
-    if quant not in QUANTIZATIONS:
-        raise InputError(f"There is no quantization {quant!r}.", todo=f"One of {QUANTIZATIONS}.")
-    if keep_float and quant != "int8":
-        raise InputError("Only int8 keeps layers in float.", todo="Add --quant int8.")
+    _check_request(quant, keep_float)
     prepared = _prepared(run, data)
     rows, logits = _kept_predictions(run, prepared)
     own_network = run.recipe().network.name
@@ -178,6 +176,13 @@ def draft(
     info = info.model_copy(update={"parity": parity, "familiarity": familiarity})
     bundle = Bundle(info, converted.graph, source=bundle.source)
     return Draft(bundle, parity, rows, probability, converted.kept_float)
+
+
+def _check_request(quant: str, keep_float: Sequence[str]) -> None:
+    if quant not in QUANTIZATIONS:
+        raise InputError(f"There is no quantization {quant!r}.", todo=f"One of {QUANTIZATIONS}.")
+    if keep_float and quant != "int8":
+        raise InputError("Only int8 keeps layers in float.", todo="Add --quant int8.")
 
 
 def _prepared(run: Run, data: PreparedSet | Path | str | None) -> PreparedSet:
