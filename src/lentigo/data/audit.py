@@ -60,6 +60,7 @@ def audit(
     published = pd.Series(list(official), index=manifest.index)
     return {
         "images": len(manifest),
+        "synthetic": _counts(manifest.loc[manifest["parent_id"] != "", "label"], taxonomy),
         "classes": _counts(manifest["label"], taxonomy),
         "splits": {str(split): _side(rows, taxonomy) for split, rows in manifest.groupby("split")},
         "folds": {

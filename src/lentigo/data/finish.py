@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from lentigo.data.adopted import adopt
 from lentigo.data.audit import Links, audit
 from lentigo.data.duplicates import exact_duplicates, near_duplicates
-from lentigo.data.manifest import COLUMNS, write_manifest
+from lentigo.data.manifest import columns_of, write_manifest
+from lentigo.data.oversampling import Oversampling, appended, filled_up, with_synthetic
 from lentigo.data.pixels import Finished
 from lentigo.data.prepared import MARKER, SCHEMA_VERSION, PreparedInfo, digest_of
 from lentigo.data.sources.table import SourceTable
@@ -51,11 +52,15 @@ class Options:
     folds: int
     test_share: float
     splits_of: str = ""
+    oversampling: Oversampling | None = None
 
     @property
     def digest(self) -> str:
         """64 hexadecimal digits."""
-        return digest_json(dataclasses.asdict(self) | {"spec": self.spec.model_dump(mode="json")})
+        made = self.oversampling
+        values = {"spec": self.spec.model_dump(mode="json")}
+        values["oversampling"] = made.model_dump(mode="json") if made else {}
+        return digest_json(dataclasses.asdict(self) | values)
 
 
 def finish(
@@ -87,7 +92,7 @@ def finish(
         links = _links(frame, hashes, table)
     manifest, strict = _split(frame, links, options, reference)
     report = {
-        **audit(manifest, table.taxonomy, links, strict, frame["split"].tolist()),
+        **audit(manifest, table.taxonomy, links, strict, _official(frame, manifest)),
         "set_aside": unread + [{"image_id": i, "reason": r} for i, r in table.set_aside],
         "missing": list(table.missing),
     }
@@ -143,6 +148,13 @@ def _split(
 ) -> tuple[pd.DataFrame, list[str]]:
     """The manifest, and each row's group by the strictest grouping."""
     groups = group_ids(frame, links.all, options.group_by)
+    strict = group_ids(frame, links.all)
+    made = options.oversampling
+    apart = made is not None and made.when == "before-split" and options.group_by == "image"
+    if made is not None and apart:
+        # Every row is a group of its own, so copies of one original fall on all sides.
+        frame = appended(frame, filled_up(frame, made))
+        groups = frame["image_id"].tolist()
     if reference is not None:
         split, fold = adopt(frame, groups, reference, seed=options.seed, folds=options.folds)
     else:
@@ -155,10 +167,26 @@ def _split(
             folds=options.folds,
             exclude_crossing=options.protocol == "leak-free",
         )
-    manifest = frame.assign(group_id=groups, split=split, fold=fold, parent_id="")
+    manifest = frame.assign(group_id=groups, split=split, fold=fold)
+    if made is None:
+        manifest = manifest.assign(parent_id="")
+    elif made.when == "after-split":
+        manifest = with_synthetic(manifest, made)
+    elif not apart:
+        # Dealing whole groups deals their copies: each goes where its original went.
+        manifest = appended(manifest, filled_up(manifest, made))
     if options.protocol == "leak-free":
         check_no_group_crosses(manifest)
-    return manifest[list(COLUMNS)], group_ids(frame, links.all)
+    group_of = dict(zip(frame["image_id"], strict, strict=False))
+    originals = manifest["parent_id"].where(manifest["parent_id"] != "", manifest["image_id"])
+    return manifest[columns_of(manifest)], originals.map(group_of).tolist()
+
+
+def _official(frame: pd.DataFrame, manifest: pd.DataFrame) -> list[str]:
+    """The source's own split of every row, of the original's for a synthetic one."""
+    published = dict(zip(frame["image_id"], frame["split"], strict=True))
+    originals = manifest["parent_id"].where(manifest["parent_id"] != "", manifest["image_id"])
+    return [published[name] for name in originals]
 
 
 def _synced_pixels(work: WorkFolder, keep: NDArray[np.bool_]) -> Path:
@@ -187,11 +215,14 @@ def _info(
         folds=options.folds,
         test_share=options.test_share,
         splits_of=options.splits_of,
+        oversampling=options.oversampling,
         group_by=str(options.group_by),
         n_images=len(manifest),
         inputs_digest=inputs,
         manifest_sha256=digest_file(out / "manifest.csv"),
-        digest=digest_of(options.spec, table.taxonomy, options.protocol, manifest),
+        digest=digest_of(
+            options.spec, table.taxonomy, options.protocol, manifest, options.oversampling
+        ),
         test_digest=split_digest(manifest, "test"),
     )
 

@@ -3,7 +3,8 @@
 Text columns hold an empty string where nothing is known; ``age`` holds NaN. Column meanings:
 
 - ``group_id`` joins patient, lesion and duplicates: what no split may cut;
-- ``parent_id`` is a synthetic image's original;
+- ``parent_id`` is a synthetic image's original, ``seed`` what it is drawn by; ``seed`` is a
+  column only where there are such images (``lentigo.data.oversampling``);
 - ``split`` is train, validation, test, or excluded (a training image whose group also sits
   in an official test set);
 - ``fold`` is 0 or more for training rows, -1 elsewhere.
@@ -42,6 +43,7 @@ COLUMNS = (
     "site",
     "skin_tone",
 )
+OPTIONAL = ("seed",)
 SPLITS = ("train", "validation", "test", "excluded")
 
 
@@ -49,9 +51,9 @@ def manifest_text(frame: pd.DataFrame) -> str:
     """The CSV text of a manifest, the same on every platform.
 
     Args:
-        frame: Any of ``COLUMNS``, in any row order, which is kept.
+        frame: Any of ``COLUMNS`` and ``OPTIONAL``, in any row order, which is kept.
     """
-    names = [name for name in COLUMNS if name in frame.columns]
+    names = [name for name in (*COLUMNS, *OPTIONAL) if name in frame.columns]
     columns = [frame[name].tolist() for name in names]
     if "age" in names:
         position = names.index("age")
@@ -73,10 +75,15 @@ def write_manifest(frame: pd.DataFrame, path: Path) -> None:
     """Write a manifest atomically.
 
     Args:
-        frame: All of ``COLUMNS``.
+        frame: All of ``COLUMNS``, and of ``OPTIONAL`` what it has.
         path: The CSV file; its first line is the header.
     """
-    write_text(path, manifest_text(frame[list(COLUMNS)]))
+    write_text(path, manifest_text(frame[columns_of(frame)]))
+
+
+def columns_of(frame: pd.DataFrame) -> list[str]:
+    """All of ``COLUMNS``, and of ``OPTIONAL`` what ``frame`` has."""
+    return [*COLUMNS, *(name for name in OPTIONAL if name in frame.columns)]
 
 
 def read_manifest(path: Path) -> pd.DataFrame:
@@ -86,7 +93,8 @@ def read_manifest(path: Path) -> pd.DataFrame:
         path: A file that ``write_manifest`` wrote.
 
     Returns:
-        ``COLUMNS``: ``age`` float64 in years (NaN unknown), ``fold`` int64, all else str.
+        ``COLUMNS`` and what it has of ``OPTIONAL``: ``age`` float64 in years (NaN unknown),
+        ``fold`` int64, all else str.
 
     Raises:
         InputError: It is missing, lacks a column, or has rows that cannot be.
@@ -103,7 +111,7 @@ def read_manifest(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}:1: lacks the column(s) {lacking}.")
     if problems := _problems(frame):
         raise InputError(f"{path} has {len(problems)} problem(s):\n{listed(problems)}")
-    frame = frame[list(COLUMNS)]
+    frame = frame[columns_of(frame)]
     age = frame["age"].replace("", "nan").astype("float64")
     return frame.assign(age=age, fold=frame["fold"].astype("int64"))
 

@@ -21,6 +21,7 @@ from lentigo.data.audit import Links, audit
 from lentigo.data.duplicates import exact_duplicates, near_duplicates, perceptual_hash
 from lentigo.data.labels import DROPPED, class_table, read_labels_map
 from lentigo.data.manifest import COLUMNS, write_manifest
+from lentigo.data.oversampling import Images
 from lentigo.data.prepared import MARKER, PreparedSet, digest_of, open_prepared, read_info
 from lentigo.data.splits import (
     check_no_group_crosses,
@@ -121,6 +122,12 @@ def _check(first: PreparedSet, additions: Sequence[Addition]) -> None:
         raise LeakageError(
             "Leaky sets cannot be merged:\n" + listed(leaky), todo="Prepare them leak-free."
         )
+    made = [str(e.path) for e in (first, *(a.data for a in additions)) if e.info.oversampling]
+    if made:
+        raise InputError(
+            "Sets with synthetic images cannot be merged:\n" + listed(made),
+            todo="Prepare them without, and oversample by a recipe's sampling.",
+        )
     other = [str(a.data.path) for a in additions if a.data.spec.digest != first.spec.digest]
     if other:
         raise InputError(
@@ -189,7 +196,7 @@ def _added(first: PreparedSet, addition: Addition) -> tuple[pd.DataFrame, NDArra
 
 
 def _images(
-    parts: Sequence[tuple[NDArray[np.uint8], NDArray[np.int64]]],
+    parts: Sequence[tuple[Images, NDArray[np.int64]]],
 ) -> Iterator[NDArray[np.uint8]]:
     """Every image, a few at a time in memory."""
     for images, rows in parts:

@@ -20,6 +20,7 @@ from lentigo.data.adopted import sides_digest
 from lentigo.data.contents import Contents, split_place
 from lentigo.data.finish import Options, finish
 from lentigo.data.manifest import manifest_text
+from lentigo.data.oversampling import Oversampling
 from lentigo.data.pixels import Finished, chunks_of
 from lentigo.data.pool import get_ready, run_chunks
 from lentigo.data.prepared import (
@@ -62,6 +63,7 @@ def prepare(
     malignant: frozenset[str] | None = None,
     metadata: Path | None = None,
     splits_of: Path | None = None,
+    oversampling: Oversampling | None = None,
     progress: Progress | None = None,
 ) -> PreparedSet:
     """Prepare a data set for training and evaluation.
@@ -85,6 +87,7 @@ def prepare(
         metadata: The source's table where it does not lie in ``path``.
         splits_of: A prepared set of the same lesions whose test list and folds are adopted
             (``lentigo.data.adopted``); its number of folds replaces ``folds``.
+        oversampling: Synthetic images that fill the smaller classes up; None makes none.
         progress: Called with (images done, all images), first with what was done before.
 
     Returns:
@@ -109,6 +112,7 @@ def prepare(
         folds=folds if adopted is None else adopted.folds,
         test_share=test_share,
         splits_of="" if reference is None else sides_digest(reference),
+        oversampling=oversampling,
     )
     reader = _checked_source(options, workers)
     if workers != 1 and not (out / MARKER).exists():
@@ -202,7 +206,7 @@ def _finished(out: Path, options: Options, inputs: str, table: SourceTable) -> P
     if not (out / MARKER).exists():
         return None
     info = read_info(out)
-    asked = dataclasses.asdict(options) | {"spec": options.spec}
+    asked = {each.name: getattr(options, each.name) for each in dataclasses.fields(options)}
     differing = [
         f"{name} {getattr(info, name)}, not {value}"
         for name, value in asked.items()

@@ -3,7 +3,7 @@
 ::
 
     manifest.csv     a row an image, in the order of the pixels
-    images.npy       (N, H, W, 3) uint8, RGB
+    images.npy       (N, H, W, 3) uint8, RGB; without those that the manifest gives a parent
     audit.json       what was found: counts, duplicates, crossings, images set aside
     prepared.json    how it was made; written last, so it marks the folder complete
 """
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lentigo.data.manifest import SPLITS, manifest_text, read_manifest
+from lentigo.data.oversampling import DrawnImages, Images, Oversampling
 from lentigo.errors import InputError
 from lentigo.files import digest_file, digest_json, digest_text, read_json
 from lentigo.image.spec import PreprocessSpec
@@ -46,6 +47,7 @@ class PreparedInfo(BaseModel):
     folds: int
     test_share: float
     splits_of: str = ""
+    oversampling: Oversampling | None = None
     group_by: str
     n_images: int
     inputs_digest: str
@@ -55,11 +57,17 @@ class PreparedInfo(BaseModel):
 
 
 def digest_of(
-    spec: PreprocessSpec, taxonomy: Taxonomy, protocol: str, manifest: pd.DataFrame
+    spec: PreprocessSpec,
+    taxonomy: Taxonomy,
+    protocol: str,
+    manifest: pd.DataFrame,
+    oversampling: Oversampling | None = None,
 ) -> str:
     """The identity of a prepared set, wherever its images lie: 64 hexadecimal digits."""
+    drawn = {} if oversampling is None else {"oversampling": oversampling.model_dump(mode="json")}
     return digest_json(
         {
+            **drawn,
             "schema_version": SCHEMA_VERSION,
             "spec": spec.model_dump(mode="json"),
             "taxonomy": taxonomy.model_dump(mode="json"),
@@ -77,14 +85,15 @@ class PreparedSet:
         path: The folder.
         info: How it was made.
         manifest: Row i describes ``images[i]``; see ``lentigo.data.manifest``.
-        images: (N, H, W, 3) uint8 RGB, memory-mapped, read-only.
+        images: (N, H, W, 3) uint8 RGB, memory-mapped, read-only; synthetic ones are drawn when
+            they are asked for.
         audit: What was found on the way.
     """
 
     path: Path
     info: PreparedInfo
     manifest: pd.DataFrame
-    images: NDArray[np.uint8]
+    images: Images
     audit: dict[str, Any]
 
     @property
@@ -139,7 +148,7 @@ class PreparedSet:
         Args:
             split: ``test``; ``train``: all training rows, or with a fold those outside it;
                 ``validation``: with a fold the training rows in it, without one the official
-                validation rows; ``excluded``.
+                validation rows; ``excluded``. Images made after the split only train.
             fold: 0 to ``folds - 1``.
 
         Returns:
@@ -159,10 +168,17 @@ class PreparedSet:
             chosen = splits == split
         else:
             chosen = (splits == "train") & ((folds == fold) == (split == "validation"))
+            if split == "validation" and self._training_only:
+                chosen &= (self.manifest["parent_id"] == "").to_numpy()
         found = np.flatnonzero(chosen).astype(np.int64)
         if not len(found) and split != "excluded":
             raise self._empty(split, fold)
         return found
+
+    @property
+    def _training_only(self) -> bool:
+        made = self.info.oversampling
+        return made is not None and made.when == "after-split"
 
     def _empty(self, split: str, fold: int | None) -> InputError:
         where = f"{self.path} has no {split} images"
@@ -198,7 +214,9 @@ def open_prepared(path: Path | str) -> PreparedSet:
         images = np.load(images_path, mmap_mode="r")
     except (ValueError, OSError, EOFError) as error:
         raise InputError(f"{images_path} cannot be read: {error}", todo=_AGAIN) from None
-    expected = (info.n_images, info.spec.size, info.spec.size, 3)
+    manifest = read_manifest(manifest_path)
+    originals = int((manifest["parent_id"] == "").sum()) if info.oversampling else info.n_images
+    expected = (originals, info.spec.size, info.spec.size, 3)
     if images.shape != expected or images.dtype != np.uint8:
         raise InputError(
             f"{images_path} holds {images.dtype} {images.shape}, not uint8 {expected}.", todo=_AGAIN
@@ -206,8 +224,10 @@ def open_prepared(path: Path | str) -> PreparedSet:
     return PreparedSet(
         path=path,
         info=info,
-        manifest=read_manifest(manifest_path),
-        images=images,
+        manifest=manifest,
+        images=images
+        if info.oversampling is None
+        else DrawnImages(images, manifest, info.oversampling),
         audit=read_json(path / "audit.json"),
     )
 

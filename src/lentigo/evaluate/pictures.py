@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.data.oversampling import Images
 from lentigo.evaluate.reasons import Reason, overlay
 from lentigo.score.arrays import predicted
 from lentigo.taxonomy import Taxonomy
@@ -76,7 +77,7 @@ class Mistake:
 def worst_mistakes(
     taxonomy: Taxonomy,
     scored: Scored,
-    images: NDArray[np.uint8],
+    images: Images,
     explain: Explain,
     *,
     shown: int = SHOWN,

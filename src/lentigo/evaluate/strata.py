@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.data.oversampling import Images
 from lentigo.image.skin import BANDS, band_of, typology_angle
 from lentigo.machine import usable_cores
 
@@ -136,7 +137,7 @@ def estimated_tones(prepared: PreparedSet, rows: NDArray[np.integer]) -> Axis:
     )
 
 
-def typology_angles(images: NDArray[np.uint8], rows: NDArray[np.integer]) -> NDArray[np.float64]:
+def typology_angles(images: Images, rows: NDArray[np.integer]) -> NDArray[np.float64]:
     """The estimated angle (n,) of each row in degrees, NaN where there is none.
 
     Args:

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.model.generator import affine_of, draw_generator
-from lentigo.recipe import Augmentation, GeneratorRanges
+from lentigo.image.generator import GeneratorRanges, affine_of, draw_generator
+from lentigo.recipe import Augmentation
 
 AFFINE = 8
 """Projective coefficients an image; the last two stay 0."""

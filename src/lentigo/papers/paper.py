@@ -116,6 +116,7 @@ def experiment(
         recipe = _recipe(paper, variant, protocol, content, scale, weights or {})
         data = DataPlan.model_validate(content["data"])
         split = SplitPlan.model_validate(content["protocols"][protocol])
+        split.oversampling(data)
     except ValidationError as error:
         raise RecipeError(f"variant {variant.name!r}: {'; '.join(_problems(error))}") from None
     except ValueError as error:

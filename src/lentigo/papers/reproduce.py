@@ -147,7 +147,10 @@ def _prepared(plan: Experiment, request: Request, out: Path) -> tuple[PreparedSe
         greyscale=plan.data.greyscale,
     )
     split = plan.split
-    name = digest_json([collected.path.name, spec.model_dump(mode="json"), split.model_dump()])
+    made = split.oversampling(plan.data)
+    options = [spec.model_dump(mode="json"), split.model_dump()]
+    options += [made.model_dump(mode="json")] if made else []
+    name = digest_json([collected.path.name, *options])
     data = prepare(
         "table",
         collected.path,
@@ -158,6 +161,7 @@ def _prepared(plan: Experiment, request: Request, out: Path) -> tuple[PreparedSe
         test_share=split.test_share,
         folds=split.folds,
         malignant=frozenset(plan.data.malignant),
+        oversampling=made,
     )
     return data, collected.remarks
 

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lentigo.data.oversampling import Oversampling
 from lentigo.data.sources import SOURCES
+from lentigo.image.generator import Fill, GeneratorRanges
 from lentigo.papers.printed import Printed
 
 Protocol = Literal["as-published", "leak-free"]
@@ -22,12 +24,24 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Synthetic(_Part):
+    """Copies that fill the smaller classes up to ``up_to`` times the largest, and their ranges.
+
+    When they are made is the protocol's to say (``SplitPlan.oversampled``).
+    """
+
+    up_to: float = Field(default=1.0, gt=0, le=1)
+    fill: Fill = "nearest"
+    image_data_generator: GeneratorRanges
+
+
 class DataPlan(_Part):
     """Which images, and what is done to them before any split.
 
     ``sources`` are all used together, ``stand_ins`` names what takes the place of one that is
     not given. ``labels`` maps a source's classes to the paper's; what it does not name is left
-    out; a source without a map keeps its classes. ``images`` draws so many of all, in the
+    out; a source without a map keeps its classes. ``synthetic`` says how offline copies of the
+    smaller classes are drawn. ``images`` draws so many of all, in the
     classes' own proportions, ``per_class`` so many of each (0: all). Publishers' own splits
     are kept only with ``official_split``.
     """
@@ -42,6 +56,7 @@ class DataPlan(_Part):
     size: int = Field(default=224, ge=32, le=1024)
     hair_removal: bool = False
     greyscale: bool = False
+    synthetic: Synthetic | None = None
 
     @model_validator(mode="after")
     def _sources_exist(self) -> DataPlan:
@@ -59,13 +74,31 @@ class SplitPlan(_Part):
 
     ``test_share`` of the groups are test; one of ``folds`` parts of the rest validates.
     ``group_by = "image"`` cuts lesions and patients apart, and is for ``as-published`` only;
-    None is the strictest grouping that the data support.
+    None is the strictest grouping that the data support. ``oversampled`` makes the data's
+    synthetic images ``before-split``, so that they are dealt with all others, or
+    ``after-split``, for training only.
     """
 
     test_share: Share = 0.2
     folds: int = Field(default=5, ge=2)
     measured: Literal["test", "validation"] = "test"
     group_by: Literal["image"] | None = None
+    oversampled: Literal["before-split", "after-split"] | None = None
+
+    def oversampling(self, data: DataPlan) -> Oversampling | None:
+        """How synthetic images are made of ``data``; None where none are.
+
+        Raises:
+            ValueError: They are asked for, and the data do not say how they are drawn.
+        """
+        if self.oversampled is None:
+            return None
+        if data.synthetic is None:
+            raise ValueError("oversampled needs data.synthetic")
+        how = data.synthetic
+        return Oversampling(
+            when=self.oversampled, up_to=how.up_to, ranges=how.image_data_generator, fill=how.fill
+        )
 
 
 class Variant(_Part):

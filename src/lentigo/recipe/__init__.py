@@ -1,8 +1,8 @@
 """Recipes: what to do, frozen, read from TOML."""
 
+from lentigo.image.generator import GeneratorRanges
 from lentigo.recipe.schema import (
     Augmentation,
-    GeneratorRanges,
     Head,
     Loss,
     Network,

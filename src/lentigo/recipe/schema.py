@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lentigo.files import digest_json
+from lentigo.image.generator import GeneratorRanges
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -92,36 +93,6 @@ class Sampling(_Part):
     kind: Literal["all", "weighted", "oversample", "undersample"] = "all"
     power: Share = 1.0
     up_to: Annotated[float, Field(gt=0, le=1)] = 1.0
-
-
-class GeneratorRanges(_Part):
-    """The ranges of Keras's ``ImageDataGenerator``, under its names and in its units.
-
-    ``rotation_range`` and ``shear_range`` in degrees either way, shifts as share of the side,
-    ``zoom_range`` z as [1 - z, 1 + z] of rows and columns apart (above 1 shows more),
-    ``brightness_range`` as factors, ``channel_shift_range`` in pixel values of 0 to 255.
-    """
-
-    rotation_range: Annotated[float, Field(ge=0, le=180)] = 0.0
-    width_shift_range: Share = 0.0
-    height_shift_range: Share = 0.0
-    shear_range: Annotated[float, Field(ge=0, lt=90)] = 0.0
-    zoom_range: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    horizontal_flip: bool = False
-    vertical_flip: bool = False
-    brightness_range: tuple[NotNegative, NotNegative] | None = None
-    channel_shift_range: NotNegative = 0.0
-
-    @property
-    def zoom(self) -> tuple[float, float]:
-        """Lowest and highest zoom of an axis."""
-        return 1 - self.zoom_range, 1 + self.zoom_range
-
-    @model_validator(mode="after")
-    def _brightness_rises(self) -> GeneratorRanges:
-        if self.brightness_range and self.brightness_range[0] > self.brightness_range[1]:
-            raise ValueError(f"brightness_range must rise, not {self.brightness_range}")
-        return self
 
 
 class Augmentation(_Part):

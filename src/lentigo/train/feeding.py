@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.data.oversampling import Images
 from lentigo.model import SHARE, mix
 
 
@@ -31,7 +32,7 @@ class EpochBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        images: NDArray[Any],
+        images: Images,
         order: NDArray[np.int64],
         targets: NDArray[np.float32],
         weights: NDArray[np.float32],
@@ -75,7 +76,7 @@ class EpochBatches(keras.utils.PyDataset):
 
 
 def batches_of(
-    images: NDArray[Any], rows: NDArray[np.int64], batch_size: int
+    images: Images, rows: NDArray[np.int64], batch_size: int
 ) -> Iterator[tuple[NDArray[Any], int]]:
     """Batches of one shape, in order, each with how many of it count."""
     for start in range(0, len(rows), batch_size):
@@ -88,7 +89,7 @@ def batches_of(
 
 
 def predict_rows(
-    model: keras.Model, images: NDArray[Any], rows: NDArray[np.int64], batch_size: int = 64
+    model: keras.Model, images: Images, rows: NDArray[np.int64], batch_size: int = 64
 ) -> NDArray[np.float32]:
     """What ``model`` answers for ``images[rows]``, (len(rows), ...), float32."""
     batch_size = min(batch_size, max(len(rows), 1))

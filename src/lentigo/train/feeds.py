@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.data.oversampling import Images
 from lentigo.data.prepared import PreparedSet
 from lentigo.model import Augment, class_weights, draw_parameters, split_at_head
 from lentigo.recipe import Recipe, Stage
@@ -22,7 +23,7 @@ class Material:
     """The images of a run and what is wanted of them.
 
     Attributes:
-        images: (N, S, S, 3) uint8, memory-mapped.
+        images: (N, S, S, 3) uint8, memory-mapped or drawn when asked for.
         labels: (N,) class indices.
         training: Rows of the training split.
         validation: Rows of the validation split.
@@ -31,7 +32,7 @@ class Material:
         seed: The run's seed.
     """
 
-    images: NDArray[np.uint8]
+    images: Images
     labels: NDArray[np.int64]
     training: NDArray[np.int64]
     validation: NDArray[np.int64]

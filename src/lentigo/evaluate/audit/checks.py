@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from lentigo.data.oversampling import Images
 from lentigo.evaluate.audit.pairs import Pair
 from lentigo.image.quality import assess
 from lentigo.image.subject import study
@@ -91,7 +90,7 @@ def label_pairs(table: pd.DataFrame, pairs: Sequence[Pair]) -> dict[str, int]:
     return dict(counted.most_common())
 
 
-def poor_images(images: NDArray[np.uint8]) -> dict[int, tuple[str, ...]]:
+def poor_images(images: Images) -> dict[int, tuple[str, ...]]:
     """Rows of images that carry little information, and the checks that they fail.
 
     Judged on the prepared pixels, as the network gets them, by ``lentigo.image.verdict``: blur,

@@ -20,6 +20,7 @@ from lentigo.data.duplicates import (
     orientations,
     perceptual_hash,
 )
+from lentigo.data.oversampling import Images
 from lentigo.data.splits import connected_groups
 
 Kind = Literal["identical file", "near duplicate", "published"]
@@ -77,7 +78,7 @@ class Unrelated:
         }
 
 
-def hashes_of(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def hashes_of(images: Images) -> NDArray[np.uint8]:
     """Perceptual hashes (N, 32) of ``images`` (N, S, S, 3), a few in memory at a time."""
     hashes = np.zeros((len(images), 32), np.uint8)
     for row in range(len(images)):

@@ -182,7 +182,7 @@ class Stack:
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         for images in self._images:
-            yield from images
+            yield from (images[row] for row in range(len(images)))
 
 
 def write(out: Path, found: Audit, images: Stack) -> None:

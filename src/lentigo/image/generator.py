@@ -1,20 +1,64 @@
 """Augmentation as Keras's ``ImageDataGenerator`` understands its ranges.
 
-The same draws, laid down in the same short row of parameters as our own augmentation, so that
-papers that name the library get what it did: shear in degrees, brightness as a factor, channel
-shift in pixel values, zoom of rows and columns drawn apart (keras.src.legacy.preprocessing).
+Its ranges, its draws and its map of the plane, without Keras: training lays them down in the
+same short row of parameters as our own augmentation, and preparing draws synthetic images by
+them. So papers that name the library get what it did: shear in degrees, brightness as a
+factor, channel shift in pixel values, zoom of rows and columns drawn apart
+(keras.src.legacy.preprocessing).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from lentigo.recipe import GeneratorRanges
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Numbers = NDArray[np.float64]
+Share = Annotated[float, Field(ge=0, le=1)]
+NotNegative = Annotated[float, Field(ge=0)]
+Fill = Literal["constant", "nearest", "reflect"]
+
+_BORDERS = {
+    "constant": cv2.BORDER_CONSTANT,
+    "nearest": cv2.BORDER_REPLICATE,
+    "reflect": cv2.BORDER_REFLECT,
+}
+
+
+class GeneratorRanges(BaseModel):
+    """The ranges of Keras's ``ImageDataGenerator``, under its names and in its units.
+
+    ``rotation_range`` and ``shear_range`` in degrees either way, shifts as share of the side,
+    ``zoom_range`` z as [1 - z, 1 + z] of rows and columns apart (above 1 shows more),
+    ``brightness_range`` as factors, ``channel_shift_range`` in pixel values of 0 to 255.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    rotation_range: Annotated[float, Field(ge=0, le=180)] = 0.0
+    width_shift_range: Share = 0.0
+    height_shift_range: Share = 0.0
+    shear_range: Annotated[float, Field(ge=0, lt=90)] = 0.0
+    zoom_range: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    brightness_range: tuple[NotNegative, NotNegative] | None = None
+    channel_shift_range: NotNegative = 0.0
+
+    @property
+    def zoom(self) -> tuple[float, float]:
+        """Lowest and highest zoom of an axis."""
+        return 1 - self.zoom_range, 1 + self.zoom_range
+
+    @model_validator(mode="after")
+    def _brightness_rises(self) -> GeneratorRanges:
+        if self.brightness_range and self.brightness_range[0] > self.brightness_range[1]:
+            raise ValueError(f"brightness_range must rise, not {self.brightness_range}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -93,6 +137,37 @@ def affine_of(draws: GeneratorDraws, size: int) -> Numbers:
     )
     whole = there @ rotation @ shift @ sheared @ zoom @ back @ mirror
     return np.asarray(whole[:, :2].reshape(len(angle), 6))
+
+
+def generated(
+    image: NDArray[np.uint8], ranges: GeneratorRanges, fill: Fill, key: tuple[int, ...]
+) -> NDArray[np.uint8]:
+    """One image as the library would have drawn it, a function of ``image`` and ``key``.
+
+    Args:
+        image: (S, S, 3) uint8.
+        ranges: What is drawn from.
+        fill: What lies beyond the image's border.
+        key: Seeds the draw.
+
+    Returns:
+        (S, S, 3) uint8.
+    """
+    size = image.shape[0]
+    draws = draw_generator(ranges, size, 1, np.random.default_rng(key))
+    pixels = cv2.warpAffine(
+        image.astype(np.float32),
+        affine_of(draws, size).reshape(2, 3),
+        (size, size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=_BORDERS[fill],
+    )
+    if ranges.channel_shift_range:  # within the image's own range, as the library does
+        lowest, highest = pixels.min(), pixels.max()
+        pixels = (pixels + draws.channel_shift_intensity[0]).clip(lowest, highest)
+    if ranges.brightness_range is not None:
+        pixels = pixels * draws.brightness[0]
+    return np.asarray(np.rint(pixels.clip(0, 255)), np.uint8)
 
 
 def _matrix(a: Numbers, b: Numbers, c: Numbers, d: Numbers, e: Numbers, f: Numbers) -> Numbers:
