@@ -23,7 +23,7 @@ def predict(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     csv: Annotated[
-        bool, typer.Option("--csv", help="Print CSV: image, a column a class, unfamiliar (0 or 1).")
+        bool, typer.Option("--csv", help="Print CSV: image, and a column a class.")
     ] = False,
     threads: Annotated[int | None, typer.Option(help="[default: all cores]", min=1)] = None,
 ) -> None:
@@ -44,8 +44,7 @@ def predict(
     else:  # CSV has no room for warnings about the photo
         answers = predictor.predict_files(paths, quality=not csv)
     if csv:
-        unfamiliar = [] if predictor.info.familiarity is None else ["unfamiliar"]
-        print(",".join(["image", *predictor.taxonomy.codes, *unfamiliar]))
+        print(",".join(["image", *predictor.taxonomy.codes]))
     collected: list[Prediction | Failure] = []
     failed = False
     for answer in answers:
@@ -78,8 +77,7 @@ def _csv_line(answer: Prediction) -> str:
     name = answer.image
     if any(mark in name for mark in ',"\n'):
         name = '"' + name.replace('"', '""') + '"'
-    unfamiliar = [] if answer.familiarity is None else [str(int(answer.familiarity.unfamiliar))]
-    return ",".join([name, *(f"{p:.6f}" for p in answer.probability), *unfamiliar])
+    return ",".join([name, *(f"{p:.6f}" for p in answer.probability)])
 
 
 def show(
