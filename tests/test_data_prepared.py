@@ -39,6 +39,11 @@ def test_the_folds_share_the_training_rows(made: PreparedSet) -> None:
     assert made.rows("test", fold=2).tolist() == made.rows("test").tolist()
 
 
+def test_all_is_everything_that_was_not_left_out(made: PreparedSet) -> None:
+    sides = [*made.rows("train"), *made.rows("test")]
+    assert made.rows("all").tolist() == sorted(sides)
+
+
 def test_labels_are_positions_in_the_taxonomy(made: PreparedSet) -> None:
     codes = [made.taxonomy.codes[label] for label in made.labels]
     assert codes == made.manifest["label"].tolist()

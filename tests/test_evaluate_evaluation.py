@@ -71,7 +71,8 @@ class FakePrepared:
         )
 
     def rows(self, split: str, fold: int | None = None) -> np.ndarray:
-        return np.flatnonzero((self.manifest["split"] == split).to_numpy())
+        wanted = {"train", "test"} if split == "all" else {split}
+        return np.flatnonzero(self.manifest["split"].isin(wanted).to_numpy())
 
     @property
     def test_digest(self) -> str:
@@ -292,6 +293,13 @@ def test_a_fold_that_was_trained_on_is_stamped_leaky(prepared, tmp_path, key) ->
         result = _run(prepared, tmp_path / str(fold), predictor, split="validation", fold=fold)
         assert result.leaky is leaky
         assert any("trained on some" in caution for caution in result.cautions) is leaky
+
+
+def test_all_of_the_set_that_was_trained_on_is_stamped_leaky(prepared, tmp_path) -> None:
+    own = FakePredictor(description={"prepared_digest": prepared.digest, "fold": 0})
+    assert _run(prepared, tmp_path / "own", own, split="all", fold=0).leaky
+    elsewhere = FakePredictor(description={"prepared_digest": "other", "fold": 0})
+    assert not _run(prepared, tmp_path / "elsewhere", elsewhere, split="all", fold=0).leaky
 
 
 def test_another_prepared_set_is_called_so_unless_the_test_list_is_the_same(

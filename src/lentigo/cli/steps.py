@@ -52,6 +52,7 @@ class Split(StrEnum):
     test = "test"
     validation = "validation"
     train = "train"
+    all = "all"
 
 
 class Quantization(StrEnum):

@@ -148,7 +148,8 @@ class PreparedSet:
         Args:
             split: ``test``; ``train``: all training rows, or with a fold those outside it;
                 ``validation``: with a fold the training rows in it, without one the official
-                validation rows; ``excluded``. Images made after the split only train.
+                validation rows; ``all``: everything but ``excluded``, for tests on images from
+                elsewhere; ``excluded``. Images made after the split only train.
             fold: 0 to ``folds - 1``.
 
         Returns:
@@ -157,14 +158,16 @@ class PreparedSet:
         Raises:
             InputError: An unknown split or fold, or a side without rows.
         """
-        if split not in SPLITS:
-            raise InputError(f"{split!r} is no split.", todo=f"Choose one of {SPLITS}.")
+        if split not in (*SPLITS, "all"):
+            raise InputError(f"{split!r} is no split.", todo=f"Choose one of {(*SPLITS, 'all')}.")
         if fold is not None and not 0 <= fold < self.folds:
             raise InputError(
                 f"{self.path} has no fold {fold}.", todo=f"Its folds are 0 to {self.folds - 1}."
             )
         splits, folds = self.manifest["split"].to_numpy(), self.manifest["fold"].to_numpy()
-        if fold is None or split not in {"train", "validation"}:
+        if split == "all":
+            chosen = splits != "excluded"
+        elif fold is None or split not in {"train", "validation"}:
             chosen = splits == split
         else:
             chosen = (splits == "train") & ((folds == fold) == (split == "validation"))

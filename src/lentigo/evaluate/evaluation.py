@@ -91,7 +91,7 @@ def evaluate(
         predictor: A run, a bundle, or anything of that shape.
         prepared: The images; preprocessed as the predictor needs them.
         out: Folder to write into; an earlier evaluation there is replaced.
-        split: ``test``, ``validation`` or ``train``.
+        split: ``test``, ``validation``, ``train``, or ``all`` of a set from elsewhere.
         fold: The fold that ``train`` and ``validation`` refer to.
         labels_map: Set class to model class, or a file with it; what it does not name is
             left out and counted.
@@ -263,7 +263,7 @@ def _trained_on(
         return False
     if split == "validation":
         return description["fold"] != fold
-    return split == "train"
+    return split in {"train", "all"}
 
 
 def _cautions(
