@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from lentigo.deploy.job import ConversionJob, ConversionResult
+from lentigo.deploy.rounding import absorb_rounding
 from lentigo.errors import LentigoError, MissingExtraError
 from lentigo.files import read_json, write_bytes, write_json
 
@@ -53,6 +54,8 @@ def convert(job: ConversionJob) -> None:
     size = model.input_shape[1]
     _check_wrapping(model, serve, size)
     images = None if job.representative is None else np.load(job.representative, mmap_mode="r")
+    if job.quantization == "float16" and images is not None:
+        absorb_rounding(anatomy.trunk, images)
     kept: tuple[str, ...] = ()
     if job.keep_float and images is not None:
         graph, kept = _selected(_graph(serve, size, "float32", None), images, job.keep_float)

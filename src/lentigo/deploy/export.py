@@ -163,7 +163,7 @@ def draft(
     converted = convert_apart(
         run.path / "model.keras",
         quant,
-        representative=_representative(run, prepared) if quant == "int8" else None,
+        representative=_representative(run, prepared) if quant in {"int8", "float16"} else None,
         subspace=_subspace(run, prepared),
         modules=(own_network.partition(":")[0],) if ":" in own_network else (),
         keep_float=tuple(keep_float),

@@ -31,7 +31,8 @@ class ConversionJob(BaseModel):
     Attributes:
         model: A ``.keras`` file.
         quantization: What to convert to.
-        representative: An ``.npy`` of training images (n, S, S, 3) uint8, for int8.
+        representative: An ``.npy`` of training images (n, S, S, 3) uint8, for int8 and
+            float16.
         subspace: An ``.npz`` with the ``mean`` and ``axes`` of a
             `lentigo.score.familiarity.Subspace`; with it the graph has a third output.
         modules: Modules to import first, because they register layers of the model.
@@ -92,7 +93,7 @@ def convert_apart(
     Args:
         model: RGB in [0, 255] (B, S, S, 3) to logits (B, k).
         quantization: What to convert to.
-        representative: Training images (n, S, S, 3), which int8 needs.
+        representative: Training images (n, S, S, 3), which int8 needs and float16 is better with.
         subspace: What training images fill; the graph then says how far outside it an image
             lies.
         modules: Modules that register layers of the model.
