@@ -1,9 +1,10 @@
 """Make the model that ships: the bundle with its figures, and the model card beside it.
 
-    python scripts/ship_model.py RUN
+    python scripts/ship_model.py RUN [--elsewhere DIR ...]
 
 RUN must have been evaluated on its test split (`lentigo evaluate RUN --data PREPARED`):
-every figure in the card is read from that evaluation, none is typed.
+every figure in the card is read from that evaluation, none is typed. Each DIR is an
+evaluation of RUN on images of another source (`--labels`, `--split all`, `--out DIR`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from lentigo.data.prepared import open_prepared
 from lentigo.deploy.bundle import Figure
 from lentigo.deploy.export import INTENDED_USE, LIMITS, Card, export
 from lentigo.files import write_text
+from lentigo.recipe import Recipe, load_recipe, packaged_recipes
 from lentigo.train import Run, open_run
 
 MODELS = Path(__file__).parents[1] / "src" / "lentigo" / "models"
@@ -40,7 +42,54 @@ def figure(estimate: dict[str, Any]) -> str:
     return f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
 
 
-def card_text(run: Run, metrics: dict[str, Any]) -> str:
+def lineage(run: Run) -> str:
+    """Which run the backbone began from, and what that was trained on."""
+    weights = Path(run.recipe().network.weights)
+    if weights.suffix != ".keras":
+        return ""
+    first = open_run(weights.parent)
+    data = open_prepared(first.info.prepared_path)
+    rows = data.rows("train", first.info.fold)
+    lesions = data.manifest["group_id"].iloc[rows].nunique()
+    return (
+        f". Its backbone began from a run of `{_packaged_name(first.recipe())}`, trained on "
+        f"{len(rows):,} images of {lesions:,} lesions of the same source at "
+        f"{first.info.spec.size} pixels, none of them of a test or validation lesion"
+    )
+
+
+def _packaged_name(recipe: Recipe) -> str:
+    """Of the packaged recipe that asks for the same, whatever either is called."""
+    aside = dict.fromkeys(("name", "title", "citation", "command", "notes"), True)
+    # The ImageNet weights may have been given as a file.
+    left_out = {**aside, "network": {"weights"}}
+    asked = recipe.model_dump(exclude=left_out)
+    for name in packaged_recipes():
+        if load_recipe(name).model_dump(exclude=left_out) == asked:
+            return name
+    return recipe.name
+
+
+def elsewhere_text(folders: list[Path]) -> str:
+    """What images of other sources said, a line each."""
+    lines = []
+    for folder in folders:
+        asked = json.loads((folder / "evaluation.json").read_text())
+        metrics = json.loads((folder / "metrics.json").read_text())
+        data = open_prepared(Path(asked["data"]))
+        area = metrics["roc_auc.mel"]
+        lines.append(
+            f"  {data.manifest['source'].iloc[0]}: ROC area for melanoma {figure(area)} on "
+            f"{asked['images']:,} images of {area['n_groups']:,} patients or lesions."
+        )
+    if not lines:
+        return "- No image from elsewhere has measured it. Expect worse figures there, not these."
+    return "\n".join(
+        ["- On images from elsewhere it is far worse; do not rely on it there:", *lines]
+    )
+
+
+def card_text(run: Run, metrics: dict[str, Any], elsewhere: list[Path]) -> str:
     """The model card in Markdown."""
     data, info = open_prepared(run.info.prepared_path), run.info
     tested = data.manifest.iloc[data.rows("test")]
@@ -70,7 +119,7 @@ def card_text(run: Run, metrics: dict[str, Any]) -> str:
 | recipe | `{info.recipe}`, digest `{info.recipe_digest[:16]}`, seed {info.seed}, fold {info.fold} |
 | trained on | HAM10000 (Tschandl 2018), central squares: {info.training_images:,} images of \
 {trained["group_id"].nunique():,} lesions; {info.validation_images} images of others chose the \
-epoch, the temperature and the thresholds |
+epoch, the temperature and the thresholds{lineage(run)} |
 | tested on | {len(tested):,} images of {metrics["accuracy"]["n_groups"]:,} lesions that training \
 and validation never saw; list `{info.test_digest[:16]}` |
 | licence | {LICENSE}. The code around it is Apache-2.0 |
@@ -93,7 +142,7 @@ and validation never saw; list `{info.test_digest[:16]}` |
 
 - HAM10000 comes from Vienna and Queensland, from few cameras, and mostly from fair skin; it names
   no skin tones, so nothing is known of how the figures differ between them.
-- No image from elsewhere has measured it. Expect worse figures there, not these.
+{elsewhere_text(elsewhere)}
 - Its probabilities speak of a mixture of {assumed}; {share("label", "nv"):.0%} of the test
   images are nevi, and in a practice or a population malignant lesions are rarer still. Held
   against that, it names malignant classes too often, and its figures of accuracy and
@@ -108,10 +157,11 @@ def main() -> None:
     """Export the bundle into the package and write the card beside it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
+    parser.add_argument("--elsewhere", type=Path, nargs="*", default=[])
     arguments = parser.parse_args()
     run = open_run(arguments.run)
     metrics = json.loads((run.path / "evaluation" / "test" / "metrics.json").read_text())
-    text = card_text(run, metrics)
+    text = card_text(run, metrics, arguments.elsewhere)
     kept = {key: Figure(**metrics[key]) for key in SHOWN}
     card = Card(name=NAME, license=LICENSE, metrics=kept, markdown=text)
     written = export(run, quant="float16", out=MODELS / f"{NAME}.tflite", card=card)
