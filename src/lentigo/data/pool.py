@@ -64,8 +64,7 @@ def run_chunks(
         for chunk in chunks:
             yield prepare_chunk(chunk, spec, target)
         return
-    context = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
+    pool = open_pool(workers)
     try:
         futures = [pool.submit(prepare_chunk, chunk, spec, target) for chunk in chunks]
         for future in as_completed(futures):
@@ -79,6 +78,12 @@ def run_chunks(
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def open_pool(workers: int) -> ProcessPoolExecutor:
+    """So many processes that import this module and nothing that trains."""
+    context = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
 
 
 def _start() -> None:
