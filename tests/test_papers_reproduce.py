@@ -17,6 +17,7 @@ from lentigo.papers.collect import collect
 from lentigo.papers.paper import experiment, packaged_papers, read_paper
 from lentigo.papers.reproduce import Reproduction, Request, reproduce
 from lentigo.papers.schema import DataPlan, with_changes
+from lentigo.train import open_run
 
 SIXTH = """
 schema_version = 1
@@ -65,6 +66,14 @@ set = { "recipe.network.name" = "no_such_module:build" }
 [[variants]]
 name = "grey"
 set = { "data.greyscale" = true }
+[[variants]]
+name = "each-fold"
+[variants.set]
+"protocols.as-published.every_fold" = true
+"protocols.as-published.folds" = 2
+"protocols.leak-free.folds" = 2
+"protocols.leak-free.every_fold" = true
+"protocols.leak-free.measured" = "validation"
 
 [[tables]]
 title = "Table 7"
@@ -78,6 +87,7 @@ columns = [
 small-batch = ["98%", "1.0", "1,000", "0.9"]
 impossible = ["99%", "", "", ""]
 grey = ["97.5%", "0.99", "", ""]
+each-fold = ["96%", "", "", ""]
 """
 
 
@@ -116,6 +126,7 @@ def test_an_unseen_paper_gets_its_finished_table(done: Reproduction) -> None:
         "small-batch": ("98%", "1.0", "1,000", "0.9"),
         "impossible": ("99%", "", "", ""),
         "grey": ("97.5%", "0.99", "", ""),
+        "each-fold": ("96%", "", "", ""),
     }
     assert table == {
         (variant, column, protocol): (
@@ -139,9 +150,24 @@ def test_its_figures_are_the_means_of_the_evaluations(done: Reproduction) -> Non
             json.loads((report.parent / "metrics.json").read_text())[row["key"]]["value"]
             for report in outcome.reports
         ]
-        assert len(single) == 2
-        assert float(row["value"]) == pytest.approx(sum(single) / 2)
+        assert len(single) == (4 if row["variant"] == "each-fold" else 2)
+        assert float(row["value"]) == pytest.approx(sum(single) / len(single))
         assert float(row["low"]) <= float(row["value"]) <= float(row["high"])
+
+
+def test_every_fold_validates_once_a_seed_and_all_images_count(done: Reproduction) -> None:
+    for outcome in (o for o in done.outcomes if o.variant == "each-fold"):
+        runs = [report.parents[2].name for report in outcome.reports]
+        assert len(set(runs)) == len(runs) == 2 * 2  # folds and seeds
+        validated = [pd.read_csv(r.parent / "predictions.csv")["image_id"] for r in outcome.reports]
+        times = pd.concat(validated).value_counts()
+        assert set(times) == {2}
+        assert outcome.images == len(times)
+        manifest = open_run(outcome.reports[0].parents[2]).info.prepared_path
+        frame = pd.read_csv(Path(manifest) / "manifest.csv")
+        assert set(times.index) == set(frame.loc[frame["split"] == "train", "image_id"])
+        assert f"{outcome.images} images of" in done.markdown.read_text()
+        assert "4 training(s), one a fold of 2." in done.markdown.read_text()
 
 
 def test_false_positive_rates_are_the_rest_of_specificity(done: Reproduction) -> None:
@@ -171,7 +197,7 @@ def test_the_pages_carry_every_stamp_and_all_that_the_paper_says(done: Reproduct
         for sentence in ("Its two tables disagree.", "The rate is ours.", "third table"):
             assert sentence in text
     page = done.page.read_text()
-    assert page.count('class="stamped"') == 2 * 3  # two variants, three measured columns
+    assert page.count('class="stamped"') == 3 * 3  # three variants, three measured columns
     for report in (r for o in done.outcomes for r in o.reports):
         assert report.relative_to(done.page.parent).as_posix() in page
     assert {row["scale"] for row in rows(done)} == {"0.5"}

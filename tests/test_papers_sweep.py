@@ -80,8 +80,8 @@ def test_a_point_that_fails_is_told_and_the_others_go_on(
 def test_what_a_backend_raises_fails_its_point_alone(
     data: PreparedSet, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def out_of_memory(resolved, *_) -> None:
-        raise KeyError(f"no room for {resolved.network.alpha}")
+    def out_of_memory(tasks, *_) -> None:
+        raise KeyError(f"no room for {tasks[0].recipe.network.alpha}")
 
     monkeypatch.setattr("lentigo.papers.sweep.measure", out_of_memory)
     done = sweep(recipe, data, {"network.alpha": [1.0, 2.0]}, out=tmp_path)

@@ -31,7 +31,8 @@ class Outcome:
         figures: By key; empty where it failed.
         images: How many were measured.
         groups: Of how many groups.
-        seeds: How many trainings the figures are the mean of.
+        seeds: How many trainings of each fold the figures are the mean of.
+        folds: How many folds validated in turn.
         reports: The evaluations' pages.
         failure: Why there are no figures; empty where there are.
         remarks: What must be said of its data and weights.
@@ -44,42 +45,64 @@ class Outcome:
     images: int = 0
     groups: int = 0
     seeds: int = 0
+    folds: int = 1
     reports: tuple[Path, ...] = ()
     failure: str = ""
     remarks: tuple[str, ...] = ()
 
 
-def figures_of(
-    runs: Sequence[Run], evaluations: Sequence[Path], data: PreparedSet
-) -> tuple[dict[str, Estimate], int, int]:
-    """The mean of several trainings' figures, with intervals; images and groups measured.
+@dataclass(frozen=True)
+class Measured:
+    """Figures by key, and on how many images and groups they rest."""
+
+    figures: Mapping[str, Estimate]
+    images: int
+    groups: int
+
+
+def figures_of(runs: Sequence[Run], evaluations: Sequence[Path], data: PreparedSet) -> Measured:
+    """The mean of several trainings' figures, with intervals.
 
     The interval is of the mean: in each replicate the same groups are drawn for all
-    trainings. It holds the doubt that comes with the images, not that of the training.
+    trainings, so folds that validate on parts of their own are drawn together. It holds the
+    doubt that comes with the images, not that of the training.
 
     Args:
-        runs: Finished, one a seed.
-        evaluations: Folders of their evaluations, on the same images.
+        runs: Finished, one a seed or fold.
+        evaluations: Folders of their evaluations, on the same images or each on its fold's.
         data: The prepared set.
     """
     tables = [
         pd.read_csv(each / "predictions.csv", dtype={"image_id": str}) for each in evaluations
     ]
+    row_of = {name: row for row, name in enumerate(data.manifest["image_id"])}
+    rows = [table["image_id"].map(row_of).to_numpy() for table in tables]
+    everything = np.unique(np.concatenate(rows))
+    groups = data.manifest["group_id"].to_numpy(dtype=object)[everything]
+    places = [np.searchsorted(everything, each) for each in rows]
+    panels = [_panel(table, data) for table in tables]
+    if len(panels) > 1:
+        found = _mean_of(panels, places, groups)
+    else:
+        found = panels[0].estimates(groups[places[0]])
+    figures = found | _false_positives(found) | _facts(runs)
+    return Measured(figures, len(everything), len(set(groups.tolist())))
+
+
+def _panel(table: pd.DataFrame, data: PreparedSet) -> Panel:
     codes = data.taxonomy.codes
-    names = dict(zip(data.manifest["image_id"], data.manifest["group_id"], strict=True))
-    groups = tables[0]["image_id"].map(names).to_numpy(dtype=object)
-    labels = tables[0]["label"].map({code: i for i, code in enumerate(codes)}).to_numpy()
-    panels = [
-        Panel.of(labels, table[list(codes)].to_numpy(), codes, data.taxonomy.malignant)
-        for table in tables
-    ]
-    found = _mean_of(panels, groups) if len(panels) > 1 else panels[0].estimates(groups)
-    return found | _false_positives(found) | _facts(runs), len(labels), len(set(groups.tolist()))
+    labels = table["label"].map({code: i for i, code in enumerate(codes)}).to_numpy()
+    return Panel.of(labels, table[list(codes)].to_numpy(), codes, data.taxonomy.malignant)
 
 
-def _mean_of(panels: Sequence[Panel], groups: np.ndarray[Any, Any]) -> dict[str, Estimate]:
+def _mean_of(
+    panels: Sequence[Panel], places: Sequence[Any], groups: np.ndarray[Any, Any]
+) -> dict[str, Estimate]:
+    """The mean of all panels, each of which scores its own ``places`` in ``groups`` (n,)."""
+
     def compute(weights: Any) -> Any:
-        return np.mean([panel.compute(weights) for panel in panels], axis=0)
+        each = [p.compute(weights[own]) for p, own in zip(panels, places, strict=True)]
+        return np.mean(each, axis=0)
 
     observed = compute(np.ones((len(groups), 1)))[:, 0]
     replicates = grouped_bootstrap(compute, groups, replicates=REPLICATES)

@@ -228,7 +228,8 @@ def notes(
         if each.verdict == "inconsistent"
     ]
     measured = [
-        f"{e.variant}, {e.protocol}: {e.images} images of {e.groups} groups, {e.seeds} training(s)."
+        f"{e.variant}, {e.protocol}: {e.images} images of {e.groups} groups, "
+        f"{e.seeds * e.folds} training(s)" + (f", one a fold of {e.folds}." if e.folds > 1 else ".")
         for e in outcomes
         if e.figures is not None
     ]

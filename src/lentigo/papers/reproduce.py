@@ -6,6 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lentigo.data.prepare import prepare
@@ -17,7 +18,7 @@ from lentigo.papers import pages
 from lentigo.papers.collect import collect
 from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import Experiment, experiment, read_paper
-from lentigo.papers.running import measure
+from lentigo.papers.running import Work, do, measure, tasks_of
 from lentigo.papers.schema import PROTOCOLS, Paper, Protocol, Variant
 from lentigo.train.loop import Report
 
@@ -90,7 +91,8 @@ def reproduce(
             for protocol in request.protocols:
                 if say is not None:
                     say(f"{paper.name}: {variant.name}, {protocol}")
-                outcomes.append(_outcome(paper, variant, protocol, request, out, report))
+                work = partial(do, report=report)
+                outcomes.append(_outcome(paper, variant, protocol, request, out, work))
         written = pages.write(paper, request.scale, request.protocols, outcomes, out)
     return Reproduction(*written, tuple(outcomes))
 
@@ -117,14 +119,14 @@ def _outcome(
     protocol: Protocol,
     request: Request,
     out: Path,
-    report: Report | None,
+    work: Work,
 ) -> Outcome:
     """The variant's figures, or why there are none."""
     failed = Outcome(variant.name, protocol)
     try:
         plan = experiment(paper, variant, protocol, scale=request.scale, weights=request.weights)
         data, remarks = _prepared(plan, request, out)
-        return _measured(plan, data, remarks, request.seeds, out, report)
+        return _measured(plan, data, remarks, request.seeds, out, work)
     except InputError as error:
         # Data that are not given would fail every variant alike.
         if "--data" in (error.todo or ""):
@@ -172,29 +174,30 @@ def _measured(
     remarks: tuple[str, ...],
     seeds: int,
     out: Path,
-    report: Report | None,
+    work: Work,
 ) -> Outcome:
-    official = bool((data.manifest["split"] == "validation").any())
-    figures, images, groups, folders = measure(
-        plan.recipe,
-        data,
-        out / "runs",
-        seeds,
-        None if official else 0,
-        plan.split.measured,
-        report,
-    )
+    folds = _folds(plan, data)
+    tasks = tasks_of(plan.recipe, data, out / "runs", seeds, folds, plan.split.measured)
+    measured, folders = measure(tasks, data, work)
     return Outcome(
         variant=plan.variant.name,
         protocol=plan.protocol,
         leaky=data.leaky or plan.protocol == "as-published",
-        figures=figures,
-        images=images,
-        groups=groups,
+        figures=measured.figures,
+        images=measured.images,
+        groups=measured.groups,
         seeds=seeds,
+        folds=len(folds),
         reports=tuple(each / "report.html" for each in folders),
         remarks=(*remarks, *_weights_remark(plan)),
     )
+
+
+def _folds(plan: Experiment, data: PreparedSet) -> list[int | None]:
+    """The folds that validate in turn: every one, or the first; None is an official split."""
+    if plan.split.every_fold:
+        return list(range(data.folds))
+    return [None if (data.manifest["split"] == "validation").any() else 0]
 
 
 def _weights_remark(plan: Experiment) -> tuple[str, ...]:

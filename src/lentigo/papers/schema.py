@@ -76,13 +76,15 @@ class SplitPlan(_Part):
     ``group_by = "image"`` cuts lesions and patients apart, and is for ``as-published`` only;
     None is the strictest grouping that the data support. ``oversampled`` makes the data's
     synthetic images ``before-split``, so that they are dealt with all others, or
-    ``after-split``, for training only.
+    ``after-split``, for training only. ``every_fold`` trains once for each fold and takes the
+    mean (k-fold).
     """
 
     test_share: Share = 0.2
     folds: int = Field(default=5, ge=2)
     measured: Literal["test", "validation"] = "test"
     group_by: Literal["image"] | None = None
+    every_fold: bool = False
     oversampled: Literal["before-split", "after-split"] | None = None
 
     def oversampling(self, data: DataPlan) -> Oversampling | None:

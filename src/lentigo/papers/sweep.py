@@ -10,13 +10,14 @@ import logging
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.errors import InputError, LentigoError
 from lentigo.files import write_text
-from lentigo.papers.running import measure
+from lentigo.papers.running import do, measure, tasks_of
 from lentigo.recipe import load_recipe
 from lentigo.score.estimate import Estimate
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
@@ -121,7 +122,8 @@ def sweep(
         if say is not None:
             say(f"{len(found) + 1}/{len(points)}: {_words(values)}")
         try:
-            figures = measure(resolved, data, out / "runs", seeds, fold, split, report)[0]
+            tasks = tasks_of(resolved, data, out / "runs", seeds, [fold], split)
+            figures = measure(tasks, data, partial(do, report=report))[0].figures
             found.append(Point(values, figures, figures["seconds"].value or 0.0))
         except LentigoError as error:
             found.append(Point(values, {}, failure=error.problem))
