@@ -63,6 +63,13 @@ def test_all_problems_of_a_recipe_are_named_at_once_with_their_lines() -> None:
     assert "stages.0.epochs" in message
 
 
+def test_a_misspelt_key_is_the_only_problem_named() -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("lentigo-small", ["stages.0.epocs=3"])
+    assert "stages.0.epocs: there is no such key" in caught.value.problem
+    assert caught.value.problem.count("stages") == 1
+
+
 def test_broken_toml_is_named_with_its_line() -> None:
     with pytest.raises(RecipeError, match="line 2"):
         parse_recipe("name = 'x'\nsize = = 3", "bad.toml")

@@ -65,15 +65,24 @@ def parse_recipe(text: str, origin: str, overrides: Sequence[str] = ()) -> Recip
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(str(part) for part in each['loc']) or 'recipe'}: {each['msg']}"
-            + _line_of(text, each["loc"])
-            for each in error.errors()
-        ]
         raise RecipeError(
-            f"{origin} is not a recipe:\n{listed(problems)}",
+            f"{origin} is not a recipe:\n{listed(_problems(error, text))}",
             todo="docs/reference/recipe.md lists every key.",
         ) from None
+
+
+def _problems(error: ValidationError, text: str) -> list[str]:
+    found = error.errors()
+    inner = {each["loc"][:depth] for each in found for depth in range(1, len(each["loc"]))}
+    sentences = []
+    for each in found:
+        if each["type"] == "too_short" and each["loc"] in inner:
+            continue  # a list is empty only because what stands in it is wrong
+        unknown = each["type"] == "extra_forbidden"
+        message = "there is no such key" if unknown else each["msg"]
+        key = ".".join(str(part) for part in each["loc"]) or "recipe"
+        sentences.append(f"{key}: {message}{_line_of(text, each['loc'])}")
+    return sentences
 
 
 def _line_of(text: str, location: tuple[int | str, ...]) -> str:
