@@ -23,7 +23,7 @@ def audit(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Look for copies, leaks, contradictions, poor images and telling sources."""
+    """Look for copies, leaks, contradictions and poor images. And for telling sources."""
     need_data()
     from lentigo.evaluate.audit import audit as run
 

@@ -25,7 +25,7 @@ def compare(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Compare models on the same images: paired differences, tests, a sentence each."""
+    """Compare models on the same images. Paired differences, tests, a sentence each."""
     need_data()
     from lentigo.evaluate.comparison import compare as run
     from lentigo.evaluate.sides import find_evaluation, read_sides
@@ -66,7 +66,7 @@ def score(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Score a submission as the ISIC challenges do, whoever trained the model."""
+    """Score a submission as the ISIC challenges do. Whoever trained the model."""
     need_data()
     from lentigo.evaluate.submission import score_files
 

@@ -71,7 +71,7 @@ def bench(
 def doctor(
     *, json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False
 ) -> None:
-    """Check this device, and say what to do about what is missing. Exit code 1 on a problem."""
+    """Check this device. Say what to do about what is missing; exit code 1 on a problem."""
     from lentigo.deploy.doctor import examine
 
     findings = examine()

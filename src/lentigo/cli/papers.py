@@ -27,7 +27,7 @@ def check_scores(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say whether any confusion matrix can give the scores that a paper prints."""
+    """Say whether printed scores are possible. That is, whether any confusion matrix gives them."""
     from lentigo.papers.check_scores import check_scores as check
     from lentigo.papers.check_scores import read_scores
 
@@ -71,7 +71,7 @@ def reproduce(
     out: Annotated[Path, typer.Option(help="The folder of all that is made.")] = Path("reproduced"),
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Run a paper: its claims, its own protocol, and what is left without the leak."""
+    """Run a paper. Its claims, its own protocol, and what is left without the leak."""
     need_training()
     from lentigo.papers.paper import read_paper
     from lentigo.papers.reproduce import Request, parse_pairs
@@ -125,7 +125,7 @@ def sweep(
     out: Annotated[Path, typer.Option(help="The folder of runs and tables.")] = Path("sweep"),
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Train a recipe over a grid of values, and measure every point alike."""
+    """Train a recipe over a grid of values. Every point is measured alike."""
     need_training()
     from lentigo.papers.sweep import parse_grid
     from lentigo.papers.sweep import sweep as run

@@ -91,7 +91,7 @@ def show(
     seed: Annotated[int, typer.Option(help="Which images and augmentations.", min=0)] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Write a contact sheet: raw beside preprocessed beside augmented."""
+    """Write a contact sheet. Raw beside preprocessed beside augmented."""
     from lentigo.cli.output import as_json, need_training
 
     need_training()

@@ -14,7 +14,7 @@ def web_app(
     out: Annotated[Path, typer.Option(help="The folder to write.")],
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Write the offline app of a bundle as static files for any web host."""
+    """Write the offline app of a bundle. Static files for any web host."""
     from lentigo.web.static_app import write_app
 
     written = write_app(bundle, out)

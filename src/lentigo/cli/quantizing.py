@@ -19,7 +19,7 @@ def quantizations(
     replicates: Annotated[int, typer.Option(help="Of the bootstrap.", min=100)] = 1000,
     json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
-    """Convert runs in every way, and print what each costs, in one table.
+    """Convert runs in every way. One table says what each costs.
 
     Measured on validation images; the first run in float32 is what all others are held against.
     """

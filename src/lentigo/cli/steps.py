@@ -187,7 +187,7 @@ def merge(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Add the training images of other prepared sets to the first, without a leak."""
+    """Add the training images of other sets, without a leak. The first set keeps its split."""
     need_data()
     from lentigo.data.merge import merge as run
     from lentigo.data.merge import pair_labels
@@ -233,7 +233,7 @@ def train(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Train a recipe; a killed training goes on from its last epoch."""
+    """Train a recipe. A killed training goes on from its last epoch."""
     need_training()
     from lentigo.recipe import load_recipe
     from lentigo.train import open_tracker
@@ -284,7 +284,7 @@ def evaluate(
     replicates: Annotated[int, typer.Option(help="Of the bootstrap.", min=100)] = 1000,
     json: Json = False,
 ) -> None:
-    """Measure a run or a bundle; every figure comes with its interval."""
+    """Measure a run or a bundle. Every figure comes with its interval."""
     need_training()
     from lentigo.deploy.evaluating import evaluate as run
 
@@ -354,7 +354,7 @@ def export(
     out: Annotated[Path | None, typer.Option(help="The bundle to write.")] = None,
     json: Json = False,
 ) -> None:
-    """Write the one-file bundle; refused where it does not agree with the run."""
+    """Write the one-file bundle. Refused where it does not agree with the run."""
     need_training()
     from lentigo.deploy.export import export as write
     from lentigo.deploy.parity import figures
@@ -388,7 +388,7 @@ def demo(
     lesions: Annotated[int, typer.Option(help="Generated lesions.", min=70)] = 280,
     json: Json = False,
 ) -> None:
-    """Run the whole path on generated images: prepare, train, evaluate, export, predict."""
+    """Run the whole path on generated images. Prepare, train, evaluate, export, predict."""
     need_training()
     from lentigo.cli.demonstration import demonstrate
 
