@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lentigo.model import PARAMETERS, SHARE, SHARPNESS, Augment, augment, draw_parameters, mix
+from lentigo.model.augmentation import AFFINE, FRAME
 from lentigo.recipe import Augmentation
 
 FULL = Augmentation(
@@ -138,3 +139,30 @@ def test_a_range_of_sharpness_draws_one_for_each_image_and_moves_no_other_draw()
     assert len(set(drawn[:, SHARPNESS].tolist())) == 6
     assert ((drawn[:, SHARPNESS] >= 0.2) & (drawn[:, SHARPNESS] <= 1.8)).all()
     np.testing.assert_array_equal(drawn[:, :SHARPNESS], plain[:, :SHARPNESS])
+
+
+def test_white_balance_multiplies_each_channel_by_a_factor_of_its_own() -> None:
+    grey = np.full((4, 8, 8, 3), 100, np.uint8)
+    tinted = augment(grey, Augmentation(white_balance=0.2), (0, 0)).astype(float)
+    assert (tinted == tinted[:, :1, :1]).all()
+    factors = np.log(tinted[:, 0, 0] / 100)
+    assert (np.abs(factors) <= 0.21).all()
+    assert (np.ptp(factors, axis=1) > 0).all()
+
+
+def test_a_frame_blackens_the_corners_and_leaves_the_middle() -> None:
+    bright = np.full((40, 32, 32, 3), 200, np.uint8)
+    framed = augment(bright, Augmentation(frame=1.0), (0, 0))
+    assert (framed[:, 0, 0] == 0).all()
+    assert (framed[:, 15:17, 15:17] == 200).all()
+    some = augment(bright, Augmentation(frame=0.3), (0, 0))
+    assert 0 < (some[:, 0, 0, 0] == 0).sum() < 40
+    untouched = some[some[:, 0, 0, 0] != 0]
+    assert (untouched == 200).all()
+
+
+def test_frame_and_white_balance_move_no_other_draw() -> None:
+    more = FULL.model_copy(update={"frame": 0.5, "white_balance": 0.3})
+    drawn, plain = draw_parameters(more, 8, 6, (0, 0)), draw_parameters(FULL, 8, 6, (0, 0))
+    np.testing.assert_array_equal(drawn[:, :AFFINE], plain[:, :AFFINE])
+    np.testing.assert_array_equal(drawn[:, AFFINE + 9 : FRAME], plain[:, AFFINE + 9 : FRAME])

@@ -26,10 +26,14 @@ SHARE = CONTRAST + 1
 SHARPNESS = SHARE + 1
 """0 is blurred, 1 as it is, 2 sharpened by as much."""
 
-PARAMETERS = SHARPNESS + 1
-"""Affine (8), colour matrix (3 x 3), offset (3), contrast (1), share (1), sharpness (1)."""
+FRAME = SHARPNESS + 1
+"""Where a black frame begins: centre x and y, radius, width of its edge; shares of the side."""
+
+PARAMETERS = FRAME + 4
+"""Affine (8), colours (3 x 3), offset (3), contrast, share, sharpness (1 each), frame (4)."""
 
 _UNIFORMS = 14
+_NO_FRAME = (0.5, 0.5, 2.0, 0.01)
 # The binomial of 5: close to a Gaussian of one pixel.
 _BLUR = np.array([1, 4, 6, 4, 1], np.float32) / 16
 # Rec. 601 luma and the YIQ chroma plane, in which hue is a rotation.
@@ -59,8 +63,12 @@ def draw_parameters(
     parameters[:, AFFINE + 9 : AFFINE + 12] = offset + _brightness(augmentation, draws[:, 7:8])
     parameters[:, CONTRAST] = _between(draws[:, 13], augmentation.contrast)
     parameters[:, SHARE] = _shares(augmentation, count, random)
-    # Last, so that recipes without it draw what they drew before it existed.
+    # Last, so that recipes without them draw what they drew before they existed.
     parameters[:, SHARPNESS] = _between(random.random(count), augmentation.sharpness)
+    gains = np.exp(_around(random.random((count, 3)), augmentation.white_balance))
+    matrix = parameters[:, AFFINE : AFFINE + 9].reshape(-1, 3, 3) * gains[:, None]
+    parameters[:, AFFINE : AFFINE + 9] = matrix.reshape(-1, 9)
+    parameters[:, FRAME:] = _frames(augmentation.frame, random.random((count, 5)))
     return parameters.astype(np.float32)
 
 
@@ -76,6 +84,7 @@ def _generator_parameters(
     parameters[:, CONTRAST] = draws.brightness
     parameters[:, SHARE] = _shares(augmentation, count, random)
     parameters[:, SHARPNESS] = 1
+    parameters[:, FRAME:] = _NO_FRAME
     return parameters.astype(np.float32)
 
 
@@ -95,6 +104,16 @@ def _around(draws: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
 
 def _between(draws: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.float64]:
     return limits[0] + draws * (limits[1] - limits[0])
+
+
+def _frames(share: float, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Centre, radius and edge (n, 4) of frames, one too wide to be seen outside ``share``."""
+    frames = np.empty((len(draws), 4))
+    frames[:, :2] = 0.5 + _around(draws[:, 1:3], 0.05)
+    frames[:, 2] = _between(draws[:, 3], (0.36, 0.6))
+    frames[:, 3] = _between(draws[:, 4], (0.01, 0.12))
+    frames[draws[:, 0] >= share] = _NO_FRAME
+    return frames
 
 
 def _brightness(augmentation: Augmentation, draws: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -160,6 +179,8 @@ class Augment(keras.layers.Layer):
             images = _as_generator(images, parameters, self.augmentation.image_data_generator)
         elif self._colours:
             images = self._coloured(images, parameters)
+        if self.augmentation.frame:
+            images = _framed(images, parameters[:, FRAME:])
         if self.augmentation.mixup:
             share = ops.reshape(parameters[:, SHARE], (-1, 1, 1, 1))
             images = share * images + (1 - share) * ops.roll(images, 1, axis=0)
@@ -190,7 +211,7 @@ class Augment(keras.layers.Layer):
     @property
     def _colours(self) -> bool:
         a = self.augmentation
-        factors = a.contrast != (1.0, 1.0) or a.saturation != (1.0, 1.0)
+        factors = a.contrast != (1.0, 1.0) or a.saturation != (1.0, 1.0) or a.white_balance
         return bool(a.brightness or a.hue or a.channel_shift or factors)
 
     def compute_output_shape(self, images_shape: Any, *_: Any) -> Any:
@@ -213,6 +234,17 @@ def _as_generator(images: Any, parameters: Any, ranges: GeneratorRanges) -> Any:
     if ranges.brightness_range is not None:
         images = ops.clip(images * ops.reshape(parameters[:, CONTRAST], (-1, 1, 1, 1)), 0.0, 255.0)
     return images
+
+
+def _framed(images: Any, frames: Any) -> Any:
+    """Images (B, S, S, 3), black outside a circle each (B, 4)."""
+    ops = keras.ops
+    places = (np.arange(images.shape[1], dtype=np.float32) + 0.5) / images.shape[1]
+    x, y, radius, edge = (ops.reshape(frames[:, i], (-1, 1, 1, 1)) for i in range(4))
+    distance = ops.sqrt(
+        (places.reshape(1, 1, -1, 1) - x) ** 2 + (places.reshape(1, -1, 1, 1) - y) ** 2
+    )
+    return images * ops.clip((radius - distance) / edge, 0.0, 1.0)
 
 
 def _blurred(images: Any) -> Any:

@@ -102,8 +102,11 @@ class Augmentation(_Part):
     share of the side, zoom as the log-uniform range of magnification. Colour follows:
     brightness and channel shift as share of the full range 255, contrast and saturation as
     factor ranges, hue in turns (0.5 is the complementary colour). ``sharpness`` is a factor
-    range too: 0 blurs by about a pixel, 1 leaves the image, 2 sharpens. Last, ``mixup`` lays every
-    image over another of its batch, and their labels likewise, in shares drawn from
+    range too: 0 blurs by about a pixel, 1 leaves the image, 2 sharpens. ``white_balance``
+    multiplies each channel by a factor of its own, up to e to this power. ``frame`` is the share
+    of images that get a dermatoscope's round black frame, of a radius of 0.36 to 0.6 of the side
+    and off centre by up to a twentieth of it, with a soft or a hard edge. Last, ``mixup`` lays
+    every image over another of its batch, and their labels likewise, in shares drawn from
     Beta(mixup, mixup) (Zhang 2018; 0: none).
     ``image_data_generator`` states geometry and colour in that library's terms, in place of all
     of these but ``fill``, ``fill_value`` and ``mixup``.
@@ -123,6 +126,8 @@ class Augmentation(_Part):
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     channel_shift: Share = 0.0
     sharpness: tuple[NotNegative, NotNegative] = (1.0, 1.0)
+    white_balance: Annotated[float, Field(ge=0, le=1)] = 0.0
+    frame: Share = 0.0
     mixup: NotNegative = 0.0
     image_data_generator: GeneratorRanges | None = None
 
