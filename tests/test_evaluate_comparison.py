@@ -153,6 +153,12 @@ def test_predictions_of_anything_else_can_be_compared_too(
         read_sides([find_evaluation(each, "test") for each in (foreign, a)])
 
 
+def test_an_evaluations_own_table_stands_for_the_whole(data: PreparedSet, tmp_path: Path) -> None:
+    run = evaluated(tmp_path, data, answers(data, 1.0, 1), name="good")
+    table = run / "evaluation" / "test" / "predictions.csv"
+    assert find_evaluation(table, "test") == find_evaluation(run, "test")
+
+
 def test_a_model_that_was_not_evaluated_is_sent_to_evaluate(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     with pytest.raises(InputError, match="no finished evaluation") as caught:

@@ -69,7 +69,8 @@ def find_evaluation(path: Path, split: str) -> Path:
         InputError: It was not evaluated on that split.
     """
     if path.suffix == ".csv" and path.is_file():
-        return path
+        whole = path.name == "predictions.csv" and (path.parent / "metrics.json").is_file()
+        return path.parent if whole else path
     candidates = [
         path,
         path / "evaluation" / split,
