@@ -62,6 +62,7 @@ class Anatomy:
     def see_features(self, features: Any) -> Seen:
         """The same from the feature map (B, h, w, C), or that of every view."""
         logits, steps = _through(self.head, features)
+        features = ops.cast(features, "float32")  # convolutions take no two precisions
         maps = _DRAWN[self.kind](features, steps)
         means = ops.mean(features, axis=(1, 2))
         views = next((layer for layer in self.head if isinstance(layer, MeanOfViews)), None)
@@ -154,7 +155,7 @@ def _through(head: tuple[keras.layers.Layer, ...], value: Any) -> tuple[Any, lis
     steps = []
     for layer in head:
         out = layer(value)
-        steps.append(_Step(layer, value, out))
+        steps.append(_Step(layer, ops.cast(value, "float32"), ops.cast(out, "float32")))
         value = out
     return value, steps
 

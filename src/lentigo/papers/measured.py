@@ -36,6 +36,7 @@ class Outcome:
         reports: The evaluations' pages.
         failure: Why there are no figures; empty where there are.
         remarks: What must be said of its data and weights.
+        derived: Whether it follows from other outcomes.
     """
 
     variant: str
@@ -49,6 +50,7 @@ class Outcome:
     reports: tuple[Path, ...] = ()
     failure: str = ""
     remarks: tuple[str, ...] = ()
+    derived: bool = False
 
 
 @dataclass(frozen=True)

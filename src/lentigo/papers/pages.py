@@ -95,7 +95,7 @@ def rows_of(
 ) -> list[Row]:
     """The rows of a printed table that were run."""
     by_place = {(each.variant, each.protocol): each for each in outcomes}
-    titles = {each.name: each.title or each.name for each in paper.variants}
+    titles = {each.name: each.title or each.name for each in (*paper.variants, *paper.derived)}
     rows = []
     for name, claimed in table.rows.items():
         found = [by_place.get((name, protocol)) for protocol in protocols]
@@ -119,7 +119,7 @@ def _cell(column: Column, outcome: Outcome | None) -> Cell:
     estimate = outcome.figures.get(column.key)
     if estimate is None or estimate.value is None:
         reason = "no such figure" if estimate is None else str(estimate.reason)
-        return Cell("undefined", leaky=False, note=reason)
+        return Cell(reason if outcome.derived else "undefined", leaky=False, note=reason)
     return Cell(_figure(estimate, column.digits), outcome.leaky, estimate.reason or "")
 
 
@@ -231,7 +231,7 @@ def notes(
         f"{e.variant}, {e.protocol}: {e.images} images of {e.groups} groups, "
         f"{e.seeds * e.folds} training(s)" + (f", one a fold of {e.folds}." if e.folds > 1 else ".")
         for e in outcomes
-        if e.figures is not None
+        if e.figures is not None and not e.derived
     ]
     remarks = list(dict.fromkeys(remark for each in outcomes for remark in each.remarks))
     found = [

@@ -16,6 +16,7 @@ from lentigo.files import digest_json, locked
 from lentigo.image import HairRemoval, PreprocessSpec
 from lentigo.papers import pages
 from lentigo.papers.collect import collect
+from lentigo.papers.derived import derive
 from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import Experiment, experiment, read_paper
 from lentigo.papers.running import Work, do, measure, tasks_of
@@ -93,6 +94,7 @@ def reproduce(
                     say(f"{paper.name}: {variant.name}, {protocol}")
                 work = partial(do, report=report)
                 outcomes.append(_outcome(paper, variant, protocol, request, out, work))
+        outcomes += derive(paper, outcomes, request.protocols)
         written = pages.write(paper, request.scale, request.protocols, outcomes, out)
     return Reproduction(*written, tuple(outcomes))
 

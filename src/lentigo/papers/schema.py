@@ -111,6 +111,58 @@ class Variant(_Part):
     set: dict[str, Any] = Field(default_factory=dict)
 
 
+class _Derived(_Part):
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    title: str
+
+
+class Mean(_Derived):
+    """The mean of several variants: every figure of theirs, with the interval of the mean."""
+
+    kind: Literal["mean"]
+    of: tuple[str, ...] = Field(min_length=2)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """What it follows from."""
+        return self.of
+
+
+class Differing(_Derived):
+    """Whether it makes a difference to right answers which level a variant belongs to.
+
+    Columns: ``p_value``, and ``spread``, the best level's accuracy less the worst's.
+    """
+
+    kind: Literal["difference"]
+    levels: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(min_length=2)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """What it follows from."""
+        return tuple(name for names in self.levels.values() for name in names)
+
+
+class SpeedUp(_Derived):
+    """How much faster the epochs of ``variant`` are than those of ``baseline``.
+
+    Columns: ``speed_up`` (a factor) and ``time_saved`` (a share). Neither is shown where the
+    machine has no fast half precision.
+    """
+
+    kind: Literal["speed-up"]
+    baseline: str
+    variant: str
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """What it follows from."""
+        return self.baseline, self.variant
+
+
+Derived = Mean | Differing | SpeedUp
+
+
 class Column(_Part):
     """A column: a key of `lentigo.score.panel`, a fact of the run, or what is only printed.
 
@@ -155,6 +207,7 @@ class Paper(_Part):
         recipe: The recipe's tables, without name and protocol.
         protocols: How each protocol splits.
         variants: The experiments.
+        derived: Rows that follow from them.
         tables: What the paper claims of them.
     """
 
@@ -169,12 +222,20 @@ class Paper(_Part):
     protocols: dict[Protocol, SplitPlan]
     recipe: dict[str, Any]
     variants: tuple[Variant, ...] = Field(min_length=1)
+    derived: tuple[Annotated[Derived, Field(discriminator="kind")], ...] = ()
     tables: tuple[ClaimTable, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _names_fit(self) -> Paper:
-        names = [each.name for each in self.variants]
+        variants = [each.name for each in self.variants]
+        names = variants + [each.name for each in self.derived]
         problems = [f"variant {n!r} stands twice" for n in set(names) if names.count(n) > 1]
+        problems += [
+            f"derived {each.name!r} needs {name!r}, which is no variant"
+            for each in self.derived
+            for name in each.variants
+            if name not in variants
+        ]
         problems += [
             f"table {table.title!r} has a row {row!r}, which is no variant"
             for table in self.tables

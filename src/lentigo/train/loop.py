@@ -193,7 +193,9 @@ class Training:
             row |= {f"val_{name}": value for name, value in scores.items()}
             self._keep_if_best(row)
         self._advance(stage, row)
-        self.standing.seconds += time.perf_counter() - start
+        taken = time.perf_counter() - start
+        self.standing.seconds += taken
+        self.standing.epoch_seconds.append(round(taken, 3))
         self._tell(stage, len(batches), len(batches), speed, row)
 
     def _fit(self, stage: Stage, feed: Feed, batches: Any, start: float) -> float:

@@ -32,7 +32,11 @@ _BATCH = 64
 
 
 class RunInfo(BaseModel):
-    """What ``run.json`` holds; it is written last, so a run that has it is finished."""
+    """What ``run.json`` holds; it is written last, so a run that has it is finished.
+
+    ``half_speed`` is the speed of matrix products in the recipe's half precision where it was
+    trained, as a multiple of float32's.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,6 +60,8 @@ class RunInfo(BaseModel):
     weights_sha256: str | None
     best_epoch: int
     seconds: float
+    epoch_seconds: tuple[float, ...] = ()
+    half_speed: float | None = None
     environment: dict[str, str]
     finished: Literal[True] = True
 

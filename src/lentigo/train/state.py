@@ -33,6 +33,7 @@ class Standing(BaseModel):
         stale_stop: Epochs since the last better score.
         rate_factor: What the plateau schedule has made of the stage's rate.
         seconds: Spent in epochs so far, over all sittings.
+        epoch_seconds: Spent in each.
         backend: Keras's backend that it began on.
         history: A row an epoch.
     """
@@ -49,6 +50,7 @@ class Standing(BaseModel):
     stale_stop: int = 0
     rate_factor: float = 1.0
     seconds: float = 0.0
+    epoch_seconds: list[float] = []
     backend: str = ""
     history: list[HistoryRow] = []
 

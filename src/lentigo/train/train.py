@@ -22,6 +22,7 @@ from lentigo.train.feeding import predict_rows
 from lentigo.train.feeds import gather_material
 from lentigo.train.lineage import follow_weights
 from lentigo.train.loop import Progress, Report, Training
+from lentigo.train.precision import half_speed
 from lentigo.train.run import MODEL, Run, RunInfo, environment, open_run, run_name
 from lentigo.train.sampling import drawn_share, spoken_mixture
 from lentigo.train.seal import seal
@@ -139,6 +140,8 @@ def _finish(
         weights_sha256=weights,
         best_epoch=standing.best_epoch,
         seconds=round(standing.seconds, 1),
+        epoch_seconds=tuple(standing.epoch_seconds),
+        half_speed=half_speed(recipe.precision),
         environment=environment(),
     )
     write_json(path / "run.json", info.model_dump(mode="json"))

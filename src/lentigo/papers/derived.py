@@ -1,0 +1,176 @@
+"""Rows that follow from others: means of variants, whether they differ at all, and speed-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lentigo.data.prepared import open_prepared
+from lentigo.papers.measured import Outcome, figures_of
+from lentigo.papers.schema import Derived, Differing, Mean, Paper, Protocol, SpeedUp
+from lentigo.score.estimate import Estimate, summarise
+from lentigo.score.exchange import PERMUTATIONS, exchange_p
+from lentigo.train import Run, open_run
+
+REPLICATES = 1000
+FAST = 1.2
+"""Matrix products in half precision must be this much faster for a speed-up to mean anything."""
+
+
+def derive(
+    paper: Paper, outcomes: Sequence[Outcome], protocols: Sequence[Protocol]
+) -> list[Outcome]:
+    """One outcome for each derived row whose variants were all asked for."""
+    by_place = {(each.variant, each.protocol): each for each in outcomes}
+    found = []
+    for row in paper.derived:
+        for protocol in protocols:
+            parts = [by_place[n, protocol] for n in row.variants if (n, protocol) in by_place]
+            if len(parts) == len(row.variants):
+                found.append(_derived(row, protocol, parts))
+    return found
+
+
+def _derived(row: Derived, protocol: Protocol, parts: Sequence[Outcome]) -> Outcome:
+    failed = [each.variant for each in parts if each.figures is None]
+    if failed:
+        return Outcome(row.name, protocol, failure=f"{', '.join(failed)} failed", derived=True)
+    runs = {each.variant: [open_run(_run_of(r)) for r in each.reports] for each in parts}
+    if not isinstance(row, SpeedUp) and (told := _apart(runs)):
+        return Outcome(row.name, protocol, failure=told, derived=True)
+    how: Mapping[type[Derived], Callable[..., tuple[dict[str, Estimate], tuple[str, ...]]]]
+    how = {Mean: _mean, Differing: _differing, SpeedUp: _speed_up}
+    figures, remarks = how[type(row)](row, parts, runs)
+    first = parts[0]
+    return Outcome(
+        variant=row.name,
+        protocol=protocol,
+        leaky=first.leaky,
+        figures=figures,
+        images=first.images,
+        groups=first.groups,
+        seeds=first.seeds,
+        folds=first.folds,
+        remarks=remarks,
+        derived=True,
+    )
+
+
+def _run_of(report: Path) -> Path:
+    return report.parents[2]
+
+
+def _apart(runs: Mapping[str, Sequence[Run]]) -> str:
+    """That the variants were not measured on the same images; empty where they were."""
+    lists = {run.info.prepared_digest for each in runs.values() for run in each}
+    return "" if len(lists) == 1 else "its variants were not measured on the same images"
+
+
+def _mean(
+    row: Mean,  # noqa: ARG001 - all three take the same
+    parts: Sequence[Outcome],
+    runs: Mapping[str, Sequence[Run]],
+) -> tuple[dict[str, Estimate], tuple[str, ...]]:
+    every = [run for each in runs.values() for run in each]
+    data = open_prepared(every[0].info.prepared_path)
+    folders = [report.parent for each in parts for report in each.reports]
+    return dict(figures_of(every, folders, data).figures), ()
+
+
+def _differing(
+    row: Differing,
+    parts: Sequence[Outcome],
+    runs: Mapping[str, Sequence[Run]],
+) -> tuple[dict[str, Estimate], tuple[str, ...]]:
+    data = open_prepared(next(iter(runs.values()))[0].info.prepared_path)
+    group_of = dict(zip(data.manifest["image_id"], data.manifest["group_id"], strict=True))
+    right = {each.variant: _right(each, data.taxonomy.codes) for each in parts}
+    variants = pd.DataFrame(right)
+    levels = {level: variants[list(names)].mean(axis=1) for level, names in row.levels.items()}
+    table = pd.DataFrame(levels)
+    by_group = table.groupby(table.index.map(group_of)).sum().to_numpy(np.float64)
+    means = table.mean().to_numpy()
+    told = (
+        f"over {len(by_group)} groups, {PERMUTATIONS} permutations (Pitman 1938); it tells these "
+        "trained models apart, and does not know how other trainings would differ"
+    )
+    p = exchange_p(by_group)
+    return {
+        "p_value": Estimate(p, None, None, len(by_group), told),
+        "spread": Estimate(float(means.max() - means.min()), None, None, len(by_group), told),
+    }, (f"The p-values of differences: {told}.",)
+
+
+def _right(outcome: Outcome, codes: Sequence[str]) -> pd.Series:
+    """The share of trainings that call each image right, by image_id."""
+    tables = [
+        pd.read_csv(report.parent / "predictions.csv", dtype={"image_id": str, "label": str})
+        for report in outcome.reports
+    ]
+    right = [
+        pd.Series(
+            np.array(codes)[table[list(codes)].to_numpy().argmax(axis=1)] == table["label"],
+        ).set_axis(table["image_id"])
+        for table in tables
+    ]
+    return pd.concat(right).groupby(level=0).mean()
+
+
+def _speed_up(
+    row: SpeedUp,
+    parts: Sequence[Outcome],  # noqa: ARG001 - all three take the same
+    runs: Mapping[str, Sequence[Run]],
+) -> tuple[dict[str, Estimate], tuple[str, ...]]:
+    slow = [run for run in runs[row.variant] if (run.info.half_speed or 0.0) < FAST]
+    if slow:
+        ratio = slow[0].info.half_speed
+        known = "unknown" if ratio is None else f"{ratio:.2f} times float32's"
+        told = (
+            f"not shown: no fast {slow[0].recipe().precision.removeprefix('mixed_')} here "
+            f"(its matrix products: {known} speed)"
+        )
+        none = Estimate(None, None, None, 0, told)
+        return {"speed_up": none, "time_saved": none}, (f"{row.title}: {told}.",)
+    told = (
+        f"{row.title}: the first epoch of each training compiles and is left out; the interval "
+        "draws trainings, and epochs within them."
+    )
+    return speed_up(_epochs(runs[row.baseline]), _epochs(runs[row.variant])), (told,)
+
+
+def _epochs(runs: Sequence[Run]) -> list[NDArray[np.float64]]:
+    """Seconds of each training's epochs; the first compiles and is left out where others are."""
+    seconds = [np.array(run.info.epoch_seconds) for run in runs]
+    return [each[1:] if len(each) > 1 else each for each in seconds]
+
+
+def speed_up(
+    before: Sequence[NDArray[np.float64]], after: Sequence[NDArray[np.float64]], seed: int = 0
+) -> dict[str, Estimate]:
+    """``speed_up``, mean seconds an epoch before / after, and ``time_saved``, 1 - after / before.
+
+    The percentile interval of a bootstrap in two steps: trainings are drawn, then epochs
+    within each.
+
+    Args:
+        before: Seconds of the epochs of each training, one array a seed.
+        after: Of the other kind.
+        seed: Of the bootstrap.
+    """
+    random = np.random.default_rng(seed)
+
+    def drawn(trainings: Sequence[NDArray[np.float64]]) -> float:
+        chosen = [trainings[i] for i in random.integers(0, len(trainings), len(trainings))]
+        return float(np.concatenate([random.choice(e, len(e)) for e in chosen]).mean())
+
+    ratio = float(np.concatenate(before).mean() / np.concatenate(after).mean())
+    ratios = np.array([drawn(before) / drawn(after) for _ in range(REPLICATES)])
+    count = len(before) + len(after)
+    return {
+        "speed_up": summarise(ratio, ratios, count),
+        "time_saved": summarise(1 - 1 / ratio, 1 - 1 / ratios, count),
+    }

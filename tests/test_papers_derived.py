@@ -1,0 +1,177 @@
+"""Rows that follow from others: means, one test for all, and speed-ups or why there is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lentigo.data.phantom import generate
+from lentigo.errors import InputError
+from lentigo.files import write_json
+from lentigo.papers.derived import derive, speed_up
+from lentigo.papers.paper import read_paper
+from lentigo.papers.reproduce import Reproduction, Request, reproduce
+
+PAPER = """
+schema_version = 1
+name = "derived2031"
+title = "Derived"
+citation = "Nobody 2031"
+
+[data]
+sources = ["phantom"]
+malignant = ["star", "bicolour"]
+size = 32
+[protocols.as-published]
+group_by = "image"
+[protocols.leak-free]
+
+[recipe.network]
+name = "tiny_network:build"
+weights = "none"
+[[recipe.stages]]
+name = "train"
+epochs = 2
+batch_size = 16
+
+[[variants]]
+name = "a"
+[[variants]]
+name = "b"
+set = { "recipe.stages.0.learning_rate" = 1e-7 }
+[[variants]]
+name = "half"
+set = { "recipe.precision" = "mixed_float16" }
+
+[[derived]]
+name = "mean-ab"
+title = "Mean of a and b"
+kind = "mean"
+of = ["a", "b"]
+[[derived]]
+name = "differ"
+title = "a or b"
+kind = "difference"
+levels = { a = ["a"], b = ["b"] }
+[[derived]]
+name = "faster"
+title = "Half precision against float32"
+kind = "speed-up"
+baseline = "a"
+variant = "half"
+
+[[tables]]
+title = "Table 1"
+columns = [{ title = "Accuracy", key = "accuracy" }]
+[tables.rows]
+a = ["0.9"]
+b = ["0.8"]
+mean-ab = ["0.85"]
+[[tables]]
+title = "Differences"
+columns = [{ title = "p", key = "p_value" }, { title = "Spread", key = "spread" }]
+[tables.rows]
+differ = ["", ""]
+[[tables]]
+title = "Speed"
+columns = [{ title = "Times as fast", key = "speed_up" }]
+[tables.rows]
+faster = ["1.09"]
+"""
+
+
+@pytest.fixture(scope="module")
+def paper_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("papers") / "derived2031.toml"
+    path.write_text(PAPER, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def done(paper_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
+    images = generate(tmp_path_factory.mktemp("raw") / "images", lesions=70, seed=0, size=48)
+    request = Request(given={"phantom": images}, protocols=("leak-free",), seeds=2)
+    return reproduce(str(paper_file), request, tmp_path_factory.mktemp("out"))
+
+
+def figures(done: Reproduction, name: str) -> dict:
+    return next(each.figures for each in done.outcomes if each.variant == name)
+
+
+def test_a_mean_row_is_the_mean_of_its_variants_with_an_interval(done: Reproduction) -> None:
+    mean, a, b = (figures(done, name)["accuracy"] for name in ("mean-ab", "a", "b"))
+    assert mean.value == pytest.approx((a.value + b.value) / 2)
+    assert mean.low < mean.value < mean.high
+    assert "| Mean of a and b | 0.85 |" in done.markdown.read_text()
+
+
+def test_the_spread_is_that_of_the_levels_and_p_a_probability(done: Reproduction) -> None:
+    found = figures(done, "differ")
+    a, b = (figures(done, name)["accuracy"].value for name in "ab")
+    assert found["spread"].value == pytest.approx(abs(a - b))
+    assert 0 < found["p_value"].value <= 1
+    assert "does not know how other trainings would differ" in done.markdown.read_text()
+
+
+def test_a_run_knows_the_seconds_of_its_epochs(done: Reproduction) -> None:
+    for outcome in (o for o in done.outcomes if not o.derived):
+        info = json.loads((outcome.reports[0].parents[2] / "run.json").read_text())
+        assert len(info["epoch_seconds"]) == 2
+        assert sum(info["epoch_seconds"]) == pytest.approx(info["seconds"], abs=0.1)
+        assert (info["half_speed"] is None) == (outcome.variant != "half")
+
+
+@pytest.mark.parametrize(("half_speed", "shown"), [(0.4, False), (3.0, True)])
+def test_a_speed_up_is_shown_only_where_half_precision_is_fast(
+    done: Reproduction, paper_file: Path, half_speed: float, shown: bool
+) -> None:
+    outcomes = [each for each in done.outcomes if not each.derived]
+    for report in next(o.reports for o in outcomes if o.variant == "half"):
+        path = report.parents[2] / "run.json"
+        write_json(path, json.loads(path.read_text()) | {"half_speed": half_speed})
+    found = derive(read_paper(str(paper_file)), outcomes, ["leak-free"])
+    row = next(each for each in found if each.variant == "faster")
+    if shown:
+        speed = row.figures["speed_up"]
+        assert speed.low <= speed.value <= speed.high
+    else:
+        assert row.figures["speed_up"].value is None
+        assert "no fast float16 here (its matrix products: 0.40 times" in row.remarks[0]
+
+
+def test_the_interval_of_a_speed_up_holds_the_truth() -> None:
+    random = np.random.default_rng(0)
+    held = 0
+    for seed in range(40):
+        before = [random.normal(10 * wobble, 0.3, 12) for wobble in random.normal(1, 0.01, 4)]
+        after = [random.normal(8 * wobble, 0.3, 12) for wobble in random.normal(1, 0.01, 4)]
+        found = speed_up(before, after, seed)["speed_up"]
+        held += found.low <= 1.25 <= found.high
+    assert held >= 32  # 95% of 40, less three standard errors, few trainings
+
+
+def test_variants_measured_on_other_images_are_not_averaged(
+    done: Reproduction, paper_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.toml"
+    text = PAPER.replace(
+        '{ "recipe.stages.0.learning_rate" = 1e-7 }', '{ "data.greyscale" = true }'
+    )
+    path.write_text(text, encoding="utf-8")
+    images = generate(tmp_path / "images", lesions=70, seed=0, size=48)
+    request = Request(given={"phantom": images}, protocols=("leak-free",), variants=("a", "b"))
+    other = reproduce(str(path), request, tmp_path / "out")
+    row = next(each for each in other.outcomes if each.variant == "mean-ab")
+    assert row.failure == "its variants were not measured on the same images"
+    assert not [each for each in other.outcomes if each.variant == "faster"]
+    assert "failed" in other.markdown.read_text()
+
+
+def test_a_derived_row_of_no_variant_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(PAPER.replace('of = ["a", "b"]', 'of = ["a", "c"]'), encoding="utf-8")
+    with pytest.raises(InputError, match="'mean-ab' needs 'c'"):
+        read_paper(str(path))
