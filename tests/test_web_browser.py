@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, FileChooser, Page, Request, expect
 
 from lentigo.web.camera.capture import Capture
 from lentigo.web.camera.sources import opener
@@ -97,6 +98,12 @@ def hand_in(shown: Page, picture: Path, scope: str = "yes") -> None:
 def fits(shown: Page) -> bool:
     """Whether nothing has to be scrolled sideways."""
     return bool(shown.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def own_file(request: Request) -> bool:
+    """Whether a request fetches a file of the page itself and carries nothing along."""
+    plain = request.method == "GET" and request.post_data is None
+    return plain and re.fullmatch(r"http://[^/]+/(static|app)/[\w./-]+", request.url) is not None
 
 
 def violations(shown: Page) -> list[str]:
@@ -193,6 +200,10 @@ def test_the_language_can_be_changed_and_stays(visit: Visit, address: str) -> No
 
 def test_the_keyboard_alone_hands_in_a_photo(visit: Visit, address: str, picture: Path) -> None:
     shown = visit(DESK)
+    # Chromium is told to hand choosers over on another way than keys take, so told before all
+    # else: said just before the key, it may come too late, and the chooser opens for nobody.
+    choosers: list[FileChooser] = []
+    shown.on("filechooser", lambda chooser: choosers.append(chooser))
     shown.goto(address)
     shown.keyboard.press("Tab")
     expect(shown.locator(".skip")).to_be_focused()
@@ -202,9 +213,12 @@ def test_the_keyboard_alone_hands_in_a_photo(visit: Visit, address: str, picture
     shown.keyboard.press("Space")
     shown.keyboard.press("Tab")
     expect(shown.locator("#photo")).to_be_focused()
-    with shown.expect_file_chooser() as chooser:
-        shown.keyboard.press("Enter")
-    chooser.value.set_files(picture)
+    shown.keyboard.press("Enter")
+    for _ in range(150):
+        if choosers:
+            break
+        shown.wait_for_timeout(100)
+    choosers[0].set_files(picture)
     for _ in range(8):
         if shown.evaluate("document.activeElement.matches('button.main')"):
             break
@@ -253,12 +267,12 @@ def test_a_series_stays_in_the_browser_and_can_be_exported_and_deleted(
     for _ in range(2):
         shown.goto(address)
         hand_in(shown, picture)
-        asked: list[str] = []
-        shown.on("request", lambda request, asked=asked: asked.append(request.url))
+        asked: list[Request] = []
+        shown.on("request", lambda request, asked=asked: asked.append(request))
         shown.get_by_label(EN("series.name")).fill("left arm")
         shown.get_by_role("button", name=EN("series.keep")).click()
         expect(shown.locator("#kept")).to_be_visible()
-        assert [each for each in asked if not each.endswith("mark.svg")] == []
+        assert [each.url for each in asked if not own_file(each)] == []
     shown.goto(f"{address}/series")
     expect(shown.locator("figure")).to_have_count(2)
     expect(shown.get_by_role("heading", name="left arm")).to_be_visible()

@@ -156,7 +156,8 @@ def crowd(seconds: float) -> None:
         first = resident_mb(started.pid)
         load = visit(port, photo(450), clients=64, seconds=seconds)
         assert set(load.statuses) <= {200, 503}
-        assert load.statuses[200] > 64
+        # A machine may be busy with others; but nobody is left out.
+        assert load.statuses[200] >= 64
         assert resident_mb(started.pid) <= 1.1 * first
         assert resident_mb(started.pid) < 250
 
