@@ -21,9 +21,11 @@ from pydantic import BaseModel
 
 from lentigo.cli.app import app
 from lentigo.data.sources import SOURCES
+from lentigo.image.handcrafted import Descriptors
 from lentigo.model import NETWORKS
 from lentigo.recipe import (
     Augmentation,
+    Classic,
     GeneratorRanges,
     Head,
     Loss,
@@ -52,6 +54,8 @@ PARTS: dict[str, type[BaseModel]] = {
     "augmentation": Augmentation,
     "augmentation.image_data_generator": GeneratorRanges,
     "output": Output,
+    "classic": Classic,
+    "classic.features": Descriptors,
     "stages.N": Stage,
 }
 # Keys of the recipe itself, which its docstring does not go through one by one.
@@ -67,7 +71,7 @@ RECIPE_NOTES = {
     "precision": "Of the computation; logits are float32 in all of them.",
     "selection_metric": "Chooses the best epoch, on validation.",
     "keep": "Which epoch's model is kept: the best, or the last as some papers do.",
-    "stages": "One or more, in order; see below.",
+    "stages": "For a network, one or more, in order; see below.",
 }
 
 
@@ -341,10 +345,12 @@ def recipes_page() -> str:
         (
             f"`{each.name}`",
             each.title,
-            f"{each.network.name}, width {each.network.alpha:g}",
+            f"{each.network.name}, width {each.network.alpha:g}"
+            if each.classic is None
+            else f"none: {each.classic.kind}",
             f"{each.network.size}",
             f"{each.epochs}",
-            each.network.weights,
+            each.network.weights if each.classic is None else "none",
         )
         for each in found
     ]

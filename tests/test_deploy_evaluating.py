@@ -21,7 +21,7 @@ from lentigo.evaluate import Evaluation, read_looks
 from lentigo.evaluate.access import LOG_NAME
 from lentigo.files import write_json, write_text
 from lentigo.recipe import to_toml
-from lentigo.train.run import Run, RunInfo
+from lentigo.train.run import NetworkRun, RunInfo
 from lentigo.train.seal import seal
 from test_deploy_bundle import GRAPH, info
 
@@ -43,20 +43,24 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> list[PreparedSet]:
 def answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is asked here does not depend on what a network says."""
 
-    def predict(self: Run | BundlePredictor, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def predict(
+        self: NetworkRun | BundlePredictor, images: NDArray[np.uint8]
+    ) -> NDArray[np.float64]:
         classes = len(self.taxonomy.codes)
         return np.random.default_rng(0).dirichlet(np.ones(classes), len(images))
 
-    def attention(self: Run | BundlePredictor, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def attention(
+        self: NetworkRun | BundlePredictor, images: NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
         return np.ones((len(images), 2, 2, len(self.taxonomy.codes)), np.float32)
 
-    def features(self: Run, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def features(self: NetworkRun, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return images.mean(axis=(1, 2)).astype(np.float32)
 
-    for each in (Run, BundlePredictor):
+    for each in (NetworkRun, BundlePredictor):
         monkeypatch.setattr(each, "predict", predict)
         monkeypatch.setattr(each, "attention", attention)
-    monkeypatch.setattr(Run, "features", features)
+    monkeypatch.setattr(NetworkRun, "features", features)
 
 
 @pytest.fixture

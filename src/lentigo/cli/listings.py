@@ -20,7 +20,9 @@ def recipes(*, json: bool = Json) -> None:
     rows = [
         {
             "name": each.name,
-            "network": f"{each.network.name} {each.network.alpha:g}",
+            "network": f"{each.network.name} {each.network.alpha:g}"
+            if each.classic is None
+            else each.classic.kind,
             "size": each.network.size,
             "epochs": each.epochs,
             "title": each.title,

@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.data.oversampling import Images
 from lentigo.data.pool import open_pool
 from lentigo.errors import LentigoError
 from lentigo.image.handcrafted import Descriptors, describe_batch
@@ -20,7 +21,7 @@ _WORTH_A_PROCESS = 500
 
 
 def describe_images(
-    images: NDArray[np.uint8],
+    images: Images,
     rows: NDArray[np.int64],
     which: Descriptors,
     *,

@@ -29,7 +29,7 @@ from lentigo.score.arrays import Floats
 from lentigo.score.bootstrap import group_numbers, grouped_bootstrap
 from lentigo.score.estimate import Estimate, summarise
 from lentigo.score.panel import Panel
-from lentigo.train.run import Run, open_run
+from lentigo.train.run import NetworkRun, Run, open_network
 
 VARIANTS: dict[str, tuple[Quantization, tuple[str, ...]]] = {
     "float32": ("float32", ()),
@@ -119,7 +119,7 @@ def costs(
         LentigoError: A run or set that cannot be used; see `lentigo.deploy.export.export`.
         RunError: The runs were validated on different images.
     """
-    opened = [open_run(run) for run in runs]
+    opened = [open_network(run, "only networks are quantized") for run in runs]
     prepared = open_prepared(data if data is not None else opened[0].info.prepared_path)
     found: list[Cost] = []
     reference: _Reference | None = None
@@ -225,7 +225,7 @@ def _on_device(drafted: Draft, rounds: int) -> dict[str, Any]:
     }
 
 
-def _zeros(run: Run) -> float:
+def _zeros(run: NetworkRun) -> float:
     kernels = [np.asarray(v) for v in run.model.trainable_variables if len(v.shape) > 1]
     return sum(int((k == 0).sum()) for k in kernels) / sum(k.size for k in kernels)
 

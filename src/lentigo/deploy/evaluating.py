@@ -11,7 +11,7 @@ from lentigo.errors import InputError, LentigoError
 from lentigo.evaluate import Evaluation
 from lentigo.evaluate import evaluate as measure
 from lentigo.evaluate.reasons import Memory
-from lentigo.train import Run, open_run
+from lentigo.train import NetworkRun, Run, open_run
 from lentigo.train.features import training_features, training_rows
 
 
@@ -138,6 +138,6 @@ def _training_files(predictor: Run | BundlePredictor, prepared: PreparedSet) -> 
 def _memory(predictor: Run | BundlePredictor, prepared: PreparedSet) -> Memory | None:
     """The training images of a run, which a bundle does not carry."""
     own = _own_set(predictor, prepared) if isinstance(predictor, Run) else None
-    if own is None or not isinstance(predictor, Run):
+    if own is None or not isinstance(predictor, NetworkRun):
         return None
     return Memory(training_features(predictor, own), training_rows(predictor, own), own)

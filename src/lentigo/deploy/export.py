@@ -28,7 +28,7 @@ from lentigo.image.verdict import DEFAULT_THRESHOLDS
 from lentigo.score.calibration import softmax
 from lentigo.score.familiarity import Subspace, fit_subspace, threshold_keeping
 from lentigo.train.features import training_features
-from lentigo.train.run import Run, open_run
+from lentigo.train.run import NetworkRun, Run, need_network, open_run
 
 QUANTIZATIONS: tuple[Quantization, ...] = ("float32", "float16", "int8", "dynamic")
 REPRESENTATIVE_IMAGES = 200
@@ -36,6 +36,8 @@ REPRESENTATIVE_IMAGES = 200
 FEWEST_TO_KNOW = 20
 # Validation images are read so many at a time, which keeps memory flat.
 _PIECE = 256
+
+_ONLY_NETWORKS = "only networks become bundles"
 
 INTENDED_USE = (
     "Research and teaching about the classification of dermoscopic images. Not a medical device; "
@@ -113,7 +115,7 @@ def export(
         ParityError: The bundle does not agree with the network; nothing is written.
     """
     _check_request(quant, keep_float)
-    run = run if isinstance(run, Run) else open_run(run)
+    run = need_network(run if isinstance(run, Run) else open_run(run), _ONLY_NETWORKS)
     card = card or Card()
     drafted = draft(run, data=data, quant=quant, card=card, keep_float=keep_float)
     demand(drafted.parity)
@@ -143,7 +145,7 @@ class Draft:
 
 
 def draft(
-    run: Run,
+    run: NetworkRun,
     *,
     data: PreparedSet | Path | str | None = None,
     quant: Quantization = "float32",
@@ -249,7 +251,7 @@ def _licenses(prepared: PreparedSet) -> str:
     return f"as its training images: {', '.join(known)}"
 
 
-def _subspace(run: Run, prepared: PreparedSet) -> Subspace | None:
+def _subspace(run: NetworkRun, prepared: PreparedSet) -> Subspace | None:
     """What the training images fill, or None where they or validation are too few to say."""
     if min(run.info.training_images, run.info.validation_images) < FEWEST_TO_KNOW:
         return None

@@ -3,7 +3,9 @@
 from lentigo.image.generator import GeneratorRanges
 from lentigo.recipe.schema import (
     Augmentation,
+    Classic,
     Head,
+    Kernel,
     Loss,
     Network,
     Output,
@@ -16,8 +18,10 @@ from lentigo.recipe.toml import load_recipe, packaged_recipes, parse_recipe, to_
 
 __all__ = [
     "Augmentation",
+    "Classic",
     "GeneratorRanges",
     "Head",
+    "Kernel",
     "Loss",
     "Network",
     "Output",

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lentigo.files import digest_json
 from lentigo.image.generator import GeneratorRanges
+from lentigo.image.handcrafted import Descriptors
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -20,6 +21,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 SelectionMetric = Literal[
     "balanced_accuracy", "accuracy", "roc_auc.macro", "roc_auc.malignant", "loss"
 ]
+Kernel = Literal["linear", "rbf", "poly", "sigmoid"]
 
 
 class _Part(BaseModel):
@@ -233,6 +235,35 @@ class Output(_Part):
     prior_power: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
+class Classic(_Part):
+    """A support vector machine on hand-crafted features, in place of a network.
+
+    Features are scaled to [0, 1] by the least and the greatest value of each in the training
+    images. Of all ``kernels`` and values of ``c`` that pair is taken whose answers to held-out
+    parts of the training images have the best selection metric: ``folds`` parts, none of which
+    shares a group with another, each answered by a machine (scaling included) that was fitted
+    without it. ``rbf``, ``poly`` (of degree 3) and ``sigmoid`` have 1 / (features x variance)
+    as gamma. Pairwise decisions become logits by a logistic regression on those same held-out
+    answers (Platt 1999); temperature and thresholds are then sealed on validation, as for a
+    network. Of the rest of the recipe, ``sampling`` and ``network.size`` count.
+    """
+
+    kind: Literal["svm"] = "svm"
+    kernels: tuple[Kernel, ...] = Field(default=("linear", "rbf", "poly"), min_length=1)
+    c: tuple[Positive, ...] = Field(default=(0.1, 1.0, 10.0, 100.0), min_length=1)
+    folds: int = Field(default=3, ge=2, le=20)
+    features: Descriptors = Field(default_factory=Descriptors)
+
+    @model_validator(mode="after")
+    def _something_to_learn_from(self) -> Classic:
+        if not self.features.names:
+            raise ValueError("classic.features leaves no feature")
+        for name in ("kernels", "c"):
+            if len(set(getattr(self, name))) != len(getattr(self, name)):
+                raise ValueError(f"classic.{name} names a value twice")
+        return self
+
+
 class Recipe(_Part):
     """One experiment: citation, command, claims and every hyperparameter."""
 
@@ -253,14 +284,29 @@ class Recipe(_Part):
     sampling: Sampling = Field(default_factory=Sampling)
     augmentation: Augmentation = Field(default_factory=Augmentation)
     output: Output = Field(default_factory=Output)
-    stages: tuple[Stage, ...] = Field(min_length=1)
+    classic: Classic | None = None
+    stages: tuple[Stage, ...] = ()
+
+    @model_validator(mode="after")
+    def _a_network_or_a_classic_model(self) -> Recipe:
+        if self.classic is None:
+            if not self.stages:
+                raise ValueError("stages: a network needs one or more")
+            return self
+        plain = Recipe.model_construct(name=self.name, title=self.title)
+        idle = [name for name in _OF_NETWORKS if getattr(self, name) != getattr(plain, name)]
+        if self.network != Network(size=self.network.size):
+            idle.append("network (but for size)")
+        if idle:
+            raise ValueError(f"beside [classic] these say nothing: {', '.join(idle)}")
+        return self
 
     @model_validator(mode="after")
     def _stage_names_differ(self) -> Recipe:
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f"stages need different names, not {names}")
-        if self.stages[0].hard_below:
+        if self.stages and self.stages[0].hard_below:
             raise ValueError(f"stage {names[0]!r}: hard_below needs a stage before it")
         return self
 
@@ -280,4 +326,9 @@ class Recipe(_Part):
     def digest(self) -> str:
         """SHA-256 of all that shapes the model; prose about it does not count."""
         prose = {"title", "citation", "command", "claims", "notes"}
+        if self.classic is None:
+            prose.add("classic")  # so networks keep the digests that they had without it
         return digest_json(self.model_dump(mode="json", exclude=prose))
+
+
+_OF_NETWORKS = ("head", "loss", "augmentation", "output", "precision", "keep", "stages")

@@ -1,13 +1,15 @@
 """From a recipe and a prepared set to a finished run."""
 
 from lentigo.train.loop import Progress
-from lentigo.train.run import Run, RunInfo, open_run
+from lentigo.train.run import ClassicRun, NetworkRun, Run, RunInfo, open_run
 from lentigo.train.seal import Calibration
 from lentigo.train.trackers import open_tracker
 from lentigo.train.train import train
 
 __all__ = [
     "Calibration",
+    "ClassicRun",
+    "NetworkRun",
     "Progress",
     "Run",
     "RunInfo",

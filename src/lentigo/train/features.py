@@ -15,7 +15,7 @@ from lentigo.data.prepared import PreparedSet
 from lentigo.errors import RunError
 from lentigo.files import atomic_path
 from lentigo.train.feeding import batches_of
-from lentigo.train.run import Run
+from lentigo.train.run import NetworkRun, Run
 
 FEATURES = "features.npy"
 _BATCH = 64
@@ -34,7 +34,7 @@ def training_rows(run: Run, data: PreparedSet) -> NDArray[np.int64]:
 
 
 def training_features(
-    run: Run, data: PreparedSet, progress: Callable[[int, int], None] | None = None
+    run: NetworkRun, data: PreparedSet, progress: Callable[[int, int], None] | None = None
 ) -> NDArray[np.float16]:
     """Features (n, C) of the run's training images, in the order of `training_rows`.
 

@@ -10,8 +10,9 @@ from lentigo.data.duplicates import near_duplicates, perceptual_hash
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.errors import InputError, LeakageError, RunError, listed
 from lentigo.recipe import Recipe
-from lentigo.train.run import MODEL, Run, open_run
+from lentigo.train.run import MODEL, Run, open_network
 
+_NO_BACKBONE = "it has no backbone to go on from"
 _NAMES = ("image_id", "lesion_id", "patient_id", "sha256")
 
 
@@ -38,7 +39,7 @@ def follow_weights(recipe: Recipe, data: PreparedSet, fold: int | None) -> Recip
     held_out = np.concatenate(
         [data.rows("validation", fold), np.flatnonzero(data.manifest["split"] == "test")]
     )
-    _check_ancestors(open_run(folder), data, held_out, recipe.protocol)
+    _check_ancestors(open_network(folder, _NO_BACKBONE), data, held_out, recipe.protocol)
     network = recipe.network.model_copy(update={"weights": str(folder / MODEL)})
     return recipe.model_copy(update={"network": network})
 
@@ -59,7 +60,7 @@ def _check_ancestors(run: Run, data: PreparedSet, held_out: np.ndarray, protocol
         )
     weights = Path(run.recipe().network.weights)
     if weights.suffix == ".keras":
-        _check_ancestors(open_run(weights.parent), data, held_out, protocol)
+        _check_ancestors(open_network(weights.parent, _NO_BACKBONE), data, held_out, protocol)
 
 
 def _training_set(run: Run) -> PreparedSet:

@@ -12,7 +12,7 @@ from lentigo.data.prepared import PreparedSet
 from lentigo.errors import InputError
 from lentigo.recipe import Recipe
 from lentigo.train.loop import Report
-from lentigo.train.run import MODEL, Run
+from lentigo.train.run import MODEL, Run, need_network
 from lentigo.train.train import train
 
 EPOCHS = 5
@@ -41,6 +41,7 @@ def prune(
 
     Raises:
         InputError: A sparsity that is no share, or no epochs.
+        RunError: Not a network's run.
         LentigoError: As `lentigo.train.train`.
     """
     if not 0 < sparsity < 1 or epochs < 1:
@@ -48,6 +49,7 @@ def prune(
             f"A sparsity of {sparsity:g} over {epochs} epochs cannot be.",
             todo="Give a share above 0 and below 1, such as --prune 0.8, and an epoch or more.",
         )
+    run = need_network(run, "it has no weights to prune")
     return train(
         pruning_recipe(run, sparsity, epochs),
         data if data is not None else run.info.prepared_path,

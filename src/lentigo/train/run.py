@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import platform
+from abc import ABC, abstractmethod
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -17,17 +18,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lentigo.errors import RunError
 from lentigo.files import digest_json, read_json
 from lentigo.image import PreprocessSpec
+from lentigo.image.handcrafted import Descriptors, describe_batch
 from lentigo.model import Seen, Watcher
 from lentigo.recipe import Recipe, load_recipe
 from lentigo.score.calibration import softmax
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import Taxonomy
+from lentigo.train.classic import describe_machine
 from lentigo.train.feeding import predict_rows
+from lentigo.train.machine import Machine
 from lentigo.train.seal import Calibration
 from lentigo.train.state import HistoryRow
 
 SCHEMA_VERSION = 1
 MODEL = "model.keras"
+MACHINE = "model.npz"
 _BATCH = 64
 
 
@@ -41,6 +46,7 @@ class RunInfo(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: int = SCHEMA_VERSION
+    kind: Literal["network", "classic"] = "network"
     name: str
     recipe: str
     recipe_digest: str
@@ -95,8 +101,8 @@ def run_name(
     return f"{recipe.name}-{digest}-{part}-seed{seed}"
 
 
-class Run:
-    """A finished run; satisfies ``lentigo.evaluate.Predictor``.
+class Run(ABC):
+    """A finished run, of a network or a classic model; an ``lentigo.evaluate.Predictor``.
 
     Attributes:
         path: The folder.
@@ -132,6 +138,33 @@ class Run:
         """Thresholds on the malignant probability, fitted on validation."""
         return self.calibration.operating_points
 
+    @abstractmethod
+    def predict_logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits (N, k) of prepared ``images`` (N, S, S, 3) uint8."""
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
+        """Calibrated probabilities (N, k) of prepared ``images`` (N, S, S, 3) uint8."""
+        return softmax(self.predict_logits(images), self.temperature)
+
+    def history(self) -> list[HistoryRow]:
+        """A row an epoch."""
+        with (self.path / "history.csv").open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        return [{key: _number(value) for key, value in row.items()} for row in rows]
+
+    def recipe(self) -> Recipe:
+        """The resolved recipe."""
+        return load_recipe(str(self.path / "recipe.toml"))
+
+    def describe(self) -> dict[str, Any]:
+        """What a report says about this run."""
+        described = self.info.model_dump(mode="json", exclude={"taxonomy", "schema_version"})
+        return {**described, "kind": "run", "temperature": self.temperature}
+
+
+class NetworkRun(Run):
+    """A run of a network; it can also show what it looked at."""
+
     @cached_property
     def model(self) -> keras.Model:
         """The best epoch's model: RGB in [0, 255] (B, S, S, 3) to logits (B, k)."""
@@ -145,10 +178,6 @@ class Run:
     def predict_logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits (N, k) of prepared ``images`` (N, S, S, 3) uint8."""
         return predict_rows(self.model, images, np.arange(len(images)))
-
-    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
-        """Calibrated probabilities (N, k) of prepared ``images`` (N, S, S, 3) uint8."""
-        return softmax(self.predict_logits(images), self.temperature)
 
     @cached_property
     def _watcher(self) -> Watcher:
@@ -174,26 +203,35 @@ class Run:
         """Pooled features (N, C) of ``images`` (N, S, S, 3) uint8."""
         return np.asarray(self.see(images).features)
 
-    def history(self) -> list[HistoryRow]:
-        """A row an epoch."""
-        with (self.path / "history.csv").open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-        return [{key: _number(value) for key, value in row.items()} for row in rows]
-
-    def recipe(self) -> Recipe:
-        """The resolved recipe."""
-        return load_recipe(str(self.path / "recipe.toml"))
-
     def describe(self) -> dict[str, Any]:
         """What a report says about this run."""
-        described = self.info.model_dump(mode="json", exclude={"taxonomy", "schema_version"})
-        return {
-            "kind": "run",
-            **described,
-            "temperature": self.temperature,
-            "network": self.recipe().network.model_dump(mode="json"),
-            "history": self.history(),
-        }
+        network = self.recipe().network.model_dump(mode="json")
+        return super().describe() | {"network": network, "history": self.history()}
+
+
+class ClassicRun(Run):
+    """A run of a support vector machine on hand-crafted features."""
+
+    @cached_property
+    def machine(self) -> Machine:
+        """What answers."""
+        return Machine.load(self.path / MACHINE)
+
+    def predict_logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits (N, k) of prepared ``images`` (N, S, S, 3) uint8."""
+        return self.machine.logits(describe_batch(images, self._descriptors))
+
+    @cached_property
+    def _descriptors(self) -> Descriptors:
+        classic = self.recipe().classic
+        if classic is None:
+            raise RunError(f"{self.path} was changed after training: no [classic] in its recipe.")
+        return classic.features
+
+    def describe(self) -> dict[str, Any]:
+        """What a report says about this run; its grid stands in ``history.csv``."""
+        facts = dict(describe_machine(self.machine, self.history()[self.info.best_epoch - 1]))
+        return super().describe() | {"network": facts}
 
 
 def _number(text: str) -> float | int | str:
@@ -228,4 +266,32 @@ def open_run(path: Path | str) -> Run:
         calibration = Calibration.model_validate(read_json(path / "calibration.json"))
     except ValidationError as error:
         raise RunError(f"{path} was changed after training: {error}") from None
-    return Run(path, info, calibration)
+    kinds = {"network": NetworkRun, "classic": ClassicRun}
+    return kinds[info.kind](path, info, calibration)
+
+
+def open_network(path: Path | str, purpose: str) -> NetworkRun:
+    """Open a finished run of a network.
+
+    Args:
+        path: Its folder.
+        purpose: What only a network can do, to say so.
+
+    Raises:
+        RunError: As `open_run`; or the run is not a network's.
+    """
+    return need_network(open_run(path), purpose)
+
+
+def need_network(run: Run, purpose: str) -> NetworkRun:
+    """The run, if it is a network's.
+
+    Raises:
+        RunError: It is not.
+    """
+    if isinstance(run, NetworkRun):
+        return run
+    raise RunError(
+        f"{run.path} is a support vector machine on hand-crafted features: {purpose}.",
+        todo="It can be evaluated and compared; for a device, train a network.",
+    )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.data.splits import check_no_group_crosses
@@ -17,15 +20,26 @@ from lentigo.errors import LeakageError, LentigoError, RecipeError
 from lentigo.files import digest_file, locked, write_json, write_text
 from lentigo.model import shift_logits, with_views
 from lentigo.recipe import Recipe, Sampling, load_recipe, to_toml
+from lentigo.train.classic import fit_classic
 from lentigo.train.features import training_features
 from lentigo.train.feeding import predict_rows
 from lentigo.train.feeds import gather_material
 from lentigo.train.lineage import follow_weights
 from lentigo.train.loop import Progress, Report, Training
 from lentigo.train.precision import half_speed
-from lentigo.train.run import MODEL, Run, RunInfo, environment, open_run, run_name
+from lentigo.train.run import (
+    MACHINE,
+    MODEL,
+    NetworkRun,
+    Run,
+    RunInfo,
+    environment,
+    open_run,
+    run_name,
+)
 from lentigo.train.sampling import drawn_share, spoken_mixture
 from lentigo.train.seal import seal
+from lentigo.train.state import HistoryRow
 from lentigo.train.trackers import Tracker
 
 _log = logging.getLogger(__name__)
@@ -81,8 +95,27 @@ def train(
         return open_run(path)
     if restart:
         shutil.rmtree(path, ignore_errors=True)
-    material = gather_material(recipe, data, fold, seed)
+    tell = _teller(report, trackers)
+    existed = path.exists()
+    with locked(path / ".lock"):
+        try:
+            made = (
+                _fit_classic(recipe, data, fold, seed, path, tell)
+                if recipe.classic is not None
+                else _train_network(recipe, data, fold, seed, path, tell)
+            )
+        except LentigoError:
+            if not existed and not (path / "recipe.toml").is_file():
+                shutil.rmtree(path)  # refused before it began: no run to go on with
+            raise
+        _finish(path, recipe, made, data, fold, seed, weights)
+    run = open_run(path)
+    if isinstance(run, NetworkRun):
+        training_features(run, data)  # where this is killed, whoever needs them computes them
+    return run
 
+
+def _teller(report: Report | None, trackers: Sequence[Tracker]) -> Report:
     def tell(progress: Progress) -> None:
         if report is not None:
             report(progress)
@@ -90,41 +123,88 @@ def train(
             for tracker in trackers:
                 tracker.log(progress.epoch, progress.row)
 
-    existed = path.exists()
-    with locked(path / ".lock"):
-        try:
-            training = Training(recipe, material, data.taxonomy.malignant, path / CHECKPOINT, tell)
-        except LentigoError:
-            if not existed:
-                shutil.rmtree(path)  # refused before it began: no run to go on with
-            raise
-        write_text(path / "recipe.toml", to_toml(recipe))
-        training.to_the_end()
-        _finish(path, training, data, fold, weights)
-    run = open_run(path)
-    training_features(run, data)  # where this is killed, whoever needs them computes them
-    return run
+    return tell
 
 
-def _finish(
-    path: Path, training: Training, data: PreparedSet, fold: int | None, weights: str | None
-) -> None:
-    """Write the model, what it predicts, its calibration, and last ``run.json``."""
-    recipe, material, standing = training.recipe, training.material, training.standing
-    write_text(path / "history.csv", pd.DataFrame(standing.history).to_csv(index=False))
-    labels, classes = material.labels[material.training], len(data.taxonomy.codes)
+@dataclass(frozen=True)
+class _Made:
+    """What either kind of training ends with; its model lies in the run's folder."""
+
+    history: Sequence[HistoryRow]
+    best: int
+    logits: NDArray[np.float32]
+    mixture: NDArray[np.float64]
+    parameters: int
+    seconds: float
+    epoch_seconds: tuple[float, ...] = ()
+
+
+def _train_network(
+    recipe: Recipe, data: PreparedSet, fold: int | None, seed: int, path: Path, tell: Report
+) -> _Made:
+    material = gather_material(recipe, data, fold, seed)
+    training = Training(recipe, material, data.taxonomy.malignant, path / CHECKPOINT, tell)
+    write_text(path / "recipe.toml", to_toml(recipe))
+    training.to_the_end()
+    standing, classes = training.standing, len(data.taxonomy.codes)
+    labels = material.labels[material.training]
     if recipe.output.prior_power:
         share = drawn_share(labels, Sampling(), classes)
         shift_logits(training.model, recipe.output.prior_power * np.log(share))
     model = with_views(training.model, recipe.output.views)
     _save_model(model, path / MODEL)
-    logits = predict_rows(model, data.images, material.validation)
-    seal(path, data, material.validation, logits, spoken_mixture(labels, recipe, classes))
+    return _Made(
+        standing.history,
+        standing.best_epoch,
+        predict_rows(model, data.images, material.validation),
+        spoken_mixture(labels, recipe, classes),
+        training.model.count_params(),
+        standing.seconds,
+        tuple(standing.epoch_seconds),
+    )
+
+
+def _fit_classic(
+    recipe: Recipe, data: PreparedSet, fold: int | None, seed: int, path: Path, tell: Report
+) -> _Made:
+    start = time.perf_counter()
+
+    def step(what: str, done: int, steps: int) -> None:
+        if not done:  # nothing stood in the way of a beginning
+            write_text(path / "recipe.toml", to_toml(recipe))
+        tell(Progress(what, 1, 1, done, steps, 0.0))
+
+    fitted = fit_classic(recipe, data, fold, seed, path / CHECKPOINT, step)
+    fitted.machine.save(path / MACHINE)
+    return _Made(
+        fitted.history,
+        fitted.best,
+        fitted.logits,
+        fitted.mixture,
+        fitted.machine.parameters,
+        time.perf_counter() - start,
+    )
+
+
+def _finish(
+    path: Path,
+    recipe: Recipe,
+    made: _Made,
+    data: PreparedSet,
+    fold: int | None,
+    seed: int,
+    weights: str | None,
+) -> None:
+    """Write what the model predicts, its calibration, and last ``run.json``."""
+    write_text(path / "history.csv", pd.DataFrame(made.history).to_csv(index=False))
+    rows = data.rows("validation", fold)
+    seal(path, data, rows, made.logits, made.mixture)
     info = RunInfo(
+        kind="network" if recipe.classic is None else "classic",
         name=path.name,
         recipe=recipe.name,
         recipe_digest=recipe.digest,
-        seed=material.seed,
+        seed=seed,
         fold=fold,
         protocol=recipe.protocol,
         leaky=data.leaky or recipe.protocol == "as-published",
@@ -134,13 +214,13 @@ def _finish(
         test_digest=data.test_digest,
         taxonomy=data.taxonomy,
         spec=data.spec,
-        training_images=len(material.training),
-        validation_images=len(material.validation),
-        parameters=training.model.count_params(),
+        training_images=len(data.rows("train", fold)),
+        validation_images=len(rows),
+        parameters=made.parameters,
         weights_sha256=weights,
-        best_epoch=standing.best_epoch,
-        seconds=round(standing.seconds, 1),
-        epoch_seconds=tuple(standing.epoch_seconds),
+        best_epoch=made.best,
+        seconds=round(made.seconds, 1),
+        epoch_seconds=made.epoch_seconds,
         half_speed=half_speed(recipe.precision),
         environment=environment(),
     )
