@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,9 @@ from lentigo.image import (
     shades_of_grey,
     to_greyscale,
 )
+from lentigo.image.quality import SHARPNESS_PX, Quality, _layout, seen_square, small_copy
+from lentigo.image.regions import black_frame, shrunk
+from lentigo.image.spec import PreprocessSpec, centre_square
 
 SKIN = (205, 160, 140)
 
@@ -134,6 +138,48 @@ def test_each_fault_has_its_warning(skin):
     }
     for words, picture in faults.items():
         assert any(words in warning for warning in judge(assess(picture)).warnings), words
+
+
+def assessed_in_one_step(rgb):
+    """Every measure of its own copy, shrunk at once: what the quick way has to come out at."""
+    whole, square = shrunk(rgb, 128), shrunk(centre_square(rgb), 128)
+    busyness, redness = _layout(square)
+    seen = cv2.cvtColor(shrunk(centre_square(rgb), 224), cv2.COLOR_RGB2GRAY)
+    frame, grey = black_frame(whole), cv2.cvtColor(whole, cv2.COLOR_RGB2GRAY)
+    return Quality(
+        sharpness=float(cv2.Laplacian(seen, cv2.CV_64F).var()),
+        brightness=float(np.median(grey[~frame])) if (~frame).any() else 0.0,
+        overexposed_share=float((whole.min(axis=2) >= 250).mean()),
+        black_frame_share=float(frame.mean()),
+        busyness=busyness,
+        redness=redness,
+    )
+
+
+@pytest.mark.parametrize("side", [130, 225, 447, 449, 640, 901, 1350])
+def test_the_quick_way_of_judging_gives_the_verdicts_of_the_plain_one(skin, side):
+    rng = np.random.default_rng(side)
+    kinds = {
+        "plain": skin,
+        "turned": skin[:, ::-1, ::-1].copy(),
+        "dark": skin // 4,
+        "bright": np.minimum(skin.astype(int) + 110, 255).astype(np.uint8),
+        "blurred": cv2.GaussianBlur(skin, (0, 0), 4),
+        "noise": rng.integers(0, 256, skin.shape, np.uint8),
+        "framed": cv2.copyMakeBorder(skin, 60, 60, 60, 60, cv2.BORDER_CONSTANT),
+    }
+    for kind, picture in kinds.items():
+        large = cv2.resize(picture, (side * 4 // 3, side), interpolation=cv2.INTER_CUBIC)
+        bgr = np.ascontiguousarray(large[..., ::-1])
+        ours, plain = assess(small_copy(bgr), seen_square(large)), assessed_in_one_step(large)
+        assert judge(ours).warnings == judge(plain).warnings, kind
+        assert astuple(ours) == pytest.approx(astuple(plain), rel=0.15, abs=0.5), kind
+
+
+def test_the_square_that_the_network_sees_may_be_handed_in(skin):
+    large = cv2.resize(skin, (600, 450), interpolation=cv2.INTER_CUBIC)
+    spec = PreprocessSpec(size=SHARPNESS_PX)
+    assert assess(large, spec.apply(large)) == assess(large)
 
 
 def test_a_dark_lesion_in_the_middle_is_no_black_frame(skin):

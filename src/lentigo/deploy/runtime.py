@@ -23,8 +23,8 @@ from lentigo.deploy.engine import Answer, Engines
 from lentigo.deploy.prediction import Failure, Prediction, read_off
 from lentigo.errors import BundleError, ImageError, InputError
 from lentigo.image.decode import decode_bgr
-from lentigo.image.quality import assess, small_copy
-from lentigo.image.spec import SPARE, PreprocessSpec, preprocess
+from lentigo.image.quality import SHARPNESS_PX, assess, seen_square, small_copy
+from lentigo.image.spec import SPARE, PreprocessSpec, finish, fit, preprocess
 from lentigo.image.verdict import QualityThresholds, judge
 from lentigo.machine import usable_cores
 from lentigo.score.calibration import softmax
@@ -286,6 +286,11 @@ def look(
     enough_px = SPARE * spec.size if spec.reduce else None
     bgr = decode_bgr(source, background=spec.background, enough_px=enough_px)
     # Copies of a large frame would be most of the memory of a small device, so the quality
-    # is judged on a small one, and the colours change their order as a view.
-    warnings = judge(assess(small_copy(bgr)), thresholds=thresholds).warnings
-    return spec.apply(bgr[..., ::-1]), warnings
+    # is judged on a small one, and the colours change their order when they are few.
+    fitted = np.asarray(cv2.cvtColor(fit(bgr, spec), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    if spec.crop == "center-square" and spec.size == SHARPNESS_PX <= min(bgr.shape[:2]):
+        seen = fitted  # the same square, which most of the time goes into
+    else:
+        seen = np.asarray(cv2.cvtColor(seen_square(bgr), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    found = assess(small_copy(bgr), seen)
+    return finish(fitted, spec), judge(found, thresholds=thresholds).warnings

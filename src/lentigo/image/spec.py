@@ -82,7 +82,7 @@ class PreprocessSpec(BaseModel):
         """
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
             raise ValueError(f"expected (H, W, 3) uint8, not {rgb.shape} {rgb.dtype}")
-        return _finish(_fit(rgb, self), self)
+        return finish(fit(rgb, self), self)
 
     def decode(self, source: Path | bytes, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
         """Decode as this spec does, for those who look at the photograph as well.
@@ -113,14 +113,18 @@ def _decode_bgr(source: Path | bytes, spec: PreprocessSpec, max_pixels: int) -> 
     )
 
 
-def _fit(image: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.uint8]:
-    """Crop and resize; channels are independent here, so their order does not matter."""
+def fit(image: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """The first half of ``apply``: crop and resize.
+
+    Channels are independent here, so their order does not matter.
+    """
     if spec.crop == "center-square":
         image = centre_square(image)
     return resize(image, spec.size)
 
 
-def _finish(rgb: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.uint8]:
+def finish(rgb: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """The second half of ``apply``: the optional steps on hair and colour."""
     if spec.hair_removal is not None:
         rgb = remove_hair(rgb, spec.hair_removal)
     if spec.colour_constancy is not None:
@@ -183,5 +187,5 @@ def preprocess(
     Raises:
         ImageError: The file is missing, not an image, truncated, damaged or too large.
     """
-    fitted = _fit(_decode_bgr(source, spec, max_pixels), spec)
-    return _finish(np.asarray(cv2.cvtColor(fitted, cv2.COLOR_BGR2RGB), dtype=np.uint8), spec)
+    fitted = fit(_decode_bgr(source, spec, max_pixels), spec)
+    return finish(np.asarray(cv2.cvtColor(fitted, cv2.COLOR_BGR2RGB), dtype=np.uint8), spec)

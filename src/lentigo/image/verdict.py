@@ -11,10 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from lentigo.image.decode import decode_bgr
-from lentigo.image.quality import SHARPNESS_PX, Quality, assess, small_copy
+from lentigo.image.quality import SHARPNESS_PX, Quality, assess, seen_square
+from lentigo.image.regions import shrunk
 from lentigo.image.spec import SPARE
 from lentigo.image.subject import Subject, study
 
@@ -263,8 +266,13 @@ def judge_file(source: Path | bytes, thresholds: QualityThresholds | None = None
     Raises:
         ImageError: The file is missing, truncated, or not an image.
     """
-    small = small_copy(decode_bgr(source, enough_px=SPARE * SHARPNESS_PX))
-    return judge(assess(small), study(small), thresholds)
+    bgr = decode_bgr(source, enough_px=SPARE * SHARPNESS_PX)
+    # Shrunk to one size, which the limits of the closer questions were found at.
+    small, seen = (
+        np.asarray(cv2.cvtColor(each, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+        for each in (shrunk(bgr, SPARE * SHARPNESS_PX), seen_square(bgr))
+    )
+    return judge(assess(small, seen), study(small), thresholds)
 
 
 def _answer(check: Check, value: float, limit: float, *, skin: bool) -> Finding:

@@ -89,10 +89,10 @@ export class Predictor {
    * @throws {ImageError} The file is not an image, truncated, damaged or too large.
    */
   async predict(bytes, name) {
-    const { input, small } = await preprocess(bytes, this.info.spec);
+    const { input, small, seen } = await preprocess(bytes, this.info.spec);
     const { logits, attention, unfamiliarity } = await this.inTurn(() => this.run(input));
     const probability = this.probabilities(logits);
-    const found = warnings(assess(small), limitsOf(this.info));
+    const found = warnings(assess(small, seen), limitsOf(this.info));
     const sentences = found.map(({ sentence }) => sentence);
     const prediction = readOff(name, probability, this.info, sentences, unfamiliarity);
     return { prediction, hints: found.map(({ key }) => key), attention, input };

@@ -51,8 +51,9 @@ export function decline(spec) {
  *
  * @param {Uint8Array} bytes An image file.
  * @param {object} spec The `spec` of a bundle.json, one that is not declined.
- * @returns {Promise<{input: Uint8ClampedArray, small: object}>} `input` holds size * size RGB
- *     pixels; `small` is a picture with a shorter side of at most 448 pixels, upright.
+ * @returns {Promise<{input: Uint8ClampedArray, small: object, seen: object}>} `input` holds
+ *     size * size RGB pixels; `small` is a picture with a shorter side of at most 448 pixels,
+ *     `seen` its central square with at most 224, both upright.
  * @throws {ImageError} The file is not an image, truncated, damaged or too large.
  */
 export async function preprocess(bytes, spec) {
@@ -71,12 +72,13 @@ export async function preprocess(bytes, spec) {
     const fitted = [Math.min(spec.size, box.width), Math.min(spec.size, box.height)];
     const square = new AreaShrinker(box, ...fitted);
     const small = smallShrinker(rows);
+    const seen = seenShrinker(cropBox(rows, { crop: "center-square" }, orientation));
     rows.forEach((y, data, at, step) => {
-      square.add(y, data, at, step);
-      small.add(y, data, at, step);
+      for (const each of [square, small, seen]) each.add(y, data, at, step);
     });
     const input = upright(enlarge(square.picture(), spec.size, spec.size), orientation).data;
-    return { input: finish(input, spec), small: upright(small.picture(), orientation) };
+    const [whole, middle] = [small, seen].map((each) => upright(each.picture(), orientation));
+    return { input: finish(input, spec), small: whole, seen: middle };
   } finally {
     bitmap.close();
   }
@@ -201,6 +203,12 @@ function smallShrinker({ width, height }) {
   const box = { left: 0, top: 0, width, height };
   const [wide, high] = [Math.round(width * factor), Math.round(height * factor)];
   return new AreaShrinker(box, Math.max(1, wide), Math.max(1, high), [1 / factor, 1 / factor]);
+}
+
+/** The square that sharpness is measured on, shrunk in one step, as Python does. */
+function seenShrinker(box) {
+  const side = Math.min(SHARPNESS_PX, box.width);
+  return new AreaShrinker(box, side, side);
 }
 
 function finish(rgb, spec) {

@@ -70,19 +70,19 @@ export function warnings(quality, limits = LIMITS) {
  * Measures sharpness, exposure, frame and likeness to skin.
  *
  * @param {{width: number, height: number, data: Uint8ClampedArray}} photo RGB, the whole photo.
+ * @param {object} seen Its central square with at most 224 pixels, where it is there already.
  */
-export function assess(photo) {
+export function assess(photo, seen = shrunk(centreSquare(photo), SHARPNESS_PX)) {
   const whole = shrunk(photo, LAYOUT_PX);
-  const square = centreSquare(photo);
   const frame = blackFrame(whole);
   const inside = [...grey(whole)].filter((_, i) => !frame[i]).sort((a, b) => a - b);
   const burnt = channels(whole, Math.min).reduce((sum, least) => sum + (least >= GLARE), 0);
   return {
-    sharpness: sharpness(shrunk(square, SHARPNESS_PX)),
+    sharpness: sharpness(seen),
     overexposed: burnt / frame.length,
     brightness: median(inside),
     blackFrame: frame.reduce((sum, dark) => sum + dark, 0) / frame.length,
-    ...layout(shrunk(square, LAYOUT_PX)),
+    ...layout(centreSquare(whole)),
   };
 }
 
