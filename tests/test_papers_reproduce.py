@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pytest
@@ -14,9 +16,10 @@ import pytest
 from lentigo.data.phantom import generate
 from lentigo.errors import InputError
 from lentigo.papers.collect import collect
+from lentigo.papers.figures import FIGURES
 from lentigo.papers.paper import experiment, packaged_papers, read_paper
 from lentigo.papers.reproduce import Reproduction, Request, reproduce
-from lentigo.papers.schema import DataPlan, with_changes
+from lentigo.papers.schema import DataPlan, FigureName, with_changes
 from lentigo.train import open_run
 
 SIXTH = """
@@ -27,11 +30,15 @@ citation = "Nobody 2031"
 contradictions = ["Its two tables disagree."]
 choices = ["The rate is ours."]
 gaps = ["Its third table is not repeated."]
+figures = [
+  "roc", "roc-by-class", "classes", "grid", "hair", "network", "epochs", "curves", "confusion",
+]
 
 [data]
 sources = ["phantom"]
 malignant = ["malignant"]
 size = 32
+hair_removal = true
 [data.labels.phantom]
 bicolour = "malignant"
 star = "malignant"
@@ -201,6 +208,33 @@ def test_the_pages_carry_every_stamp_and_all_that_the_paper_says(done: Reproduct
     for report in (r for o in done.outcomes for r in o.reports):
         assert report.relative_to(done.page.parent).as_posix() in page
     assert {row["scale"] for row in rows(done)} == {"0.5"}
+
+
+def test_the_papers_figures_are_drawn_with_a_table_behind_each(done: Reproduction) -> None:
+    page = done.page.read_text()
+    assert set(get_args(FigureName)) == set(FIGURES)
+    for heading, _ in FIGURES.values():
+        assert page.count(f"<h2>{heading}</h2>") == 1
+    # Self-contained, and told to those who cannot see.
+    assert not re.findall(r'(?:src|href)="(?!data:|runs/)', page)
+    assert page.count("<img") == page.count('alt="') >= 2 * 16 + 8
+    assert (
+        page.count("<svg") == page.count('role="img" aria-label="') == page.count("<details>") - 3
+    )
+    # As many curves as models, in one plot a protocol.
+    models = sum(o.protocol == "leak-free" and not o.failure for o in done.outcomes)
+    plot = page.split("<h2>ROC curves of all models</h2>")[1].split("</svg>")[0]
+    assert plot.count('class="line s') == models == 3
+    assert "Epoch [1/2], Train Loss: " in page
+
+
+def test_the_confusion_matrix_of_the_page_is_that_of_the_evaluation(done: Reproduction) -> None:
+    outcome = next(o for o in done.outcomes if o.variant == "small-batch")
+    frame = pd.read_csv(outcome.reports[0].parent / "confusion.csv", index_col=0)
+    section = done.page.read_text().split("<h2>Confusion matrices</h2>")[1]
+    first = section.split("</tbody>")[0].split("<tbody>")[1]
+    cells = [int(n) for n in re.findall(r"<td>([\d,]+)</td>", first)]
+    assert cells == frame.loc[:, ["benign", "malignant"]].to_numpy().ravel().tolist()
 
 
 def test_leak_free_alone_is_not_stamped(done: Reproduction, paper_file: Path, images: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import jinja2
 
 from lentigo.files import write_text
+from lentigo.papers import figures
 from lentigo.papers.check_scores import Finding, check_scores, packaged_scores
 from lentigo.papers.measured import Outcome
 from lentigo.papers.schema import ClaimTable, Column, Paper, Protocol
@@ -274,6 +275,7 @@ def html(
         stamps=stamps,
         headings=[HEADINGS[protocol] for protocol in protocols],
         tables=tables,
+        figures=figures.draw(paper, outcomes, protocols),
         notes=notes(paper, outcomes, findings),
         links=links,
         version=version("lentigo"),

@@ -17,6 +17,9 @@ from lentigo.papers.printed import Printed
 
 Protocol = Literal["as-published", "leak-free"]
 PROTOCOLS: tuple[Protocol, ...] = ("as-published", "leak-free")
+FigureName = Literal[
+    "roc", "roc-by-class", "classes", "grid", "hair", "network", "epochs", "curves", "confusion"
+]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -209,6 +212,8 @@ class Paper(_Part):
         variants: The experiments.
         derived: Rows that follow from them.
         tables: What the paper claims of them.
+        figures: Which of the paper's figures are drawn again, by the names in
+            ``lentigo.papers.figures``.
     """
 
     schema_version: Literal[1] = 1
@@ -224,6 +229,7 @@ class Paper(_Part):
     variants: tuple[Variant, ...] = Field(min_length=1)
     derived: tuple[Annotated[Derived, Field(discriminator="kind")], ...] = ()
     tables: tuple[ClaimTable, ...] = Field(min_length=1)
+    figures: tuple[FigureName, ...] = ("roc", "curves", "confusion")
 
     @model_validator(mode="after")
     def _names_fit(self) -> Paper:
