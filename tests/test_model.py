@@ -78,6 +78,30 @@ def test_the_flattening_head_reproduces_sun2023s_counts(name: str) -> None:
     assert model.output_shape == (None, 2)
 
 
+@pytest.mark.parametrize(
+    ("variant", "parameters", "printed"),
+    [
+        ("MobileNetV2-v1", 2_383_426, "2.38M"),
+        ("VGG19-v1", 20_074_562, "20.07M"),
+        ("InceptionV3-v1", 21_905_186, "21.91M"),
+        ("ResNet50-v1", 23_788_418, "23.79M"),
+    ],
+)
+def test_a_flattened_map_and_two_outputs_reproduce_merchan2021s_counts(
+    variant: str, parameters: int, printed: str
+) -> None:
+    head = Head(kind="flatten-dense", dropout=0.0)
+    model = build_model(recipe(variant.partition("-")[0], head=head), 2)
+    assert model.count_params() == parameters
+    assert f"{parameters / 1e6:.2f}M" == printed
+
+
+def test_merchan2021s_file_sizes_are_those_of_pooling_1024_units_and_two_outputs() -> None:
+    for name, megabytes, off in (("MobileNet", 17, 0.2), ("InceptionV3", 95.5, 0.2)):
+        model = build_model(recipe(name, head=Head(hidden=(1024,), dropout=0.0)), 2)
+        assert model.count_params() * 4 / 1e6 == pytest.approx(megabytes, abs=off)
+
+
 def test_merchan2021s_v1_with_pooling_and_two_outputs() -> None:
     assert build_model(recipe("MobileNet"), 2).count_params() == 3_230_914
 

@@ -76,6 +76,11 @@ columns = [{ title = "p", key = "p_value" }, { title = "Spread", key = "spread" 
 [tables.rows]
 differ = ["", ""]
 [[tables]]
+title = "Files"
+columns = [{ title = "MB", key = "file_mb" }, { title = "ms", key = "response_ms" }]
+[tables.rows]
+a = ["17", ""]
+[[tables]]
 title = "Speed"
 columns = [{ title = "Times as fast", key = "speed_up" }]
 [tables.rows]
@@ -140,6 +145,17 @@ def test_a_speed_up_is_shown_only_where_half_precision_is_fast(
     else:
         assert row.figures["speed_up"].value is None
         assert "no fast float16 here (its matrix products: 0.40 times" in row.remarks[0]
+
+
+def test_the_file_and_its_response_time_are_measured_where_a_table_asks(
+    done: Reproduction,
+) -> None:
+    found = figures(done, "a")
+    run = next(o.reports[0].parents[2] for o in done.outcomes if o.variant == "a")
+    (file,) = (run / "export").glob("*.tflite")
+    assert found["file_mb"].value == pytest.approx(file.stat().st_size / 1e6)
+    assert 0 < found["response_ms"].value <= found["response_p95_ms"].value
+    assert "file_mb" not in figures(done, "b")
 
 
 def test_the_interval_of_a_speed_up_holds_the_truth() -> None:

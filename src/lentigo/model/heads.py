@@ -1,7 +1,7 @@
 """From a feature map to logits, and the whole model of a recipe.
 
 Layer names are part of the contract with export: ``scaling``, ``backbone``, ``pool`` (or
-``pool2x2`` and ``flatten``), ``hidden_0`` ..., ``dropout``, ``logits``.
+``pool2x2`` and ``flatten``, or ``flatten`` alone), ``hidden_0`` ..., ``dropout``, ``logits``.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ def head_layers(head: Head, classes: int) -> list[keras.layers.Layer]:
     layers: list[keras.layers.Layer]
     if head.kind == "pooled-dense":
         layers = [keras.layers.GlobalAveragePooling2D(name="pool")]
+    elif head.kind == "flatten-dense":
+        layers = [keras.layers.Flatten(name="flatten")]
     else:
         layers = [
             keras.layers.AveragePooling2D(2, name="pool2x2"),

@@ -16,11 +16,13 @@ from lentigo.files import digest_json, locked
 from lentigo.image import HairRemoval, PreprocessSpec
 from lentigo.papers import pages
 from lentigo.papers.collect import collect
+from lentigo.papers.deployed import deployed, wanted
 from lentigo.papers.derived import derive
 from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import Experiment, experiment, read_paper
 from lentigo.papers.running import Work, do, measure, tasks_of
 from lentigo.papers.schema import PROTOCOLS, Paper, Protocol, Variant
+from lentigo.train import open_run
 from lentigo.train.loop import Report
 
 logger = logging.getLogger(__name__)
@@ -128,7 +130,11 @@ def _outcome(
     try:
         plan = experiment(paper, variant, protocol, scale=request.scale, weights=request.weights)
         data, remarks = _prepared(plan, request, out)
-        return _measured(plan, data, remarks, request.seeds, out, work)
+        outcome = _measured(plan, data, remarks, request.seeds, out, work)
+        if not wanted(paper, variant.name):
+            return outcome
+        own = deployed(open_run(outcome.reports[0].parents[2]))
+        return dataclasses.replace(outcome, figures={**(outcome.figures or {}), **own})
     except InputError as error:
         # Data that are not given would fail every variant alike.
         if "--data" in (error.todo or ""):

@@ -52,11 +52,12 @@ class Head(_Part):
 
     ``pooled-dense``: global average pooling, then the hidden layers. ``pool2x2-flatten``:
     2x2 pooling, flatten, then the hidden layers (sun2023's parameter counts).
+    ``flatten-dense``: the whole map flattened (most of merchan2021's).
     ``single_logit`` gives two-class models one output unit; it is widened to the logits
     ``[0, z]``, whose softmax is the sigmoid of ``z``, so that all else sees two classes.
     """
 
-    kind: Literal["pooled-dense", "pool2x2-flatten"] = "pooled-dense"
+    kind: Literal["pooled-dense", "pool2x2-flatten", "flatten-dense"] = "pooled-dense"
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = ()
     activation: Literal["relu", "relu6", "elu", "gelu", "silu", "hard_silu", "tanh", "linear"] = (
         "relu"
