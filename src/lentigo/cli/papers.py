@@ -68,6 +68,14 @@ def reproduce(
         list[str] | None,
         typer.Option(metavar="NETWORK=FILE", help="In place of ImageNet's download; or none."),
     ] = None,
+    cluster: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Train on Ray: local, or ray://HOST:PORT. [default: here]",
+            show_default=False,
+        ),
+    ] = "",
     out: Annotated[Path, typer.Option(help="The folder of all that is made.")] = Path("reproduced"),
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -86,6 +94,7 @@ def reproduce(
         scale=scale,
         seeds=seeds,
         weights=parse_pairs(weights or [], "--weights"),
+        cluster=cluster,
     )
     with training_progress() as report:
         done = run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +16,13 @@ from lentigo.errors import InputError, LentigoError
 from lentigo.files import digest_json, locked
 from lentigo.image import HairRemoval, PreprocessSpec
 from lentigo.papers import pages
+from lentigo.papers.cluster import check_address, run_all
 from lentigo.papers.collect import collect
 from lentigo.papers.deployed import deployed, wanted
 from lentigo.papers.derived import derive
 from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import Experiment, experiment, read_paper
-from lentigo.papers.running import Work, do, measure, tasks_of
+from lentigo.papers.running import Task, Work, do, measure, tasks_of
 from lentigo.papers.schema import PROTOCOLS, Paper, Protocol, Variant
 from lentigo.train import open_run
 from lentigo.train.loop import Report
@@ -41,6 +43,8 @@ class Request:
         scale: Share of images and epochs, in (0, 1].
         seeds: Trainings a variant and protocol.
         weights: Network to weights file or ``none``, in place of ImageNet's download.
+        cluster: Where trainings run: ``local`` or ``ray://HOST:PORT`` (``lentigo[cluster]``);
+            empty is here, one after another.
     """
 
     given: Mapping[str, Path]
@@ -49,6 +53,7 @@ class Request:
     scale: float = 1.0
     seeds: int = 1
     weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    cluster: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,14 +92,19 @@ def reproduce(
     """
     paper = read_paper(paper) if isinstance(paper, str) else paper
     chosen = _chosen(paper, request)
+    if request.cluster:
+        check_address(request.cluster)
+        out = out.resolve()  # the workers have working folders of their own
     out.mkdir(parents=True, exist_ok=True)
     with locked(out / ".lock"):
         outcomes = []
+        work: Work = partial(do, report=report)
+        if request.cluster:
+            work = run_all(request.cluster, _all_tasks(paper, chosen, request, out), say)
         for variant in chosen:
             for protocol in request.protocols:
                 if say is not None:
                     say(f"{paper.name}: {variant.name}, {protocol}")
-                work = partial(do, report=report)
                 outcomes.append(_outcome(paper, variant, protocol, request, out, work))
         outcomes += derive(paper, outcomes, request.protocols)
         written = pages.write(paper, request.scale, request.protocols, outcomes, out)
@@ -184,9 +194,7 @@ def _measured(
     out: Path,
     work: Work,
 ) -> Outcome:
-    folds = _folds(plan, data)
-    tasks = tasks_of(plan.recipe, data, out / "runs", seeds, folds, plan.split.measured)
-    measured, folders = measure(tasks, data, work)
+    measured, folders = measure(_tasks(plan, data, seeds, out), data, work)
     return Outcome(
         variant=plan.variant.name,
         protocol=plan.protocol,
@@ -195,10 +203,29 @@ def _measured(
         images=measured.images,
         groups=measured.groups,
         seeds=seeds,
-        folds=len(folds),
+        folds=len(_folds(plan, data)),
         reports=tuple(each / "report.html" for each in folders),
         remarks=(*remarks, *_weights_remark(plan)),
     )
+
+
+def _all_tasks(paper: Paper, chosen: Sequence[Variant], request: Request, out: Path) -> list[Task]:
+    """Every training that was asked for; what cannot be prepared is told in its row later."""
+    tasks = []
+    for variant in chosen:
+        for protocol in request.protocols:
+            with contextlib.suppress(LentigoError):
+                plan = experiment(
+                    paper, variant, protocol, scale=request.scale, weights=request.weights
+                )
+                data, _ = _prepared(plan, request, out)
+                tasks += _tasks(plan, data, request.seeds, out)
+    return tasks
+
+
+def _tasks(plan: Experiment, data: PreparedSet, seeds: int, out: Path) -> list[Task]:
+    folds = _folds(plan, data)
+    return tasks_of(plan.recipe, data, out / "runs", seeds, folds, plan.split.measured)
 
 
 def _folds(plan: Experiment, data: PreparedSet) -> list[int | None]:

@@ -1,0 +1,118 @@
+"""Tasks on several machines, by Ray: each writes its own run folder on shared storage.
+
+A task whose worker dies is begun again on another and goes on from its checkpoint. What is
+finished is read, so no run is done twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from lentigo.errors import InputError, LentigoError, MissingExtraError
+from lentigo.papers.running import Task, do
+
+logger = logging.getLogger(__name__)
+
+LOCAL = "local"
+RETRIES = 5
+CORES_A_TASK = 2
+
+
+def check_address(address: str) -> None:
+    """Refuse an address before anything is prepared.
+
+    Raises:
+        InputError: Neither ``local`` nor ``ray://HOST:PORT``.
+        MissingExtraError: Ray is not here.
+    """
+    if address != LOCAL and not address.startswith("ray://"):
+        raise InputError(
+            f"{address!r} is no cluster.", todo="Give local, or ray://HOST:10001 of a running Ray."
+        )
+    if find_spec("ray") is None:
+        raise MissingExtraError(
+            "Several machines are reached by Ray, which is not here.",
+            todo="pip install 'lentigo[cluster]'",
+        )
+
+
+def run_all(
+    address: str, tasks: Sequence[Task], say: Callable[[str], None] | None = None
+) -> Callable[[Task], Path]:
+    """Do tasks on a cluster, every one once, and wait for all.
+
+    Args:
+        address: ``local`` starts a Ray on this machine; ``ray://HOST:PORT`` reaches one whose
+            machines see the tasks' folders under the same paths.
+        tasks: What is done; the same task twice is one.
+        say: Told of each that ends.
+
+    Returns:
+        What gives a task's evaluation folder, and raises `LentigoError` where it failed.
+
+    Raises:
+        InputError, MissingExtraError: See `check_address`.
+        LentigoError: The cluster cannot be reached.
+    """
+    check_address(address)
+    import ray  # noqa: PLC0415 - an extra
+
+    by_key = {task.key: task for task in tasks}
+    try:
+        _begin(ray, address)
+    except Exception as error:
+        raise LentigoError(
+            f"No cluster answers at {address}: {error}", todo="Is it running, and of this version?"
+        ) from error
+    try:
+        found = _results(ray, by_key, say)
+    finally:
+        ray.shutdown()
+    return _Fetched(found)
+
+
+def _begin(ray: Any, address: str) -> None:
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address == LOCAL:
+        ray.init(address="local", include_dashboard=False, **quiet)
+    else:
+        ray.init(address=address, **quiet)
+
+
+def _results(
+    ray: Any, by_key: Mapping[str, Task], say: Callable[[str], None] | None
+) -> dict[str, Path | str]:
+    """The folder of every task by its key, or why it has none."""
+    cores = min(CORES_A_TASK, int(ray.cluster_resources().get("CPU", 1)))
+    remote = ray.remote(num_cpus=cores, max_retries=RETRIES)(do)
+    waiting = {remote.remote(task): key for key, task in by_key.items()}
+    found: dict[str, Path | str] = {}
+    while waiting:
+        (ended,), _ = ray.wait(list(waiting), num_returns=1)
+        key = waiting.pop(ended)
+        try:
+            found[key] = ray.get(ended)
+        except Exception as error:
+            # Whatever one training raised, or its machine's end: the others go on.
+            cause = getattr(error, "cause", None) or error
+            logger.exception("%s failed", by_key[key].recipe.name)
+            found[key] = str(cause).strip().rpartition("\n")[2] or type(cause).__name__
+        if say is not None:
+            task = by_key[key]
+            say(f"{len(found)}/{len(by_key)}: {task.recipe.name}, {task.recipe.protocol}")
+    return found
+
+
+class _Fetched:
+    def __init__(self, found: Mapping[str, Path | str]) -> None:
+        self._found = found
+
+    def __call__(self, task: Task) -> Path:
+        result = self._found[task.key]
+        if isinstance(result, str):
+            raise LentigoError(result)
+        return result

@@ -1,0 +1,116 @@
+"""On a local Ray a killed worker costs its unsaved epochs, and no run is done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lentigo.data.phantom import generate
+from lentigo.errors import InputError
+from lentigo.papers.cluster import check_address
+from lentigo.papers.reproduce import Request, reproduce
+from lentigo.train.state import load_checkpoint
+
+EPOCHS = 40
+PAPER = f"""
+schema_version = 1
+name = "spread2031"
+title = "Spread"
+citation = "Nobody 2031"
+[data]
+sources = ["phantom"]
+malignant = ["star", "bicolour"]
+size = 32
+[protocols.as-published]
+group_by = "image"
+[protocols.leak-free]
+[recipe.network]
+name = "tiny_network:build"
+weights = "none"
+[[recipe.stages]]
+name = "train"
+epochs = {EPOCHS}
+batch_size = 8
+[[variants]]
+name = "one"
+[[variants]]
+name = "two"
+set = {{ "recipe.stages.0.batch_size" = 16 }}
+[[variants]]
+name = "impossible"
+set = {{ "recipe.network.name" = "no_such_module:build" }}
+[[tables]]
+title = "Table 1"
+columns = [{{ title = "Accuracy", key = "accuracy" }}]
+[tables.rows]
+one = ["0.9"]
+two = ["0.8"]
+impossible = ["0.7"]
+"""
+
+
+def holder(lock: Path) -> int | None:
+    """The process that has a file open."""
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if link.readlink() == lock:
+                return int(link.parts[2])
+        except OSError:
+            continue
+    return None
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds the worker by /proc")
+def test_a_killed_worker_loses_its_unsaved_epochs_and_nothing_else(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="ray is not installed")
+    images = generate(tmp_path / "images", lesions=60, seed=0, size=48)
+    paper, out = tmp_path / "spread2031.toml", tmp_path / "out"
+    paper.write_text(PAPER, encoding="utf-8")
+    command = [sys.executable, "-m", "lentigo", "reproduce", str(paper), "--protocol", "leak-free"]
+    command += ["--data", f"phantom={images}", "--cluster", "local", "--out", str(out), "--json"]
+    tests = str(Path(__file__).parent)
+    path = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), tests])
+    with (tmp_path / "said").open("w") as said:
+        process = subprocess.Popen(
+            command, env=os.environ | {"PYTHONPATH": path}, stdout=said, stderr=said
+        )
+    runs = out.resolve() / "spread2031" / "runs"
+    deadline, before = time.monotonic() + 300, None
+    while before is None and time.monotonic() < deadline and process.poll() is None:
+        for last in runs.glob("*/checkpoint/last.npz"):
+            worker = holder(last.parents[1] / ".lock")
+            if worker is not None and worker != process.pid:
+                os.kill(worker, signal.SIGKILL)
+                before = (last.parents[1], load_checkpoint(last)[0])
+                break
+        time.sleep(0.05)
+    assert before is not None, (tmp_path / "said").read_text()
+    assert process.wait(300) == 0, (tmp_path / "said").read_text()
+    run, standing = before
+    assert 0 < standing.epoch < EPOCHS
+    info = json.loads((run / "run.json").read_text())
+    # What had been saved was not computed again: its timings are those of before the kill.
+    assert list(info["epoch_seconds"][: standing.epoch]) == standing.epoch_seconds
+    assert len(info["epoch_seconds"]) == EPOCHS
+    # Two runs, one each; the variant that cannot be failed alone.
+    assert len(list(runs.glob("*/run.json"))) == 2
+    said = (tmp_path / "said").read_text()
+    assert "no_such_module" in said
+    # Here, without a cluster, nothing is left to train.
+    steps: list[object] = []
+    request = Request(given={"phantom": images}, protocols=("leak-free",), variants=("one", "two"))
+    again = reproduce(str(paper), request, out / "spread2031", report=steps.append)
+    assert not steps
+    assert all(each.figures for each in again.outcomes)
+
+
+def test_another_address_is_refused_before_anything_is_prepared() -> None:
+    with pytest.raises(InputError, match="no cluster"):
+        check_address("http://machine:80")
