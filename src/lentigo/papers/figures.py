@@ -22,7 +22,7 @@ from lentigo.papers.measured import Outcome
 from lentigo.papers.pictures import hair_pairs, image_grid
 from lentigo.papers.schema import Paper, Protocol
 from lentigo.score.official import roc_points
-from lentigo.train import Run, open_run
+from lentigo.train import NetworkRun, Run, open_run
 
 UNIT = (0.0, 1.0)
 COLOURS = 6
@@ -230,6 +230,8 @@ def _network(shown: Sequence[Shown]) -> list[Figure]:
     """Layers with their shapes and parameters, once for each network and head."""
     found: dict[tuple[Any, ...], Figure] = {}
     for each in shown:
+        if not isinstance(each.run, NetworkRun):
+            continue
         rows = tuple(
             (
                 layer.name,
@@ -258,6 +260,8 @@ def _epochs(shown: Sequence[Shown]) -> list[Figure]:
     found = []
     for each in shown:
         history = each.run.history()
+        if not history:
+            continue
         lines = [
             f"Epoch [{row['epoch']}/{len(history)}], Train Loss: {_number(row.get('loss'))}, "
             f"Train Accuracy: {_percent(row.get('accuracy'))}, "
