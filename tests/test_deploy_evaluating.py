@@ -15,8 +15,9 @@ from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
 from lentigo.deploy.bundle import write_bundle
-from lentigo.deploy.evaluating import evaluate
+from lentigo.deploy.evaluating import evaluate, report
 from lentigo.deploy.runtime import BundlePredictor
+from lentigo.errors import InputError
 from lentigo.evaluate import Evaluation, read_looks
 from lentigo.evaluate.access import LOG_NAME
 from lentigo.files import write_json, write_text
@@ -199,3 +200,61 @@ def test_the_worst_errors_of_a_run_stand_beside_its_nearest_training_images(
         "Nearest training images"
         not in evaluate(bundle, sets[0], replicates=100).report.read_text()
     )
+
+
+@pytest.mark.parametrize("kind", ["run", "bundle"])
+def test_a_rebuilt_report_is_the_page_that_evaluate_wrote_and_counts_no_look(
+    sets: list[PreparedSet],
+    kind: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = request.getfixturevalue(kind)
+    codes = {code: code for code in sets[0].taxonomy.codes if code != "vasc"}
+    done = [
+        measured(model, sets[0], prevalence=0.02),
+        measured(model, sets[1], labels_map=codes, seed=3),
+        measured(model, sets[0], split="validation"),
+    ]
+    written = [each.report.read_text() for each in done]
+    looks = read_looks(sets[0].path.parent / LOG_NAME)
+    for each in (Run, BundlePredictor):
+        monkeypatch.delattr(each, "predict")
+    for each, page in zip(done, written, strict=True):
+        each.report.unlink()
+        assert report(model, split=each.path.name) == each.report
+        assert each.report.read_text() == page
+    assert read_looks(sets[0].path.parent / LOG_NAME) == looks
+
+
+def test_a_report_is_rebuilt_from_another_place_into_another_place(
+    sets: list[PreparedSet], run: Path, tmp_path: Path
+) -> None:
+    done = measured(run, sets[0], out=tmp_path / "own")
+    page = done.report.read_text()
+    again = report(run, split=str(done.path), data=sets[0], out=tmp_path / "new")
+    assert again == tmp_path / "new" / "report.html"
+    assert again.read_text() == page
+
+
+def test_a_report_without_its_evaluation_is_refused(
+    sets: list[PreparedSet], run: Path, bundle: Path
+) -> None:
+    with pytest.raises(InputError, match="no finished evaluation of the test split"):
+        report(run)
+    done = measured(run, sets[0])
+    with pytest.raises(InputError, match="is not the prepared set"):
+        report(run, data=sets[1])
+    with pytest.raises(InputError, match="evaluation of toy-run"):
+        report(bundle, split=str(done.path))
+    answers = done.path / "predictions.csv"
+    text = answers.read_text()
+    answers.write_text(text.replace("image_id", "id"))
+    with pytest.raises(InputError, match="other columns"):
+        report(run)
+    answers.write_text(text + "nobody,nv,1,0,0,0,0,0,0\n")
+    with pytest.raises(InputError, match="nobody"):
+        report(run)
+    (done.path / "metrics.json").unlink()
+    with pytest.raises(InputError, match="no finished evaluation"):
+        report(run)

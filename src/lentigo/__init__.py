@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lentigo.deploy.bundle import read_bundle as read_bundle
     from lentigo.deploy.evaluating import evaluate as evaluate
     from lentigo.deploy.evaluating import open_predictor as open_predictor
+    from lentigo.deploy.evaluating import report as report
     from lentigo.deploy.export import export as export
     from lentigo.deploy.prediction import describe as describe
     from lentigo.deploy.runtime import BundlePredictor as BundlePredictor
@@ -70,6 +71,7 @@ _HOMES = {
     "prepare": "lentigo.data.prepare:prepare",
     "read_bundle": "lentigo.deploy.bundle:read_bundle",
     "read_sides": "lentigo.evaluate.sides:read_sides",
+    "report": "lentigo.deploy.evaluating:report",
     "score_files": "lentigo.evaluate.submission:score_files",
     "train": "lentigo.train:train",
 }
@@ -98,6 +100,7 @@ __all__ = [
     "prepare",
     "read_bundle",
     "read_sides",
+    "report",
     "score_files",
     "train",
 ]

@@ -14,6 +14,7 @@ from lentigo.cli import (
     predicting,
     publishing,
     quantizing,
+    reporting,
     serving,
     steps,
 )
@@ -33,6 +34,7 @@ app.command()(auditing.audit)
 app.command()(steps.merge)
 app.command()(steps.train)
 app.command()(steps.evaluate)
+app.command()(reporting.report)
 app.command()(comparing.compare)
 app.command()(comparing.score)
 app.command()(steps.export)

@@ -10,7 +10,10 @@ from lentigo.deploy.runtime import BundlePredictor
 from lentigo.errors import InputError, LentigoError
 from lentigo.evaluate import Evaluation
 from lentigo.evaluate import evaluate as measure
+from lentigo.evaluate.outputs import METRICS, write_pages
 from lentigo.evaluate.reasons import Memory
+from lentigo.evaluate.rebuild import read_context, rebuild
+from lentigo.evaluate.sides import find_evaluation
 from lentigo.train import NetworkRun, Run, open_run
 from lentigo.train.features import training_features, training_rows
 
@@ -86,6 +89,40 @@ def evaluate(
         prevalence=prevalence,
         progress=progress,
     )
+
+
+def report(
+    model: Path | str,
+    *,
+    split: str = "test",
+    data: PreparedSet | Path | str | None = None,
+    out: Path | None = None,
+) -> Path:
+    """Write the page of a finished evaluation anew: nothing is predicted, no look is counted.
+
+    The answers and figures are those that ``evaluate`` wrote; what a later lentigo shows of
+    them is new. The model is asked once more only for its attention to the worst errors.
+
+    Args:
+        model: The run or bundle that was evaluated.
+        split: Which evaluation: the name of its folder in ``RUN/evaluation``, or its path.
+        data: The prepared set, where it has moved.
+        out: The folder to write; by default that of the evaluation.
+
+    Returns:
+        The page.
+
+    Raises:
+        InputError: There is no such evaluation, or it is of other images.
+    """
+    predictor = open_predictor(model)
+    named = Path(split)
+    folder = find_evaluation(named if (named / METRICS).is_file() else Path(model), split)
+    context = read_context(folder)
+    given = context["data"] if data is None else data
+    prepared = given if isinstance(given, PreparedSet) else open_prepared(given)
+    findings = rebuild(predictor, prepared, folder, _memory(predictor, prepared))
+    return write_pages(out or folder, findings)
 
 
 def _home(path: Path) -> Path:

@@ -115,7 +115,7 @@ def evaluate(
     _check_prevalence(prevalence)
     rows, labels, dropped = _select(predictor, prepared, split, fold, labels_map)
     shared = _shared(prepared, rows, training_files)
-    asked = _asked(predictor, prepared, split, fold, shared)
+    asked = question(predictor, prepared, split, fold, shared)
     outlines = None if masks is None else find_outlines(masks, prepared, rows)
     outputs.begin(out)
     looks = access.log_look(
@@ -127,18 +127,57 @@ def evaluate(
     )
     LOGGER.info("look %d at %s of %s: %d images", looks.total, split, prepared.path, len(rows))
     probability = predict_rows(predictor, prepared, rows, progress=progress)
-    scored = _scored(prepared, rows, labels, probability, dropped)
-    metrics = _metrics(asked, scored, replicates, seed)
-    subgroups = subgroups_of(asked, scored, prepared, replicates=replicates, seed=seed)
+    scored = scored_rows(prepared, rows, labels, probability, dropped)
+    drawn = {"replicates": replicates, "seed": seed}
     lesions = None
     if outlines is not None and isinstance(predictor, Watching):
-        drawn = {"replicates": replicates, "seed": seed}
         lesions = lesion_attention(predictor, prepared, rows, probability, outlines, **drawn)
-    findings = Findings(
+    findings = found(
+        predictor,
+        prepared,
+        memory,
+        asked=asked,
+        scored=scored,
+        metrics=_metrics(asked, scored, replicates, seed),
+        looks=looks,
+        lesions=lesions,
+        prevalence=prevalence,
+        **drawn,
+    )
+    outputs.write(out, findings)
+    return Evaluation(
+        path=out,
+        metrics=findings.metrics,
+        subgroups=findings.subgroups,
+        images=len(rows),
+        groups=scored.n_groups,
+        looks=looks.total,
+        leaky=asked.leaky,
+        cautions=asked.cautions,
+        lesions=lesions,
+    )
+
+
+def found(
+    predictor: Predictor,
+    prepared: PreparedSet,
+    memory: Memory | None,
+    *,
+    asked: Asked,
+    scored: Scored,
+    metrics: dict[str, Estimate],
+    looks: access.Looks,
+    lesions: LesionAttention | None,
+    prevalence: float | None,
+    replicates: int,
+    seed: int,
+) -> Findings:
+    """What the answers say, with what follows from them: subgroups and the worst errors."""
+    return Findings(
         asked,
         scored,
         metrics,
-        subgroups,
+        subgroups_of(asked, scored, prepared, replicates=replicates, seed=seed),
         looks,
         seed,
         replicates,
@@ -147,18 +186,6 @@ def evaluate(
         ),
         lesions=lesions,
         prevalence=prevalence,
-    )
-    outputs.write(out, findings)
-    return Evaluation(
-        path=out,
-        metrics=metrics,
-        subgroups=subgroups,
-        images=len(rows),
-        groups=scored.n_groups,
-        looks=looks.total,
-        leaky=asked.leaky,
-        cautions=asked.cautions,
-        lesions=lesions,
     )
 
 
@@ -196,13 +223,14 @@ def _select(
     return rows[keep], labels[keep], dropped
 
 
-def _scored(
+def scored_rows(
     prepared: PreparedSet,
     rows: np.ndarray,
     labels: np.ndarray,
     probability: np.ndarray,
     dropped: dict[str, int],
 ) -> Scored:
+    """Answers (n, k) to some rows (n,), with the ids and groups of their images."""
     return Scored(
         rows=rows,
         image_ids=prepared.manifest["image_id"].to_numpy(dtype=object)[rows],
@@ -220,9 +248,10 @@ def _shared(prepared: PreparedSet, rows: np.ndarray, training_files: frozenset[s
     return int(prepared.manifest["sha256"].iloc[rows].isin(training_files).sum())
 
 
-def _asked(
+def question(
     predictor: Predictor, prepared: PreparedSet, split: str, fold: int | None, shared: int
 ) -> Asked:
+    """Who is asked about what; ``shared`` of the images are known to have been trained on."""
     description = dict(predictor.describe())
     history = tuple(description.pop("history", None) or ())
     rows = np.asarray(prepared.rows(split, fold=fold))

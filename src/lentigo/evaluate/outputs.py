@@ -51,8 +51,19 @@ def write(out: Path, findings: Findings) -> None:
     write_text(out / SUBGROUPS_TABLE, _csv(list(CSV_COLUMNS), findings.subgroups.rows()))
     write_json(out / CONTEXT, context(findings))
     _write_attention(out, findings.lesions)
-    write_text(out / REPORT, render(findings))
+    write_pages(out, findings)
     write_json(out / METRICS, {key: each.to_dict() for key, each in findings.metrics.items()})
+
+
+def write_pages(out: Path, findings: Findings) -> Path:
+    """Write what is for people to read.
+
+    Returns:
+        The page.
+    """
+    page = out / REPORT
+    write_text(page, render(findings))
+    return page
 
 
 def _write_attention(out: Path, lesions: LesionAttention | None) -> None:
