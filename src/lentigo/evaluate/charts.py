@@ -21,6 +21,8 @@ from lentigo.score.official import roc_points
 from lentigo.score.recalibration import Recalibration
 
 UNIT = (0.0, 1.0)
+# Of a share such as 90%, in drawing units.
+LABEL_WIDTH, LABEL_HEIGHT = 30.0, 12.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ def malignant_roc(findings: Findings) -> Markup | None:
         UNIT,
         UNIT,
         "ROC curve, malignant against benign",
-        f"Area {area.value:.3f}; the shaded band is its pointwise 95% interval.",
+        f"Area {area.value:.3f}; the shaded band is its pointwise 95% interval. "
+        "The table below holds the numbers.",
     )
     plot.axes("benign called malignant (1 − specificity)", "malignant found (sensitivity)",
               percent_ticks(), percent_ticks())  # fmt: skip
@@ -53,20 +56,32 @@ def malignant_roc(findings: Findings) -> Markup | None:
     plot.band(band.at, band.low, band.high)
     fpr, tpr, _ = roc_points(truth, score)
     plot.line(fpr, tpr, "main")
-    for point in findings.asked.points:
-        sensitivity, specificity = _pair(findings.metrics, f"malignant.{point.name}")
+    _points(plot, findings)
+    return plot.render()
+
+
+def _points(plot: Plot, findings: Findings) -> None:
+    """The operating points, from the top; a label that would lie on another moves below it."""
+    found = [
+        (*_pair(findings.metrics, f"malignant.{each.name}"), each) for each in findings.asked.points
+    ]
+    placed: list[tuple[float, float]] = []
+    for sensitivity, specificity, point in sorted(found, key=lambda each: -each[0]):
         hint = f"{point.name}: sensitivity {sensitivity:.3f}, specificity {specificity:.3f}"
         plot.dot(1 - specificity, sensitivity, "point", 4, hint)
-        plot.text(plot.across(1 - specificity) + 7, plot.up(sensitivity) + 12,
-                  f"{point.target_sensitivity:.0%}", kind="point-label")  # fmt: skip
-    return plot.render()
+        x, y = plot.across(1 - specificity) + 7, plot.up(sensitivity) + 12
+        for across, down in placed:
+            if abs(x - across) < LABEL_WIDTH and y < down + LABEL_HEIGHT:
+                y = down + LABEL_HEIGHT
+        placed.append((x, y))
+        plot.text(x, y, f"{point.target_sensitivity:.0%}", kind="point-label")
 
 
 def malignant_recall(findings: Findings) -> Markup:
     """Precision against sensitivity of malignant, with its band."""
     truth, score = findings.malignant
     area = findings.metrics["average_precision.malignant"]
-    told = f"Average precision {area.value:.3f}; the table beside it holds the numbers."
+    told = f"Average precision {area.value:.3f}; the table below holds the numbers."
     plot = Plot(UNIT, UNIT, "Precision-recall curve, malignant against benign", told)
     plot.axes("malignant found (sensitivity)", "malignant among those called so (precision)",
               percent_ticks(), percent_ticks())  # fmt: skip
@@ -84,15 +99,16 @@ def decision_curve(findings: Findings) -> Markup:
     truth, score = findings.malignant
     share = float(truth.mean())
     low = -0.25 * share
-    plot = Plot((0.0, 0.6), (low, share * 1.05), "Decision curve",
+    band = benefit_band(truth, score, findings.scored.group_ids, seed=findings.seed)
+    top = max(share, float(band.high.max())) * 1.05
+    plot = Plot((0.0, 0.6), (low, top), "Decision curve",
                 "Net benefit by threshold; the table beside it holds the numbers.")  # fmt: skip
     plot.axes("threshold probability", "net benefit", percent_ticks((0, 0.2, 0.4, 0.6)),
-              round_ticks(low, share))  # fmt: skip
+              round_ticks(low, top))  # fmt: skip
     everyone = net_benefit(truth, np.ones(len(truth)), BENEFIT_GRID)
     shown = everyone >= low
     plot.line(BENEFIT_GRID[shown], everyone[shown], "chance")
     plot.line((0.0, 0.6), (0.0, 0.0), "stage")
-    band = benefit_band(truth, score, findings.scored.group_ids, seed=findings.seed)
     plot.band(band.at, np.maximum(band.low, low), np.maximum(band.high, low))
     benefit = net_benefit(truth, score, BENEFIT_GRID)
     plot.line(BENEFIT_GRID, np.maximum(benefit, low), "main")

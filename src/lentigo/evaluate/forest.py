@@ -112,8 +112,9 @@ def _row(plot: Plot, stratum: Stratum, figure: Estimate, at: float) -> None:
     name = stratum.name if len(stratum.name) < 18 else f"{stratum.name[:16]}…"
     plot.text(12, plot.up(at) + 3.5, f"{name} ({stratum.counts.groups})")
     if figure.value is None:
-        empty = stratum.counts.images == 0
-        told = "no images: nothing known" if empty else f"too small: {figure.n_groups} groups"
+        told = "no images: nothing known"
+        if stratum.counts.images:
+            told = (figure.reason or "undefined").split(",", 1)[0]
         plot.text(plot.across(plot.x[0]) + 5, plot.up(at) + 3.5, told, kind="tick hush")
         return
     kind = "main"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from lentigo.score.estimate import Estimate
 
@@ -18,13 +19,14 @@ def plain_facts(values: object) -> list[tuple[str, str]]:
     if not isinstance(values, Mapping):
         return []
     return [
-        (key.replace("_", " ").replace("sha256", "SHA-256"), _text(value))
+        (key.replace("_", " ").replace("sha256", "SHA-256"), cell(value))
         for key, value in values.items()
         if key not in _UNLISTED and isinstance(value, str | int | float) and value != ""
     ]
 
 
-def _text(value: object) -> str:
+def cell(value: object) -> str:
+    """A plain value as text: digests by their head, files of this machine by their last folder."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -32,6 +34,8 @@ def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     text = str(value)
+    if Path(text).is_absolute():
+        return "/".join(Path(text).parts[-2:])
     return text[:16] if len(text) == 64 and not text.strip("0123456789abcdef") else text
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from lentigo.evaluate import charts
 from lentigo.evaluate.facts import Findings
-from lentigo.evaluate.formats import plain_facts
+from lentigo.evaluate.formats import cell, plain_facts
 
 
 def errors(findings: Findings) -> dict[str, Any]:
@@ -27,6 +27,10 @@ def training(findings: Findings) -> dict[str, Any]:
         "network": plain_facts(asked.description.get("network")),
         "environment": plain_facts(asked.description.get("environment")),
         "curves": charts.training_curves(asked.history),
+        "epochs": {
+            "names": [each.replace("_", " ") for each in (asked.history or ({},))[0]],
+            "rows": [[cell(each) for each in row.values()] for row in asked.history],
+        },
     }
 
 

@@ -1,0 +1,76 @@
+"""The pages of evaluation and audit in a real browser: phone, desk, paper, and axe."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lentigo.data.phantom import generate
+from lentigo.data.prepare import prepare
+from lentigo.evaluate import evaluate
+from lentigo.evaluate.audit import audit
+from test_evaluate_evaluation import FakePoint, FakePredictor, FakePrepared
+
+AXE = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+POINTS = tuple(FakePoint(f"sensitivity_0.{at}", at / 100, 0.3) for at in (80, 90, 95))
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    told = {"temperature": 1.5}
+    # Three thresholds at one place: their labels would lie on each other.
+    predictor = FakePredictor(operating_points=POINTS, description=told)
+    done = evaluate(predictor, FakePrepared(folder / "set"), folder / "report", replicates=100)
+    generate(folder / "images", lesions=40, seed=0, size=96)
+    prepared = prepare("phantom", folder / "images", folder / "prepared", size=64, workers=1)
+    audit(prepared, out=folder / "audit")
+    return {"report": done.report, "audit": folder / "audit" / "audit.html"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1400])
+@pytest.mark.parametrize("name", ["report", "audit"])
+def test_axe_finds_nothing_and_nothing_overflows(
+    name: str, width: int, scheme: str, browser: Any, pages: dict[str, Path]
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto(pages[name].as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = AXE.Axe().run(page)
+    page.close()
+    assert not found.violations_count, found.generate_report()
+
+
+def test_a_printed_report_is_no_phone_and_no_small_table_is_cut(
+    browser: Any, pages: dict[str, Path]
+) -> None:
+    page = browser.new_page(viewport={"width": 680, "height": 900})  # A4 less its margins
+    page.emulate_media(media="print")
+    page.goto(pages["report"].as_uri())
+    shown = page.evaluate(
+        "['.stack thead', '.matrix', '.stack tr'].map(each => {"
+        "  const style = getComputedStyle(document.querySelector(each));"
+        "  return each === '.matrix' ? style.breakInside : style.display })"
+    )
+    page.close()
+    assert shown == ["table-header-group", "avoid", "table-row"]
+
+
+def test_labels_of_operating_points_do_not_lie_on_each_other(pages: dict[str, Path]) -> None:
+    text = pages["report"].read_text()
+    labels = re.findall(r'class="point-label" x="([\d.]+)" y="([\d.]+)"[^>]*>\d\d%<', text)
+    assert len(labels) == len(POINTS)
+    heights = sorted(float(y) for _, y in labels)
+    assert min(b - a for a, b in itertools.pairwise(heights)) >= 12
+
+
+def test_every_plot_has_a_table(pages: dict[str, Path]) -> None:
+    text = pages["report"].read_text()
+    assert text.count("The numbers behind") == 5
+    assert "<td>0.3333</td>" in text  # a loss of the history
