@@ -218,7 +218,7 @@ def test_a_rebuilt_report_is_the_page_that_evaluate_wrote_and_counts_no_look(
     ]
     written = [each.report.read_text() for each in done]
     looks = read_looks(sets[0].path.parent / LOG_NAME)
-    for each in (Run, BundlePredictor):
+    for each in (NetworkRun, BundlePredictor):
         monkeypatch.delattr(each, "predict")
     for each, page in zip(done, written, strict=True):
         each.report.unlink()
