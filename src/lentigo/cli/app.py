@@ -9,6 +9,7 @@ from lentigo.cli import (
     comparing,
     devices,
     judging,
+    leaking,
     listings,
     papers,
     predicting,
@@ -45,6 +46,7 @@ app.command()(serving.serve)
 app.command()(papers.check_scores)
 app.command()(papers.reproduce)
 app.command()(papers.sweep)
+app.command()(leaking.leak)
 app.command()(publishing.web_app)
 app.command()(quantizing.quantizations)
 app.command()(devices.inspect)

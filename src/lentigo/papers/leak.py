@@ -1,0 +1,242 @@
+"""`leak`: what a split by image, and oversampling before it, add to the figures of one recipe."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from lentigo.data.prepared import PreparedSet, open_prepared
+from lentigo.errors import InputError
+from lentigo.evaluate.svg import Plot, round_ticks
+from lentigo.files import locked, read_json, write_json, write_text
+from lentigo.papers.dealing import FAIR, WAYS, Way, check_dealable, deal
+from lentigo.papers.running import Task, do
+from lentigo.recipe import Recipe
+from lentigo.score.estimate import LEVEL, Estimate
+from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
+from lentigo.train.loop import Report
+
+logger = logging.getLogger(__name__)
+
+METRICS = ("roc_auc.malignant", "roc_auc.macro", "accuracy", "balanced_accuracy")
+NAMES = {
+    "image-before": "split by image, oversampled before the split",
+    "image-after": "split by image, oversampled after the split",
+    "grouped-before": "split by group, oversampled before the split",
+    "grouped-after": "split by group, oversampled after the split",
+}
+STAMP = "LEAKY: what was trained on also sits among the images that were measured."
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A finished measurement.
+
+    Attributes:
+        figures: Way to metric to one value a seed.
+        inflation: Way to metric: mean difference from the fair way, paired by seed.
+        page: For people.
+        csv: A row a seed, way and metric.
+        json: All of it.
+    """
+
+    figures: Mapping[str, Mapping[str, Sequence[float]]]
+    inflation: Mapping[str, Mapping[str, Estimate]]
+    page: Path
+    csv: Path
+    json: Path
+
+
+def leak(
+    recipe: Recipe,
+    data: PreparedSet | Path | str,
+    *,
+    seeds: int = 5,
+    up_to: float = 1.0,
+    out: Path,
+    say: Callable[[str], None] | None = None,
+    report: Report | None = None,
+) -> Leak:
+    """Train and measure one recipe under four splits of one set, with several seeds.
+
+    Every split is dealt anew for each seed from the training images of the set; the set's own
+    test images take no part. What is done under ``out`` is used again.
+
+    Args:
+        recipe: What is trained; its protocol is set to what each split is.
+        data: A prepared set that keeps groups whole.
+        seeds: How many; each deals all four splits and seeds their trainings.
+        up_to: Share of the largest class that altered copies fill the others up to.
+        out: The folder of everything that is made.
+        say: Told of each step in a sentence.
+        report: Told of each training's batches and epochs.
+
+    Raises:
+        InputError: No seeds, or a set that does not know what belongs together.
+        LentigoError: As training and evaluation.
+    """
+    data = data if isinstance(data, PreparedSet) else open_prepared(Path(data))
+    if seeds < 1 or not 0 < up_to <= 1:
+        raise InputError(f"{seeds} seeds and a share of {up_to:g} cannot be.")
+    check_dealable(data)
+    out.mkdir(parents=True, exist_ok=True)
+    found: dict[str, dict[str, list[float]]] = {way.name: {} for way in WAYS}
+    with locked(out / ".lock"):
+        for seed in range(seeds):
+            for way in WAYS:
+                if say is not None:
+                    say(f"seed {seed + 1}/{seeds}: {NAMES[way.name]}")
+                for metric, value in _measured(recipe, data, way, seed, up_to, out, report).items():
+                    found[way.name].setdefault(metric, []).append(value)
+        return _written(recipe, data, found, seeds, up_to, out)
+
+
+def _measured(
+    recipe: Recipe,
+    data: PreparedSet,
+    way: Way,
+    seed: int,
+    up_to: float,
+    out: Path,
+    report: Report | None,
+) -> dict[str, float]:
+    dealt = deal(data, way, seed, up_to, out / "sets" / f"{way.name}-seed{seed}")
+    named = recipe.model_copy(update={"protocol": dealt.protocol})
+    task = Task(named, dealt.path, out / "runs", seed, 0, "test")
+    metrics = read_json(do(task, data=dealt, report=report) / "metrics.json")
+    figures = metrics.get("metrics", metrics)
+    values = {name: figures[name]["value"] for name in METRICS if name in figures}
+    return {name: float(value) for name, value in values.items() if value is not None}
+
+
+def paired(values: Sequence[float], fair: Sequence[float], seeds: int) -> Estimate:
+    """Mean of the differences of the same seeds, with Student's interval over them."""
+    if not seeds or len(values) != seeds or len(fair) != seeds:
+        return Estimate(None, None, None, seeds, "undefined with some seeds")
+    gaps = np.asarray(values) - np.asarray(fair)
+    mean = float(gaps.mean())
+    if seeds < 2:
+        return Estimate(mean, None, None, seeds, "one seed has no interval")
+    from scipy.stats import t  # noqa: PLC0415 - comes with scikit-learn, and takes a while
+
+    reach = float(t.ppf((1 + LEVEL) / 2, seeds - 1) * gaps.std(ddof=1) / np.sqrt(seeds))
+    return Estimate(mean, mean - reach, mean + reach, seeds, "Student's interval over seeds")
+
+
+def _written(
+    recipe: Recipe,
+    data: PreparedSet,
+    found: Mapping[str, Mapping[str, Sequence[float]]],
+    seeds: int,
+    up_to: float,
+    out: Path,
+) -> Leak:
+    metrics = [name for name in METRICS if name in found[FAIR.name]]
+    inflation = {
+        way.name: {
+            name: paired(found[way.name].get(name, ()), found[FAIR.name][name], seeds)
+            for name in metrics
+        }
+        for way in WAYS
+        if way is not FAIR
+    }
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["split", "oversampled", "metric", "place", "value", "stamp"])
+    for way in WAYS:
+        for name in metrics:
+            for place, value in enumerate(found[way.name].get(name, ())):
+                stamp = "LEAKY" if way.leaky else ""
+                writer.writerow([way.split, way.oversampled, name, place, repr(value), stamp])
+    write_text(out / "leak.csv", stream.getvalue())
+    facts = {
+        "recipe": recipe.name,
+        "recipe_digest": recipe.digest,
+        "data": data.digest,
+        "source": data.info.source,
+        "images": int((data.manifest["split"] == "train").sum()),
+        "left_out": int((data.manifest["split"] != "train").sum()),
+        "grouped_by": data.info.group_by,
+        "seeds": seeds,
+        "up_to": up_to,
+    }
+    told = {way: {k: e.to_dict() for k, e in each.items()} for way, each in inflation.items()}
+    leaky = {way.name: way.leaky for way in WAYS}
+    content: dict[str, Any] = {**facts, "leaky": leaky, "figures": found, "inflation": told}
+    write_json(out / "leak.json", content)
+    write_text(out / "leak.html", _page(facts, found, inflation, metrics))
+    return Leak(found, inflation, out / "leak.html", out / "leak.csv", out / "leak.json")
+
+
+def _page(
+    facts: Mapping[str, Any],
+    found: Mapping[str, Mapping[str, Sequence[float]]],
+    inflation: Mapping[str, Mapping[str, Estimate]],
+    metrics: Sequence[str],
+) -> str:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    source = files("lentigo.papers").joinpath("leak.html.j2").read_text(encoding="utf-8")
+    means = {
+        way: {k: float(np.mean(v)) for k, v in each.items() if v} for way, each in found.items()
+    }
+    return environment.from_string(source).render(
+        facts=facts,
+        names=NAMES,
+        leaky={way.name: way.leaky for way in WAYS},
+        metrics=metrics,
+        means=means,
+        inflation=inflation,
+        plot=_plot(inflation, metrics),
+        stamp=STAMP,
+        disclaimer=NOT_A_MEDICAL_DEVICE,
+    )
+
+
+def _plot(inflation: Mapping[str, Mapping[str, Estimate]], metrics: Sequence[str]) -> Markup:
+    """A row a way and metric: mean inflation and its interval, 0 being the fair split."""
+    ends = [
+        end
+        for each in inflation.values()
+        for e in each.values()
+        for end in (e.value, e.low, e.high)
+        if end is not None
+    ]
+    low, high = min([*ends, 0.0]) - 0.01, max([*ends, 0.0]) + 0.01
+    rows = len(inflation) * (len(metrics) + 1)
+    plot = Plot(
+        (low, high),
+        (0.0, float(rows)),
+        "Inflation against the split by group with oversampling after it",
+        "The table holds the numbers.",
+        width=560,
+        height=rows * 18.0 + 48,
+        margin_left=150.0,
+    )
+    plot.axes("points gained, of 1", "", round_ticks(low, high), [])
+    plot.line([0, 0], [0, rows], "chance")
+    at = float(rows)
+    for way, each in inflation.items():
+        at -= 1
+        plot.text(4, plot.up(at + 0.3), NAMES[way], kind="point-label")
+        for name in metrics:
+            at -= 1
+            plot.text(12, plot.up(at + 0.5) + 3.5, name.replace("_", " "))
+            e = each[name]
+            if e.value is None:
+                continue
+            if e.low is not None and e.high is not None:
+                plot.line([e.low, e.high], [at + 0.5, at + 0.5], "main")
+            plot.dot(e.value, at + 0.5, "point", 3.2, f"{e.value:+.3f}")
+    return plot.render()
