@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
 
 from deploy_models import enliven, pictures, recipe
 from lentigo.cli.steps import export as export_command
@@ -17,6 +19,7 @@ from lentigo.errors import InputError, ParityError
 from lentigo.model import build_model
 from lentigo.recipe import Network
 from lentigo.score.calibration import softmax
+from lentigo.score.familiarity import fit_subspace
 
 pytest.importorskip("ai_edge_quantizer", reason="the extra lentigo[quantize] is not installed")
 from lentigo.deploy.selective import AUTO, Selective, _logits
@@ -32,6 +35,19 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("selective") / "model.keras"
     model.save(path)
     return convert_apart(path, "float32").graph
+
+
+def distances(graph: bytes) -> NDArray[np.float32]:
+    """What a graph says of how unlike the training images each of ``OTHERS`` is."""
+    interpreter = Interpreter(model_content=graph, num_threads=1)
+    interpreter.allocate_tensors()
+    given = [each for each in interpreter.get_output_details() if len(each["shape"]) == 1]
+    answers = []
+    for image in OTHERS:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[None])
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(given[0]["index"])[0])
+    return np.array(answers)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +79,23 @@ def test_layers_are_chosen_until_answers_are_kept_or_half_of_them_are(
     chosen = selective.chosen()
     assert agreement(chosen.graph) >= 0.97 or len(chosen.kept) == len(selective.layers) // 2
     assert set(chosen.kept) == set(selective.ranked()[: len(chosen.kept)])
+
+
+def test_the_distance_from_the_training_images_is_never_computed_in_8_bits(tmp_path: Path) -> None:
+    model = build_model(recipe(Network(name="MobileNetV2", alpha=0.35, size=96, weights="none")), 7)
+    enliven(model)
+    model.save(tmp_path / "model.keras")
+    features = np.random.default_rng(0).normal(0.3, 0.1, (100, 1280))
+    whole = convert_apart(tmp_path / "model.keras", "float32", subspace=fit_subspace(features))
+    selective = Selective(whole.graph, CALIBRATION)
+    assert not {"sub", "mul", "mul_1", "Sum", "unfamiliarity"} & set(selective.layers)
+    # With the network in float the distance is the float one to the last digits.
+    everything = selective.keeping([""])
+    assert distances(everything.graph) == pytest.approx(distances(whole.graph), rel=1e-4)
+    # Behind a network in 8 bits it is a float32 number and differs between images.
+    least = distances(selective.keeping([]).graph)
+    assert least.dtype == np.float32
+    assert len(set(least.tolist())) > len(OTHERS) // 2
 
 
 def test_an_unknown_layer_is_refused_with_those_that_exist(selective: Selective) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +34,7 @@ _COMPUTING = frozenset(
     | {"HARD_SWISH", "LOGISTIC", "MINIMUM", "MAXIMUM", "RELU", "RELU6", "AVERAGE_POOL_2D"}
 )
 # The graph's outputs by their number of dimensions.
-_OUTPUTS = {1: "unfamiliarity", 2: "logits", 4: "attention"}
+_OUTPUTS = {2: "logits", 4: "attention"}
 _SIGNATURE = "serving_default"
 
 
@@ -61,7 +61,7 @@ class Selective:
 
     def __init__(self, graph: bytes, images: NDArray[np.uint8]) -> None:
         self._graph, self._images = graph, images
-        self._tensors = _layers(graph)
+        self._tensors, self._distance = _layers(graph)
         fed = [{"image": image[None]} for image in images]
         with _unworried():
             whole = self._quantizer(())
@@ -123,9 +123,15 @@ class Selective:
 
     def _quantizer(self, kept: Sequence[str]) -> Any:
         made = quantizer.Quantizer(bytearray(self._graph), recipe.static_wi8_ai8())
-        for layer in kept:
+        # Answers leave the graph as float32, whatever computed them.
+        made.update_quantization_recipe(
+            ".*", TFLOperationName.OUTPUT, algorithm_key=AlgorithmName.NO_QUANTIZE
+        )
+        # The distance is a small difference of large sums, which 256 steps cannot tell apart.
+        untouched = [_exactly(each) for each in self._distance]
+        for pattern in [*untouched, *(self._pattern(layer) for layer in kept)]:
             made.update_quantization_recipe(
-                self._pattern(layer),
+                pattern,
                 TFLOperationName.ALL_SUPPORTED,
                 algorithm_key=AlgorithmName.NO_QUANTIZE,
             )
@@ -151,18 +157,45 @@ def _unworried() -> Iterator[None]:
         yield
 
 
-def _layers(graph: bytes) -> dict[str, list[str]]:
-    """Layers that compute, by a readable name: the tensors that the operations of each give."""
+def _exactly(tensor: str) -> str:
+    """A pattern for the operation that gives a tensor, and for none whose name holds its name."""
+    return f"^{re.escape(tensor)};?$"
+
+
+def _layers(graph: bytes) -> tuple[dict[str, list[str]], list[str]]:
+    """What may be quantized, and what may not.
+
+    Returns:
+        Layers that compute, by a readable name: the tensors that the operations of each give.
+        And the tensors of those operations that serve nothing but the distance from the
+        training images.
+    """
     interpreter = Interpreter(model_content=graph)
     tensors = {each["index"]: each for each in interpreter.get_tensor_details()}
     ends = {each["index"]: len(each["shape"]) for each in interpreter.get_output_details()}
+    # Lists outputs and inputs of operations in the order of the graph.
+    operations = interpreter._get_ops_details()  # noqa: SLF001 - listed nowhere else
+    distance = _serving_only({index for index, rank in ends.items() if rank == 1}, operations, ends)
     found: dict[str, list[str]] = {}
-    for operation in interpreter._get_ops_details():  # noqa: SLF001 - listed nowhere else
-        if operation["op_name"] in _COMPUTING:
-            index = operation["outputs"][0]
+    for operation in operations:
+        index = operation["outputs"][0]
+        if operation["op_name"] in _COMPUTING and index not in distance:
             tensor = tensors[index]["name"]
             name = _OUTPUTS[ends[index]] if index in ends else _short(tensor)
             found.setdefault(name, []).append(tensor)
+    return found, [tensors[index]["name"] for index in sorted(distance)]
+
+
+def _serving_only(
+    wanted: set[int], operations: Sequence[dict[str, Any]], ends: Mapping[int, int]
+) -> set[int]:
+    """What operations give that goes into nothing but ``wanted``, itself included."""
+    found = set(wanted)
+    for operation in reversed(operations):
+        for index in operation["outputs"]:
+            takers = [each for each in operations if index in each["inputs"]]
+            if index not in ends and all(found.issuperset(each["outputs"]) for each in takers):
+                found.add(int(index))
     return found
 
 
