@@ -25,12 +25,13 @@ test: $(INSTALLED) ## Run the tests (but not the long ones)
 soak: $(INSTALLED) ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m soak
 
-check: $(INSTALLED) ## Lint, types, import floors, generated reference
+check: $(INSTALLED) ## Lint, types, import floors, generated reference, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python scripts/audit_dependencies.py requirements/dev.txt
 
 reference: $(INSTALLED) ## Write the generated reference pages anew
 	$(BIN)/python docs/generate.py
