@@ -16,7 +16,10 @@ from typing import Any
 
 from lentigo.data.prepared import open_prepared
 from lentigo.deploy.bundle import Figure
-from lentigo.deploy.export import INTENDED_USE, LIMITS, Card, export
+from lentigo.deploy.evaluating import findings_of
+from lentigo.deploy.export import Card, export
+from lentigo.evaluate.cards import model_card
+from lentigo.evaluate.facts import Findings
 from lentigo.files import write_text
 from lentigo.recipe import Recipe, load_recipe, packaged_recipes
 from lentigo.train import Run, open_run
@@ -83,74 +86,37 @@ def elsewhere_text(folders: list[Path]) -> str:
             f"{asked['images']:,} images of {area['n_groups']:,} patients or lesions."
         )
     if not lines:
-        return "- No image from elsewhere has measured it. Expect worse figures there, not these."
-    return "\n".join(
-        ["- On images from elsewhere it is far worse; do not rely on it there:", *lines]
-    )
+        return "No image from elsewhere has measured it. Expect worse figures there, not these."
+    return "\n".join(["On images from elsewhere it is far worse; do not rely on it there:", *lines])
 
 
-def card_text(run: Run, metrics: dict[str, Any], elsewhere: list[Path]) -> str:
-    """The model card in Markdown."""
-    data, info = open_prepared(run.info.prepared_path), run.info
+def remarks(run: Run, findings: Findings, elsewhere: list[Path]) -> list[str]:
+    """What is to be said of this model, beyond the figures."""
+    data = open_prepared(run.info.prepared_path)
     tested = data.manifest.iloc[data.rows("test")]
-    trained = data.manifest.iloc[data.rows("train", info.fold)]
-
-    def share(column: str, value: str) -> float:
-        return float((tested[column] == value).mean())
-
-    counts = tested["label"].value_counts().reindex(run.taxonomy.codes, fill_value=0)
-    rows = "\n".join(f"| {SHOWN[key]} | {figure(metrics[key])} |" for key in SHOWN)
     mixture = dict(zip(run.taxonomy.codes, run.calibration.mixture or (), strict=True))
     assumed = ", ".join(f"{code} {each:.0%}" for code, each in mixture.items())
-    classes = "\n".join(
-        f"| {each.code} | {each.name} | {'yes' if each.malignant else 'no'} "
-        f"| {counts[each.code]} | {figure(metrics[f'sensitivity.{each.code}.argmax'])} "
-        f"| {figure(metrics[f'roc_auc.{each.code}'])} |"
-        for each in run.taxonomy.classes
-    )
-    return f"""# Model card: {NAME}
-
-{INTENDED_USE}
-
-| | |
-| --- | --- |
-| network | {run.recipe().network.name}, {info.parameters:,} parameters, input \
-{info.spec.size} x {info.spec.size} pixels |
-| recipe | `{info.recipe}`, digest `{info.recipe_digest[:16]}`, seed {info.seed}, fold {info.fold} |
-| trained on | HAM10000 (Tschandl 2018), central squares: {info.training_images:,} images of \
-{trained["group_id"].nunique():,} lesions; {info.validation_images} images of others chose the \
-epoch, the temperature and the thresholds{lineage(run)} |
-| tested on | {len(tested):,} images of {metrics["accuracy"]["n_groups"]:,} lesions that training \
-and validation never saw; list `{info.test_digest[:16]}` |
-| licence | {LICENSE}. The code around it is Apache-2.0 |
-
-## Figures on the test lesions
-
-95% intervals by bootstrap over lesions.
-
-| metric | value [95% interval] |
-| --- | --- |
-{rows}
-
-| code | class | malignant | test images | sensitivity | ROC area |
-| --- | --- | --- | --- | --- | --- |
-{classes}
-
-## Limits
-
-{LIMITS}
-
-- HAM10000 comes from Vienna and Queensland, from few cameras, and mostly from fair skin; it names
-  no skin tones, so nothing is known of how the figures differ between them.
-{elsewhere_text(elsewhere)}
-- Its probabilities speak of a mixture of {assumed}; {share("label", "nv"):.0%} of the test
-  images are nevi, and in a practice or a population malignant lesions are rarer still. Held
-  against that, it names malignant classes too often, and its figures of accuracy and
-  calibration are those of the test images.
-- {share("confirmed_by", "histo"):.0%} of the test diagnoses were confirmed by histology; the rest
-  by follow-up, consensus or confocal microscopy.
-- Rare classes rest on few test images, as the table shows: read their intervals.
-"""
+    nevi = float((tested["label"] == "nv").mean())
+    histology = float((tested["confirmed_by"] == "histo").mean())
+    area = findings.metrics["roc_auc.mel"].to_dict()
+    return [
+        f"ROC area of melanoma against the rest: {figure(area)}{lineage(run)}.",
+        (
+            "HAM10000 comes from Vienna and Queensland, from few cameras, and mostly from fair skin; "
+            "it names no skin tones, so nothing is known of how the figures differ between them."
+        ),
+        elsewhere_text(elsewhere),
+        (
+            f"Its probabilities speak of a mixture of {assumed}; {nevi:.0%} of the test images are "
+            "nevi, and in a practice or a population malignant lesions are rarer still. Held against "
+            "that, it names malignant classes too often, and its figures of accuracy and calibration "
+            "are those of the test images."
+        ),
+        (
+            f"{histology:.0%} of the test diagnoses were confirmed by histology; the rest by "
+            "follow-up, consensus or confocal microscopy."
+        ),
+    ]
 
 
 def main() -> None:
@@ -161,7 +127,9 @@ def main() -> None:
     arguments = parser.parse_args()
     run = open_run(arguments.run)
     metrics = json.loads((run.path / "evaluation" / "test" / "metrics.json").read_text())
-    text = card_text(run, metrics, arguments.elsewhere)
+    found = findings_of(run.path)
+    told = remarks(run, found, arguments.elsewhere)
+    text = model_card(found, name=NAME, license_=LICENSE, remarks=told)
     kept = {key: Figure(**metrics[key]) for key in SHOWN}
     card = Card(name=NAME, license=LICENSE, metrics=kept, markdown=text)
     written = export(run, quant="float16", out=MODELS / f"{NAME}.tflite", card=card)

@@ -31,6 +31,18 @@ class FakeSpec(BaseModel):
     size: int = SIZE
     crop: str = "center-square"
     greyscale: bool = False
+    hair_removal: None = None
+    colour_constancy: None = None
+
+
+class FakeInfo(BaseModel):
+    protocol: str
+    leaky: bool
+    digest: str
+    group_by: str = "lesion"
+    seed: int = 0
+    folds: int = 5
+    test_digest: str = "t" * 64
 
 
 @dataclass(frozen=True)
@@ -67,8 +79,12 @@ class FakePrepared:
                 "source": ["fake"] * IMAGES,
                 "confirmed_by": ["histo" if i % 5 else "" for i in range(IMAGES)],
                 "skin_tone": [("II", "IV", "")[i % 3] for i in range(IMAGES)],
+                "license": ["CC0"] * IMAGES,
+                "label": [self.taxonomy.codes[label] for label in self.labels],
             }
         )
+        self.audit = {"duplicates": {"near": [["img_0000", "img_0001"]]}}
+        self.info = FakeInfo(protocol=self.protocol, leaky=self.leaky, digest=self.digest)
 
     def rows(self, split: str, fold: int | None = None) -> np.ndarray:
         wanted = {"train", "test"} if split == "all" else {split}
@@ -366,3 +382,50 @@ def test_every_section_has_a_template_and_every_template_a_use() -> None:
     named = {f"{each.name}.html.j2" for each in SECTIONS}
     frame = {"macros.html.j2", "style.css.j2", "report.html.j2"}
     assert named | frame == {path.name for path in folder.glob("*.j2")}
+
+
+def test_the_cards_give_the_figures_of_the_report_and_what_is_not_known(prepared, tmp_path) -> None:
+    prepared.manifest.loc[:, "skin_tone"] = ""
+    prepared.manifest.loc[0, "site"] = "a|b"
+    done = _run(prepared, tmp_path / "out")
+    model = (done.path / "MODEL_CARD.md").read_text()
+    data = (done.path / "DATA_CARD.md").read_text()
+    for key in ("balanced_accuracy", "roc_auc.malignant", "sensitivity.mel.argmax"):
+        each = done.metrics[key]
+        assert f"{each.value:.3f} [{each.low:.3f}, {each.high:.3f}]" in model
+    assert "nothing is known. No image here has one" in model
+    assert "looked at 1 time" in model
+    counts = prepared.manifest["sex"].value_counts()
+    assert f"| female | {counts['female']} |" in data
+    assert "Near duplicates: 1 pair(s)" in data
+    assert "Nothing is known: no image states it." in data
+    assert "a\\|b" in data
+    assert "No `lentigo audit` of this set" in data
+    for text in (model, data):
+        assert "not a medical device" in text
+        tables = [line for line in text.splitlines() if line.startswith("|")]
+        assert all(line.endswith("|") for line in tables)
+
+
+def test_an_audit_beside_the_set_is_told_and_that_of_another_set_is_not(prepared, tmp_path) -> None:
+    folder = prepared.path.with_name("set-audit")
+    folder.mkdir()
+    (folder / "audit.html").write_text("the page")
+    pairs = {kind: {"within": 3, "across": 2} for kind in ("identical file", "near duplicate")}
+    content = {"sets": [{"digest": prepared.digest}], "pairs": pairs, "contradictions": [],
+               "poor_images": {"set:img_0000": ["sharp"]}, "sources": None}  # fmt: skip
+    (folder / "audit.json").write_text(json.dumps(content))
+    done = _run(prepared, tmp_path / "out")
+    assert "set-audit/audit.html" in done.report.read_text()
+    assert "near duplicate: 3 within a set" in (done.path / "DATA_CARD.md").read_text()
+    content["sets"] = [{"digest": "another"}]
+    (folder / "audit.json").write_text(json.dumps(content))
+    done = _run(prepared, tmp_path / "again")
+    assert "set-audit/audit.html" not in done.report.read_text()
+
+
+def test_a_leaky_model_card_says_so_first(tmp_path) -> None:
+    leaky = FakePrepared(tmp_path / "set", protocol="as-published", leaky=True)
+    done = _run(leaky, tmp_path / "out")
+    assert "**LEAKY.**" in (done.path / "MODEL_CARD.md").read_text()
+    assert "**LEAKY.**" in (done.path / "DATA_CARD.md").read_text()

@@ -11,6 +11,16 @@ NOT_A_MEDICAL_DEVICE = (
     "Whatever it answers, show a lesion that worries you to a doctor."
 )
 
+INTENDED_USE = (
+    "Research and teaching about the classification of dermoscopic images. Not a medical device; "
+    "not for diagnosis, triage or reassurance."
+)
+LIMITS = (
+    "It has seen dermoscopic images of the training set's classes only. Other lesions, other "
+    "cameras, photos without a dermatoscope and skin tones that the training set lacks give "
+    "answers that mean nothing, with probabilities that look as sure as others."
+)
+
 
 class LesionClass(BaseModel):
     """One class: its code (the column name everywhere), its name, its malignancy."""

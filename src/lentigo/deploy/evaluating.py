@@ -10,6 +10,7 @@ from lentigo.deploy.runtime import BundlePredictor
 from lentigo.errors import InputError, LentigoError
 from lentigo.evaluate import Evaluation
 from lentigo.evaluate import evaluate as measure
+from lentigo.evaluate.facts import Findings
 from lentigo.evaluate.outputs import METRICS, write_pages
 from lentigo.evaluate.reasons import Memory
 from lentigo.evaluate.rebuild import read_context, rebuild
@@ -115,14 +116,26 @@ def report(
     Raises:
         InputError: There is no such evaluation, or it is of other images.
     """
-    predictor = open_predictor(model)
-    named = Path(split)
-    folder = find_evaluation(named if (named / METRICS).is_file() else Path(model), split)
-    context = read_context(folder)
-    given = context["data"] if data is None else data
+    folder = _evaluation(model, split)
+    return write_pages(out or folder, findings_of(model, split=split, data=data))
+
+
+def findings_of(
+    model: Path | str,
+    *,
+    split: str = "test",
+    data: PreparedSet | Path | str | None = None,
+) -> Findings:
+    """What a finished evaluation found, read from its files; the options are those of `report`."""
+    predictor, folder = open_predictor(model), _evaluation(model, split)
+    given = read_context(folder)["data"] if data is None else data
     prepared = given if isinstance(given, PreparedSet) else open_prepared(given)
-    findings = rebuild(predictor, prepared, folder, _memory(predictor, prepared))
-    return write_pages(out or folder, findings)
+    return rebuild(predictor, prepared, folder, _memory(predictor, prepared))
+
+
+def _evaluation(model: Path | str, split: str) -> Path:
+    named = Path(split)
+    return find_evaluation(named if (named / METRICS).is_file() else Path(model), split)
 
 
 def _home(path: Path) -> Path:

@@ -27,6 +27,7 @@ from lentigo.errors import InputError, RunError
 from lentigo.image.verdict import DEFAULT_THRESHOLDS
 from lentigo.score.calibration import softmax
 from lentigo.score.familiarity import Subspace, fit_subspace, threshold_keeping
+from lentigo.taxonomy import INTENDED_USE, LIMITS
 from lentigo.train.features import training_features
 from lentigo.train.run import NetworkRun, Run, need_network, open_run
 
@@ -38,16 +39,6 @@ FEWEST_TO_KNOW = 20
 _PIECE = 256
 
 _ONLY_NETWORKS = "only networks become bundles"
-
-INTENDED_USE = (
-    "Research and teaching about the classification of dermoscopic images. Not a medical device; "
-    "not for diagnosis, triage or reassurance."
-)
-LIMITS = (
-    "It has seen dermoscopic images of the training set's classes only. Other lesions, other "
-    "cameras, photos without a dermatoscope and skin tones that the training set lacks give "
-    "answers that mean nothing, with probabilities that look as sure as others."
-)
 
 
 @dataclass(frozen=True)

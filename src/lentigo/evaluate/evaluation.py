@@ -15,6 +15,7 @@ from lentigo.data.labels import DROPPED, class_table, read_labels_map
 from lentigo.errors import InputError
 from lentigo.evaluate import access, outputs
 from lentigo.evaluate.facts import Asked, Findings, Scored
+from lentigo.evaluate.holdings import holdings_of
 from lentigo.evaluate.lesions import LesionAttention, find_outlines, lesion_attention
 from lentigo.evaluate.pictures import worst_mistakes
 from lentigo.evaluate.predictor import Predictor, Watching, check_spec, predict_rows
@@ -186,6 +187,7 @@ def found(
         ),
         lesions=lesions,
         prevalence=prevalence,
+        holdings=holdings_of(prepared),
     )
 
 

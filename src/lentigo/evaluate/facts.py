@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.evaluate.access import Looks
+from lentigo.evaluate.holdings import Holdings
 from lentigo.evaluate.lesions import LesionAttention
 from lentigo.evaluate.pictures import Mistake
 from lentigo.evaluate.predictor import PointLike
@@ -97,6 +98,7 @@ class Findings:
         worst: The worst errors, with what can be said about them.
         lesions: How much of the attention falls on the lesion, where outlines were given.
         prevalence: Share of malignant lesions that predictive values are restated for, in (0, 1).
+        holdings: What is known of the prepared set.
         seed: Of the resampling.
         replicates: Of the resampling.
     """
@@ -111,6 +113,7 @@ class Findings:
     worst: tuple[Mistake, ...] = ()
     lesions: LesionAttention | None = None
     prevalence: float | None = None
+    holdings: Holdings | None = None
 
     @property
     def malignant(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from lentigo.evaluate.facts import Findings
 from lentigo.evaluate.strata import UNKNOWN
-from lentigo.evaluate.subgroups import CAUTIONS, Division
+from lentigo.evaluate.subgroups import CAUTIONS, Division, Subgroups
 from lentigo.evaluate.svg import Plot
 from lentigo.score.estimate import Estimate
 from lentigo.score.subgroups import Stratum
@@ -35,7 +35,7 @@ def section(findings: Findings) -> dict[str, Any]:
             for key in keys
         ],
         "divisions": [_table(each, keys) for each in divisions],
-        "silences": [text for each in divisions for text in _silences(each)],
+        "silences": silences(findings.subgroups),
         "cautions": list(CAUTIONS),
         "notes": [f"{each.title}: {each.note}" for each in divisions if each.note],
         "minimum": findings.subgroups.minimum,
@@ -61,6 +61,11 @@ def _name(key: str) -> str:
     wanted = rest[1].removeprefix("sensitivity_")
     point = "by the most probable class" if wanted == "argmax" else f"at the {wanted} threshold"
     return f"{NAMES[metric]}, {point}"
+
+
+def silences(subgroups: Subgroups) -> list[str]:
+    """Sentences on strata of which nothing, or too little, is known."""
+    return [text for each in subgroups.divisions for text in _silences(each)]
 
 
 def _silences(division: Division) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lentigo.evaluate import derived
+from lentigo.evaluate.cards import data_card, model_card
 from lentigo.evaluate.facts import Findings, Scored
 from lentigo.evaluate.lesions import LesionAttention
 from lentigo.evaluate.report import render
@@ -29,6 +30,7 @@ CONTEXT = "evaluation.json"
 ATTENTION = "attention.json"
 ATTENTION_TABLE = "attention.csv"
 REPORT = "report.html"
+MODEL_CARD, DATA_CARD = "MODEL_CARD.md", "DATA_CARD.md"
 
 
 def begin(out: Path) -> None:
@@ -63,6 +65,9 @@ def write_pages(out: Path, findings: Findings) -> Path:
     """
     page = out / REPORT
     write_text(page, render(findings))
+    write_text(out / MODEL_CARD, model_card(findings))
+    if findings.holdings is not None:
+        write_text(out / DATA_CARD, data_card(findings.holdings))
     return page
 
 

@@ -43,6 +43,7 @@ SECTIONS = (
     Section("subgroups", forest.section),
     Section("errors", provenance.errors),
     Section("lesions", provenance.lesions),
+    Section("holdings", provenance.holdings),
     Section("training", provenance.training),
     Section("asked", provenance.asked),
 )

@@ -19,6 +19,11 @@ def lesions(findings: Findings) -> dict[str, Any]:
     return {} if findings.lesions is None else {"lesions": findings.lesions}
 
 
+def holdings(findings: Findings) -> dict[str, Any]:
+    """What was found in the images' set: duplicates, leaks, contradictions."""
+    return {} if findings.holdings is None else {"holdings": findings.holdings}
+
+
 def training(findings: Findings) -> dict[str, Any]:
     """The model's own account of itself."""
     asked = findings.asked
