@@ -19,7 +19,6 @@ from lentigo.deploy.bundle import Figure
 from lentigo.deploy.evaluating import findings_of
 from lentigo.deploy.export import Card, export
 from lentigo.evaluate.cards import model_card
-from lentigo.evaluate.facts import Findings
 from lentigo.files import write_text
 from lentigo.recipe import Recipe, load_recipe, packaged_recipes
 from lentigo.train import Run, open_run
@@ -55,9 +54,9 @@ def lineage(run: Run) -> str:
     rows = data.rows("train", first.info.fold)
     lesions = data.manifest["group_id"].iloc[rows].nunique()
     return (
-        f". Its backbone began from a run of `{_packaged_name(first.recipe())}`, trained on "
+        f"Its backbone began from a run of `{_packaged_name(first.recipe())}`, trained on "
         f"{len(rows):,} images of {lesions:,} lesions of the same source at "
-        f"{first.info.spec.size} pixels, none of them of a test or validation lesion"
+        f"{first.info.spec.size} pixels, none of them of a test or validation lesion."
     )
 
 
@@ -90,7 +89,7 @@ def elsewhere_text(folders: list[Path]) -> str:
     return "\n".join(["On images from elsewhere it is far worse; do not rely on it there:", *lines])
 
 
-def remarks(run: Run, findings: Findings, elsewhere: list[Path]) -> list[str]:
+def remarks(run: Run, elsewhere: list[Path]) -> list[str]:
     """What is to be said of this model, beyond the figures."""
     data = open_prepared(run.info.prepared_path)
     tested = data.manifest.iloc[data.rows("test")]
@@ -98,19 +97,18 @@ def remarks(run: Run, findings: Findings, elsewhere: list[Path]) -> list[str]:
     assumed = ", ".join(f"{code} {each:.0%}" for code, each in mixture.items())
     nevi = float((tested["label"] == "nv").mean())
     histology = float((tested["confirmed_by"] == "histo").mean())
-    area = findings.metrics["roc_auc.mel"].to_dict()
     return [
-        f"ROC area of melanoma against the rest: {figure(area)}{lineage(run)}.",
+        *([began] if (began := lineage(run)) else []),
         (
-            "HAM10000 comes from Vienna and Queensland, from few cameras, and mostly from fair skin; "
-            "it names no skin tones, so nothing is known of how the figures differ between them."
+            "HAM10000 comes from Vienna and Queensland, from few cameras, and mostly from fair "
+            "skin; it names no skin tones, so nothing is known of how the figures differ between them."
         ),
         elsewhere_text(elsewhere),
         (
             f"Its probabilities speak of a mixture of {assumed}; {nevi:.0%} of the test images are "
-            "nevi, and in a practice or a population malignant lesions are rarer still. Held against "
-            "that, it names malignant classes too often, and its figures of accuracy and calibration "
-            "are those of the test images."
+            "nevi, and in a practice or a population malignant lesions are rarer still. Held "
+            "against that, it names malignant classes too often, and its figures of accuracy and "
+            "calibration are those of the test images."
         ),
         (
             f"{histology:.0%} of the test diagnoses were confirmed by histology; the rest by "
@@ -128,7 +126,7 @@ def main() -> None:
     run = open_run(arguments.run)
     metrics = json.loads((run.path / "evaluation" / "test" / "metrics.json").read_text())
     found = findings_of(run.path)
-    told = remarks(run, found, arguments.elsewhere)
+    told = remarks(run, arguments.elsewhere)
     text = model_card(found, name=NAME, license_=LICENSE, remarks=told)
     kept = {key: Figure(**metrics[key]) for key in SHOWN}
     card = Card(name=NAME, license=LICENSE, metrics=kept, markdown=text)
