@@ -231,6 +231,7 @@ def train(
     log: Annotated[
         list[str] | None, typer.Option(help="Also log to tensorboard or mlflow, in OUT.")
     ] = None,
+    devices: Annotated[int, typer.Option(help="Accelerators that share a batch (JAX).")] = 1,
     json: Json = False,
 ) -> None:
     """Train a recipe. A killed training goes on from its last epoch."""
@@ -238,9 +239,11 @@ def train(
     from lentigo.recipe import load_recipe
     from lentigo.train import open_tracker
     from lentigo.train import train as run
+    from lentigo.train.devices import spread
 
     resolved = load_recipe(recipe, changes or ())
     with ExitStack() as stack:
+        stack.enter_context(spread(devices))
         report = stack.enter_context(training_progress())
         trackers = [open_tracker(name, out / "logs" / resolved.name) for name in log or ()]
         for tracker in trackers:

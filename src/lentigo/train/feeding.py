@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 
 from lentigo.data.oversampling import Images
 from lentigo.model import SHARE, mix
+from lentigo.train.devices import divisible
 
 
 class EpochBatches(keras.utils.PyDataset):
     """One epoch: (inputs, one-hot labels, weights) for `keras.Model.fit`.
 
     The last batch is filled up from the start of the epoch's order, so that all have one
-    shape: several accelerators refuse a batch they do not divide.
+    shape. Several devices refuse a batch that they do not divide: images of weight zero fill it
+    up to one that they do, and the others weigh so much more that the mean loss stays as it
+    was. Batch norm that trains sees them, so a batch size that the devices divide is exact.
 
     Args:
         images: uint8 (N, S, S, 3), memory-mapped; or float32 features (N, ...).
@@ -53,6 +56,9 @@ class EpochBatches(keras.utils.PyDataset):
         if self._parameters is not None:
             share = inputs[1][:, SHARE]
             targets, weights = mix(targets, share), mix(weights, share)
+        if len(rows) > self._batch_size:
+            weights = weights * np.float32(len(rows) / self._batch_size)
+            weights[self._batch_size :] = 0
         return inputs, targets, weights
 
     def unmixed(self, index: int) -> list[Any]:
@@ -65,7 +71,8 @@ class EpochBatches(keras.utils.PyDataset):
 
     def _inputs(self, index: int) -> tuple[Any, NDArray[np.int64]]:
         start = index * self._batch_size
-        places = np.arange(start, start + self._batch_size) % len(self._order)
+        filled = np.arange(divisible(self._batch_size)) % self._batch_size
+        places = (start + filled) % len(self._order)
         rows = self._order[places]
         # A sorted read walks the memory map forward.
         ascending, back = np.unique(rows, return_inverse=True)
@@ -79,11 +86,12 @@ def batches_of(
     images: Images, rows: NDArray[np.int64], batch_size: int
 ) -> Iterator[tuple[NDArray[Any], int]]:
     """Batches of one shape, in order, each with how many of it count."""
+    full = divisible(batch_size)
     for start in range(0, len(rows), batch_size):
         part = rows[start : start + batch_size]
         batch = images[part]
-        if len(part) < batch_size:
-            filling = np.repeat(batch[-1:], batch_size - len(part), axis=0)
+        if len(part) < full:
+            filling = np.repeat(batch[-1:], full - len(part), axis=0)
             batch = np.concatenate([batch, filling])
         yield batch, len(part)
 

@@ -16,6 +16,7 @@ def set_trainable(model: keras.Model, stage: Stage) -> None:
         RecipeError: ``after:N`` with more layers than the backbone has.
     """
     backbone = model.get_layer("backbone")
+    model.predict_function = None  # divided among devices, it holds by what was frozen
     _thaw(model)
     if stage.train == "head":
         backbone.trainable = False

@@ -250,6 +250,7 @@ def _save_model(model: keras.Model, path: Path) -> None:
     # Keras insists on the suffix, so the temporary file carries it too.
     temporary = path.with_name(".saving.keras")
     model.trainable = True
+    model.predict_function = None  # divided among devices, it holds by what was frozen
     model.save(temporary)
     temporary.replace(path)
 
