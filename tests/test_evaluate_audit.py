@@ -25,6 +25,7 @@ from lentigo.evaluate.audit.pairs import (
     hashes_of,
     largest_group,
     measure_unrelated,
+    part_hashes_of,
 )
 from lentigo.evaluate.audit.sources import probe, simple_measures
 
@@ -201,3 +202,14 @@ def test_the_command_writes_a_page_a_table_and_json(first: PreparedSet, tmp_path
 def test_a_set_is_not_compared_with_itself(first: PreparedSet) -> None:
     with pytest.raises(InputError, match="twice"):
         audit(first, against=[first.path])
+
+
+@pytest.mark.parametrize("share", [0.03, 0.05, 0.1, 0.12])
+def test_an_evenly_cropped_copy_is_found_turned_and_recompressed(share: float) -> None:
+    images = [cv2.resize(noise(seed), (256, 256)) for seed in range(8)]
+    cut = round(256 * share / 2)
+    part = np.ascontiguousarray(np.rot90(images[3][cut : 256 - cut, cut : 256 - cut]))
+    stack = np.stack([*images, recompressed(cv2.resize(part, (256, 256)))])
+    hashes, parts = hashes_of(stack), part_hashes_of(stack)
+    found = find_pairs(list("abcdefghi"), hashes, [], 28, parts)
+    assert [(each.a, each.b) for each in found] == [(3, 8)]

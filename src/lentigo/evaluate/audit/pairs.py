@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from lentigo.data.duplicates import (
     NEAR_BITS,
+    crop_hashes,
     exact_duplicates,
+    near_crops,
     near_duplicates,
     orientations,
     perceptual_hash,
@@ -23,7 +25,7 @@ from lentigo.data.duplicates import (
 from lentigo.data.oversampling import Images
 from lentigo.data.splits import connected_groups
 
-Kind = Literal["identical file", "near duplicate", "published"]
+Kind = Literal["identical file", "near duplicate", "cropped copy", "published"]
 
 UNRELATED_PAIRS = 4_000_000
 FALSE_RATE = 1e-6
@@ -40,7 +42,8 @@ class Pair:
         a: Row of the first.
         b: Row of the second, larger.
         kind: How it was found; the surest way where there are several.
-        bits: Bits of 256 in which the hashes differ, in the closest of eight orientations.
+        bits: Bits of 256 in which the hashes of the whole pictures differ, in the closest of
+            eight orientations; many, where one is a central part of the other.
     """
 
     a: int
@@ -84,6 +87,11 @@ def hashes_of(images: Images) -> NDArray[np.uint8]:
     for row in range(len(images)):
         hashes[row] = perceptual_hash(images[row])
     return hashes
+
+
+def part_hashes_of(images: Images) -> NDArray[np.uint8]:
+    """Hashes (N, m, 32) of the central parts of ``images`` (N, S, S, 3)."""
+    return np.stack([crop_hashes(images[row]) for row in range(len(images))])
 
 
 def distances(
@@ -143,6 +151,7 @@ def find_pairs(
     hashes: NDArray[np.uint8],
     published: Sequence[tuple[int, int]],
     threshold: int,
+    parts: NDArray[np.uint8] | None = None,
 ) -> list[Pair]:
     """All pairs that show the same picture, each once, by rows.
 
@@ -151,8 +160,11 @@ def find_pairs(
         hashes: (N, 32).
         published: Pairs that a publisher names, rows ascending.
         threshold: Bits that near duplicates may differ in.
+        parts: (N, m, 32) of central parts, to find cropped copies by.
     """
     kinds: dict[tuple[int, int], Kind] = dict.fromkeys(published, "published")
+    if parts is not None:
+        kinds |= dict.fromkeys(near_crops(hashes, parts, max_bits=threshold), "cropped copy")
     kinds |= dict.fromkeys(near_duplicates(hashes, max_bits=threshold), "near duplicate")
     kinds |= dict.fromkeys(exact_duplicates(list(sha256)), "identical file")
     order = sorted(kinds)

@@ -26,6 +26,7 @@ from lentigo.evaluate.audit.pairs import (
     hashes_of,
     largest_group,
     measure_unrelated,
+    part_hashes_of,
 )
 from lentigo.evaluate.audit.sources import SourceProbe, probe
 from lentigo.files import write_json, write_text
@@ -79,7 +80,7 @@ class Audit:
     def to_dict(self) -> dict[str, Any]:
         """The content of ``audit.json``."""
         ids = (self.table["set"] + ":" + self.table["image_id"]).tolist()
-        kinds = ("identical file", "near duplicate", "published")
+        kinds = ("identical file", "near duplicate", "cropped copy", "published")
         return {
             "schema_version": SCHEMA_VERSION,
             "lentigo": version("lentigo"),
@@ -134,8 +135,9 @@ def audit(
     hashes = np.concatenate([hashes_of(each.images) for each in sets])
     groups = np.unique((table["set"] + table["group_id"]).to_numpy(), return_inverse=True)[1]
     unrelated = measure_unrelated(hashes, groups, seed=seed)
+    parts = np.concatenate([part_hashes_of(each.images) for each in sets])
     published = _published(sets, names, table)
-    pairs = find_pairs(table["sha256"].tolist(), hashes, published, unrelated.threshold)
+    pairs = find_pairs(table["sha256"].tolist(), hashes, published, unrelated.threshold, parts)
     logger.info("%d pairs within %d bits", len(pairs), unrelated.threshold)
     found = Audit(
         sets=tuple(
