@@ -101,7 +101,8 @@ def remarks(run: Run, elsewhere: list[Path]) -> list[str]:
         *([began] if (began := lineage(run)) else []),
         (
             "HAM10000 comes from Vienna and Queensland, from few cameras, and mostly from fair "
-            "skin; it names no skin tones, so nothing is known of how the figures differ between them."
+            "skin; it names no skin tones, so nothing is known of how the figures differ "
+            "between them."
         ),
         elsewhere_text(elsewhere),
         (
