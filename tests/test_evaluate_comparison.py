@@ -86,13 +86,28 @@ def test_a_smaller_calibration_error_is_better(data: PreparedSet, tmp_path: Path
     assert "sharp is better than flat" in difference.sentence
 
 
+def test_a_sentence_gives_the_advantage_and_its_interval_one_sign(
+    data: PreparedSet, tmp_path: Path
+) -> None:
+    good = evaluated(tmp_path, data, answers(data, 4.0, 1), name="good")
+    poor = evaluated(tmp_path, data, answers(data, 1.0, 2), name="poor")
+    (difference,) = compared([poor, good], "accuracy").differences
+    e = difference.estimate
+    assert e.value is not None
+    assert e.low is not None
+    assert e.high is not None
+    assert e.high < 0
+    said = f"by {-e.value:.3f} (95% interval {-e.high:.3f} to {-e.low:.3f})"
+    assert said in difference.sentence
+
+
 def test_equal_models_cannot_be_told_apart(data: PreparedSet, tmp_path: Path) -> None:
     a = evaluated(tmp_path, data, answers(data, 2.0, 1), name="a")
     b = evaluated(tmp_path, data, answers(data, 2.0, 1), name="b")
     for difference in compared([a, b]).differences:
         assert difference.estimate.value == 0
         assert difference.p_value == 1
-        assert "cannot be told apart" in difference.sentence
+        assert "cannot be told apart, +0.000 (" in difference.sentence
 
 
 def test_many_comparisons_are_corrected_for(data: PreparedSet, tmp_path: Path) -> None:
