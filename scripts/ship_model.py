@@ -54,9 +54,10 @@ def lineage(run: Run) -> str:
     rows = data.rows("train", first.info.fold)
     lesions = data.manifest["group_id"].iloc[rows].nunique()
     return (
-        f"Its backbone began from a run of `{_packaged_name(first.recipe())}`, trained on "
-        f"{len(rows):,} images of {lesions:,} lesions of the same source at "
-        f"{first.info.spec.size} pixels, none of them of a test or validation lesion."
+        f"Its recipe is packaged as `{_packaged_name(run.recipe())}`. Its backbone began from a "
+        f"run of `{_packaged_name(first.recipe())}`, trained on {len(rows):,} images of "
+        f"{lesions:,} lesions of the same source at {first.info.spec.size} pixels, none of them "
+        "of a test or validation lesion."
     )
 
 
