@@ -324,6 +324,7 @@ def test_another_prepared_set_is_called_so_unless_the_test_list_is_the_same(
     description = {"prepared_digest": "other"}
     text = _run(prepared, tmp_path / "a", FakePredictor(description=description)).report.read_text()
     assert "another prepared set" in text
+    assert "both sides of this set&#39;s own split" in text or "this set's own split" in text
     description["test_digest"] = prepared.test_digest
     text = _run(prepared, tmp_path / "b", FakePredictor(description=description)).report.read_text()
     assert "another prepared set" not in text
