@@ -174,6 +174,12 @@ def test_an_evaluations_own_table_stands_for_the_whole(data: PreparedSet, tmp_pa
     assert find_evaluation(table, "test") == find_evaluation(run, "test")
 
 
+def test_one_evaluation_is_not_compared_with_itself(data: PreparedSet, tmp_path: Path) -> None:
+    run = evaluated(tmp_path, data, answers(data, 1.0, 1), name="good")
+    with pytest.raises(InputError, match="more than once"):
+        compared([run, run / "evaluation" / "test"])
+
+
 def test_a_model_that_was_not_evaluated_is_sent_to_evaluate(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     with pytest.raises(InputError, match="no finished evaluation") as caught:

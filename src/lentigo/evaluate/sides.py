@@ -97,8 +97,15 @@ def read_sides(folders: Sequence[Path], data: PreparedSet | Path | None = None) 
         One side a folder, in their order, names told apart, rows sorted by image.
 
     Raises:
-        InputError: Different images, labels or classes, or the prepared set is gone or another.
+        InputError: One evaluation twice, different images, labels or classes, or the prepared
+            set is gone or another.
     """
+    places = [folder.resolve() for folder in folders]
+    if twice := sorted({str(each) for each in places if places.count(each) > 1}):
+        raise InputError(
+            "An evaluation is named more than once:\n" + listed(twice),
+            todo="Name each once; of itself a model does not differ.",
+        )
     contexts = [_context(folder) for folder in folders]
     prepared = _prepared(contexts[0], folders[0], data)
     table = prepared.manifest.set_index("image_id")["group_id"]
