@@ -19,8 +19,12 @@ $(INSTALLED): pyproject.toml requirements/dev.txt
 demo: $(INSTALLED) ## Prepare, train, evaluate, export and predict on generated images
 	$(BIN)/lentigo demo --out demo
 
+# The page's tests have processes of their own: after others, a worker died in them without a word.
+PAGE := $(wildcard tests/test_web_*.py tests/test_offline_*.py)
+
 test: $(INSTALLED) ## Run the tests (but not the long ones)
-	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadfile $(PAGE:%=--ignore=%)
+	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadfile $(PAGE)
 
 soak: $(INSTALLED) ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m soak
