@@ -219,12 +219,13 @@ def test_the_keyboard_alone_hands_in_a_photo(visit: Visit, address: str, picture
         shown.keyboard.press("Tab")
     shown.keyboard.press("Enter")
     shown.wait_for_selector(".top-class")
+    shown.wait_for_load_state()  # scripts, which the slider needs, come after the words
     for _ in range(20):
         if shown.evaluate("document.activeElement.id") == "strength":
             break
         shown.keyboard.press("Tab")
     shown.keyboard.press("ArrowRight")
-    assert shown.locator("#attention").get_attribute("opacity") == "0.51"
+    expect(shown.locator("#attention")).to_have_attribute("opacity", "0.51")
 
 
 def test_at_double_zoom_nothing_is_cut_off(visit: Visit, address: str, picture: Path) -> None:
