@@ -14,7 +14,8 @@ import numpy as np
 from lentigo.data.labels import DROPPED, class_table, read_labels_map
 from lentigo.errors import InputError
 from lentigo.evaluate import access, outputs
-from lentigo.evaluate.facts import Asked, Findings, Scored
+from lentigo.evaluate.answers import Asked, Scored
+from lentigo.evaluate.facts import Findings
 from lentigo.evaluate.holdings import holdings_of
 from lentigo.evaluate.lesions import LesionAttention, find_outlines, lesion_attention
 from lentigo.evaluate.pictures import worst_mistakes

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from lentigo.evaluate import derived
+from lentigo.evaluate.answers import Scored
 from lentigo.evaluate.cards import data_card, model_card
-from lentigo.evaluate.facts import Findings, Scored
+from lentigo.evaluate.facts import Findings
 from lentigo.evaluate.lesions import LesionAttention
 from lentigo.evaluate.report import render
 from lentigo.evaluate.subgroups import CSV_COLUMNS

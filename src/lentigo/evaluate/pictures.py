@@ -17,7 +17,7 @@ from lentigo.score.arrays import predicted
 from lentigo.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
-    from lentigo.evaluate.facts import Scored
+    from lentigo.evaluate.answers import Scored
 
 SHOWN = 12
 SIDE = 176

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from lentigo.errors import InputError
 from lentigo.evaluate import outputs
 from lentigo.evaluate.access import Looks
+from lentigo.evaluate.answers import Scored
 from lentigo.evaluate.evaluation import found, question, scored_rows
-from lentigo.evaluate.facts import Findings, Scored
+from lentigo.evaluate.facts import Findings
 from lentigo.evaluate.lesions import LesionAttention
 from lentigo.evaluate.predictor import Predictor
 from lentigo.evaluate.reasons import Memory

@@ -15,7 +15,7 @@ from lentigo.score.subgroups import MIN_GROUPS, Answers, Stratum, compare_strata
 
 if TYPE_CHECKING:
     from lentigo.data.prepared import PreparedSet
-    from lentigo.evaluate.facts import Asked, Scored
+    from lentigo.evaluate.answers import Asked, Scored
 
 SCHEMA_VERSION = 1
 CAUTIONS = (

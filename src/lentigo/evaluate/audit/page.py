@@ -6,18 +6,16 @@ import base64
 from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import jinja2
 import numpy as np
 
+from lentigo.evaluate.audit.found import Audit, Stack
 from lentigo.evaluate.audit.pairs import Pair
 from lentigo.evaluate.svg import Plot
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
-
-if TYPE_CHECKING:
-    from lentigo.evaluate.audit.run import Audit, Stack
 
 SHOWN_PAIRS, SHOWN_POOR = 40, 24
 _SIDE_PX, _JPEG_QUALITY = 120, 80

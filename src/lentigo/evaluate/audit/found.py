@@ -1,0 +1,108 @@
+"""What an audit found, and the images that it speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lentigo.data.prepared import PreparedSet
+from lentigo.evaluate.audit.pairs import Pair, Unrelated
+from lentigo.evaluate.audit.sources import SourceProbe
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found.
+
+    Attributes:
+        sets: Name, folder, digest and number of images of each set.
+        table: A row an image of all sets: ``set``, ``malignant`` and the manifest's columns.
+        pairs: Images that show the same picture.
+        unrelated: What the threshold of the near duplicates rests on.
+        largest: The largest group that near duplicates join.
+        several_patients: Lesions with more than one patient.
+        several_labels: Lesions with more than one diagnosis.
+        crossings: What sits on both sides of a split line.
+        contradictions: Pairs of one picture whose labels contradict each other.
+        label_pairs: Which labels one picture bears in different sets, and how often.
+        published: How many pairs the publishers name, and how many of them were found by pixels.
+        poor: Images that carry little information: row to the checks they fail.
+        sources: What sources give away; None where there is only one.
+    """
+
+    sets: tuple[dict[str, Any], ...]
+    table: pd.DataFrame
+    pairs: tuple[Pair, ...]
+    unrelated: Unrelated
+    largest: dict[str, Any]
+    several_patients: list[dict[str, Any]]
+    several_labels: list[dict[str, Any]]
+    crossings: list[dict[str, Any]]
+    contradictions: tuple[Pair, ...]
+    label_pairs: dict[str, int]
+    published: dict[str, int]
+    poor: dict[int, tuple[str, ...]]
+    sources: SourceProbe | None
+
+    def count(self, kind: str, *, across: bool) -> int:
+        """Pairs of a kind, across sets or within one."""
+        sets = self.table["set"].to_numpy()
+        return sum(p.kind == kind and (sets[p.a] != sets[p.b]) == across for p in self.pairs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of ``audit.json``."""
+        ids = (self.table["set"] + ":" + self.table["image_id"]).tolist()
+        kinds = ("identical file", "near duplicate", "cropped copy", "published")
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "lentigo": version("lentigo"),
+            "sets": list(self.sets),
+            "pairs": {
+                kind: {
+                    "within": self.count(kind, across=False),
+                    "across": self.count(kind, across=True),
+                }
+                for kind in kinds
+            },
+            "unrelated": self.unrelated.to_dict(),
+            "largest_group": {
+                "images": self.largest["images"],
+                "widest_bits": self.largest["widest_bits"],
+                "ids": [ids[row] for row in self.largest["rows"]],
+            },
+            "lesions_of_several_patients": self.several_patients,
+            "lesions_of_several_labels": self.several_labels,
+            "crossings": self.crossings,
+            "contradictions": [[ids[p.a], ids[p.b]] for p in self.contradictions],
+            "labels_across_sets": self.label_pairs,
+            "published_pairs": self.published,
+            "poor_images": {ids[row]: list(failed) for row, failed in self.poor.items()},
+            "sources": None if self.sources is None else self.sources.to_dict(),
+        }
+
+
+class Stack:
+    """The images of several sets as one list; nothing is copied."""
+
+    def __init__(self, sets: Sequence[PreparedSet]) -> None:
+        self._images = [each.images for each in sets]
+        self._starts = np.cumsum([0, *(len(each) for each in self._images)])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __getitem__(self, row: int) -> NDArray[np.uint8]:
+        which = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return np.asarray(self._images[which][row - self._starts[which]])
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        for images in self._images:
+            yield from (images[row] for row in range(len(images)))
