@@ -25,6 +25,7 @@ from lentigo.deploy.export import export
 from lentigo.errors import RecipeError, RunError
 from lentigo.evaluate.predictor import Predictor, Watching
 from lentigo.files import digest_json
+from lentigo.papers.measured import figures_of
 from lentigo.recipe import Kernel, Recipe, load_recipe, parse_recipe, to_toml
 from lentigo.score.classification import roc_auc_macro
 from lentigo.train import ClassicRun, Progress, open_run, train
@@ -321,3 +322,13 @@ def test_the_command_line_trains_and_evaluates_one(
     assert trained["kind"] == "classic"
     told = lentigo("evaluate", trained["path"], "--data", str(data.path), "--split", "validation")
     assert "balanced_accuracy" in told
+
+
+def test_a_paper_takes_no_point_of_the_grid_for_an_epoch(
+    run: ClassicRun, data: PreparedSet, tmp_path: Path
+) -> None:
+    evaluate(run.path, data, split="validation", out=tmp_path)
+    figures = figures_of([run], [tmp_path], data).figures
+    assert figures["seconds"].value == run.info.seconds
+    assert figures["history.c"].value == run.history()[run.info.best_epoch - 1]["c"]
+    assert not {"epochs", "seconds_per_epoch"} & figures.keys()

@@ -22,9 +22,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lentigo.data.manifest import SPLITS, manifest_text, read_manifest
 from lentigo.data.oversampling import DrawnImages, Images, Oversampling
-from lentigo.errors import InputError
+from lentigo.errors import InputError, listed
 from lentigo.files import digest_file, digest_json, digest_text, read_json
 from lentigo.image.spec import PreprocessSpec
+from lentigo.outside import problems
 from lentigo.taxonomy import Taxonomy
 
 SCHEMA_VERSION = 1
@@ -262,4 +263,6 @@ def read_info(path: Path) -> PreparedInfo:
     try:
         return PreparedInfo.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{marker} is damaged: {error}", todo=_AGAIN) from None
+        raise InputError(
+            f"{marker} is damaged:\n{listed(problems(error, MARKER))}", todo=_AGAIN
+        ) from None

@@ -23,6 +23,7 @@ from lentigo.errors import BundleError, listed
 from lentigo.files import write_bytes
 from lentigo.image.spec import PreprocessSpec
 from lentigo.image.verdict import QualityThresholds
+from lentigo.outside import problems
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import Taxonomy
 
@@ -305,8 +306,8 @@ def _info(text: bytes, source: str) -> BundleInfo:
     try:
         return BundleInfo.model_validate(fields)
     except ValidationError as error:
-        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise BundleError(
-            f"{source} is foreign or damaged; its {MEMBER} cannot be used:\n{listed(problems)}",
+            f"{source} is foreign or damaged; its {MEMBER} cannot be used:\n"
+            f"{listed(problems(error, MEMBER))}",
             todo=_AGAIN,
         ) from None

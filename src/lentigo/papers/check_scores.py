@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from importlib.resources import files as package_files
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from lentigo.errors import InputError, MissingExtraError, listed
+from lentigo.outside import Shelf, by_name, problems
 from lentigo.papers.score_checks import ScoreFile, Verdict
 
 
@@ -42,10 +40,12 @@ class Finding:
         }
 
 
+_SHELF = Shelf("lentigo.papers", "scores", "a file of printed scores")
+
+
 def packaged_scores() -> list[str]:
     """The papers whose printed scores ship with lentigo."""
-    folder = package_files("lentigo.papers") / "scores"
-    return sorted(each.name[:-5] for each in folder.iterdir() if each.name.endswith(".toml"))
+    return _SHELF.names()
 
 
 def read_scores(name_or_path: str) -> ScoreFile:
@@ -54,48 +54,16 @@ def read_scores(name_or_path: str) -> ScoreFile:
     Raises:
         InputError: No such file, bad TOML (the line is named), or all that is wrong with it.
     """
-    if name_or_path.endswith(".toml"):
-        path = Path(name_or_path)
-        if not path.is_file():
-            raise InputError(f"{path} does not exist.", todo=_choice())
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path} is not UTF-8 text: {error}") from None
-    elif name_or_path in packaged_scores():
-        resource = package_files("lentigo.papers") / "scores" / f"{name_or_path}.toml"
-        text = resource.read_text(encoding="utf-8")
-    else:
-        raise InputError(f"There are no printed scores {name_or_path!r}.", todo=_choice())
-    return _parsed(text, name_or_path)
-
-
-def _choice() -> str:
-    return f"Packaged: {', '.join(packaged_scores())}; or give a .toml."
-
-
-def _parsed(text: str, origin: str) -> ScoreFile:
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{origin} is not valid TOML: {error}") from None
+    content = _SHELF.content(_SHELF.text(name_or_path), name_or_path)
     try:
         return ScoreFile.model_validate(content)
     except ValidationError as error:
-        names = [each.get("name") for each in content.get("checks", ()) if isinstance(each, dict)]
-        problems = [_problem(each["loc"], each["msg"], names) for each in error.errors()]
+        named = by_name(content.get("checks"), "checks", "check")
+        found = problems(error, "file", named=named)
         raise InputError(
-            f"{origin} is no file of printed scores:\n{listed(problems)}",
+            f"{name_or_path} is no file of printed scores:\n{listed(found)}",
             todo="docs/how-to/check-printed-scores.md shows one.",
         ) from None
-
-
-def _problem(location: tuple[int | str, ...], message: str, names: list[Any]) -> str:
-    parts = list(location)
-    if len(parts) > 1 and parts[0] == "checks" and isinstance(parts[1], int):
-        named = names[parts[1]] if parts[1] < len(names) and names[parts[1]] else parts[1] + 1
-        parts[:2] = [f"check {named!r}"]
-    return f"{'.'.join(str(part) for part in parts) or 'file'}: {message}"
 
 
 def check_scores(scores: ScoreFile | str) -> list[Finding]:

@@ -131,14 +131,15 @@ def _false_positives(found: Mapping[str, Estimate]) -> dict[str, Estimate]:
 
 
 def _facts(runs: Sequence[Run]) -> dict[str, Estimate]:
-    """Means over the runs of what stands in their records."""
+    """Means over the runs of what stands in their records; classic models have no epochs."""
     rows = []
     for run in runs:
         history = run.history()
         best = history[run.info.best_epoch - 1]
         row = {f"history.{k}": v for k, v in best.items() if isinstance(v, int | float)}
         row |= {"parameters": run.info.parameters, "seconds": run.info.seconds}
-        row |= {"epochs": len(history), "seconds_per_epoch": run.info.seconds / len(history)}
+        if run.info.kind == "network":  # a classic model's rows are points of a grid
+            row |= {"epochs": len(history), "seconds_per_epoch": run.info.seconds / len(history)}
         rows.append(row)
     means = pd.DataFrame(rows).mean()
     return {

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files as package_files
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from lentigo.errors import InputError, RecipeError, listed
+from lentigo.outside import Shelf, by_name, problems
 from lentigo.papers.schema import DataPlan, Paper, Protocol, SplitPlan, Variant, with_changes
 from lentigo.recipe import Recipe
 
@@ -27,10 +25,12 @@ class Experiment:
     recipe: Recipe
 
 
+_SHELF = Shelf("lentigo.papers", "studies", "a paper")
+
+
 def packaged_papers() -> list[str]:
     """The papers that ship with lentigo."""
-    folder = package_files("lentigo.papers") / "studies"
-    return sorted(each.name[:-5] for each in folder.iterdir() if each.name.endswith(".toml"))
+    return _SHELF.names()
 
 
 def read_paper(name_or_path: str) -> Paper:
@@ -41,49 +41,27 @@ def read_paper(name_or_path: str) -> Paper:
     Raises:
         InputError: No such paper, bad TOML (the line is named), or all that is wrong with it.
     """
-    if name_or_path.endswith(".toml"):
-        path = Path(name_or_path)
-        if not path.is_file():
-            raise InputError(f"{path} does not exist.", todo=_choice())
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path} is not UTF-8 text: {error}") from None
-    elif name_or_path in packaged_papers():
-        resource = package_files("lentigo.papers") / "studies" / f"{name_or_path}.toml"
-        text = resource.read_text(encoding="utf-8")
-    else:
-        raise InputError(f"There is no paper {name_or_path!r}.", todo=_choice())
+    text = _SHELF.text(name_or_path)
+    content = _SHELF.content(text, name_or_path)
     try:
-        paper = Paper.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{name_or_path} is not valid TOML: {error}") from None
+        paper = Paper.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{name_or_path} is no paper:\n{listed(_problems(error))}") from None
+        named = by_name(content.get("variants"), "variants", "variant")
+        found = problems(error, "paper", text=text, named=named)
+        raise InputError(f"{name_or_path} is no paper:\n{listed(found)}") from None
     _check_variants(paper, name_or_path)
     return paper
 
 
-def _choice() -> str:
-    return f"Packaged: {', '.join(packaged_papers())}; or give a .toml."
-
-
-def _problems(error: ValidationError) -> list[str]:
-    return [
-        f"{'.'.join(str(part) for part in each['loc']) or 'paper'}: {each['msg']}"
-        for each in error.errors()
-    ]
-
-
 def _check_variants(paper: Paper, origin: str) -> None:
-    problems = []
+    found = []
     for variant in paper.variants:
         try:
             experiment(paper, variant, "leak-free")
         except RecipeError as error:
-            problems.append(error.problem)
-    if problems:
-        raise InputError(f"{origin} has variants that cannot be:\n{listed(problems)}")
+            found.append(error.problem)
+    if found:
+        raise InputError(f"{origin} has variants that cannot be:\n{listed(found)}")
 
 
 def experiment(
@@ -118,7 +96,9 @@ def experiment(
         split = SplitPlan.model_validate(content["protocols"][protocol])
         split.oversampling(data)
     except ValidationError as error:
-        raise RecipeError(f"variant {variant.name!r}: {'; '.join(_problems(error))}") from None
+        raise RecipeError(
+            f"variant {variant.name!r}: {'; '.join(problems(error, 'recipe'))}"
+        ) from None
     except ValueError as error:
         raise RecipeError(f"variant {variant.name!r}: {error}") from None
     return Experiment(variant, protocol, data, split, recipe)

@@ -6,22 +6,20 @@ import json
 import re
 import tomllib
 from collections.abc import Sequence
-from importlib.resources import files as package_files
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from lentigo.errors import RecipeError, listed
+from lentigo.outside import Shelf, problems
 from lentigo.recipe.schema import Recipe
+
+_SHELF = Shelf("lentigo.recipe", "files", "a recipe", RecipeError)
 
 
 def packaged_recipes() -> dict[str, Recipe]:
     """Every recipe that ships with lentigo, by name."""
-    folder = package_files("lentigo.recipe") / "files"
-    found = [each for each in folder.iterdir() if each.name.endswith(".toml")]
-    recipes = [parse_recipe(each.read_text(encoding="utf-8"), each.name) for each in found]
-    return {each.name: each for each in sorted(recipes, key=lambda r: r.name)}
+    return {name: load_recipe(name) for name in _SHELF.names()}
 
 
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -36,63 +34,22 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: No such recipe, bad TOML (the line is named), unknown keys or values
             out of range (all of them at once).
     """
-    if name_or_path.endswith(".toml"):
-        path = Path(name_or_path)
-        if not path.is_file():
-            raise RecipeError(f"{path} does not exist.", todo="Give a recipe's name or its path.")
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise RecipeError(f"{path} is not UTF-8 text: {error}") from None
-        return parse_recipe(text, str(path), overrides)
-    resource = package_files("lentigo.recipe") / "files" / f"{name_or_path}.toml"
-    if "/" in name_or_path or not resource.is_file():
-        known = ", ".join(packaged_recipes())
-        raise RecipeError(
-            f"There is no recipe {name_or_path!r}.", todo=f"Packaged: {known}; or give a .toml."
-        )
-    return parse_recipe(resource.read_text(encoding="utf-8"), name_or_path, overrides)
+    return parse_recipe(_SHELF.text(name_or_path), name_or_path, overrides)
 
 
 def parse_recipe(text: str, origin: str, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe from TOML text; ``origin`` is named in errors (see `load_recipe`)."""
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{origin} is not valid TOML: {error}") from None
+    content = _SHELF.content(text, origin)
     for override in overrides:
         _set(content, override)
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
+        found = problems(error, "recipe", text=text)
         raise RecipeError(
-            f"{origin} is not a recipe:\n{listed(_problems(error, text))}",
+            f"{origin} is not a recipe:\n{listed(found)}",
             todo="docs/reference/recipe.md lists every key.",
         ) from None
-
-
-def _problems(error: ValidationError, text: str) -> list[str]:
-    found = error.errors()
-    inner = {each["loc"][:depth] for each in found for depth in range(1, len(each["loc"]))}
-    sentences = []
-    for each in found:
-        if each["type"] == "too_short" and each["loc"] in inner:
-            continue  # a list is empty only because what stands in it is wrong
-        unknown = each["type"] == "extra_forbidden"
-        message = "there is no such key" if unknown else each["msg"]
-        key = ".".join(str(part) for part in each["loc"]) or "recipe"
-        sentences.append(f"{key}: {message}{_line_of(text, each['loc'])}")
-    return sentences
-
-
-def _line_of(text: str, location: tuple[int | str, ...]) -> str:
-    keys = [part for part in location if isinstance(part, str)]
-    if not keys:
-        return ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if re.match(rf"\s*{re.escape(keys[-1])}\s*=", line):
-            return f" (line {number})"
-    return ""
 
 
 def _set(content: dict[str, Any], override: str) -> None:

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lentigo.errors import RunError
+from lentigo.errors import RunError, listed
 from lentigo.files import digest_json, read_json
 from lentigo.image import PreprocessSpec
 from lentigo.image.handcrafted import Descriptors, describe_batch
 from lentigo.model import Seen, Watcher
+from lentigo.outside import problems
 from lentigo.recipe import Recipe, load_recipe
 from lentigo.score.calibration import softmax
 from lentigo.score.operating import OperatingPoint
@@ -265,7 +266,9 @@ def open_run(path: Path | str) -> Run:
         info = RunInfo.model_validate(content)
         calibration = Calibration.model_validate(read_json(path / "calibration.json"))
     except ValidationError as error:
-        raise RunError(f"{path} was changed after training: {error}") from None
+        raise RunError(
+            f"{path} was changed after training:\n{listed(problems(error, 'run'))}"
+        ) from None
     kinds = {"network": NetworkRun, "classic": ClassicRun}
     return kinds[info.kind](path, info, calibration)
 
