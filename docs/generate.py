@@ -26,6 +26,7 @@ from lentigo.model import NETWORKS
 from lentigo.recipe import (
     Augmentation,
     Classic,
+    Distillation,
     GeneratorRanges,
     Head,
     Loss,
@@ -54,6 +55,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "augmentation": Augmentation,
     "augmentation.image_data_generator": GeneratorRanges,
     "output": Output,
+    "distillation": Distillation,
     "classic": Classic,
     "classic.features": Descriptors,
     "stages.N": Stage,

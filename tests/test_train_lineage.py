@@ -15,7 +15,7 @@ from lentigo.errors import LeakageError, RunError, WeightsError
 from lentigo.model import build_model
 from lentigo.recipe import Recipe, parse_recipe
 from lentigo.train import Run, open_run, train
-from lentigo.train.lineage import follow_weights
+from lentigo.train.lineage import follow_runs
 from test_train_run import TINY
 
 
@@ -47,7 +47,7 @@ def test_training_goes_on_from_the_backbone_at_another_size(
 ) -> None:
     larger = prepare("phantom", raw, tmp_path / "larger", size=48, splits_of=data.path, workers=1)
     second = recipe(str(first.path), size=48)
-    followed = follow_weights(second, larger, 1)
+    followed = follow_runs(second, larger, 1)
     backbone = build_model(followed, 7).get_layer("backbone")
     for ours, theirs in zip(
         backbone.get_weights(), first.model.get_layer("backbone").get_weights(), strict=True
@@ -60,13 +60,13 @@ def test_training_goes_on_from_the_backbone_at_another_size(
 
 def test_another_fold_has_been_seen(data: PreparedSet, first: Run) -> None:
     with pytest.raises(LeakageError, match="held out"):
-        follow_weights(recipe(str(first.path)), data, 2)
+        follow_runs(recipe(str(first.path)), data, 2)
 
 
 def test_another_test_list_has_been_seen(raw: Path, first: Run, tmp_path: Path) -> None:
     other = prepare("phantom", raw, tmp_path / "other", size=32, seed=7, workers=1)
     with pytest.raises(LeakageError, match="held out"):
-        follow_weights(recipe(str(first.path)), other, 1)
+        follow_runs(recipe(str(first.path)), other, 1)
 
 
 def test_what_an_earlier_ancestor_saw_counts_too(
@@ -74,7 +74,7 @@ def test_what_an_earlier_ancestor_saw_counts_too(
 ) -> None:
     second = train(recipe(str(first.path), name="second"), data, out=tmp_path, fold=1)
     with pytest.raises(LeakageError, match="held out"):
-        follow_weights(recipe(str(second.path)), data, 0)
+        follow_runs(recipe(str(second.path)), data, 0)
 
 
 def test_pictures_count_where_names_do_not(data: PreparedSet, first: Run, tmp_path: Path) -> None:
@@ -86,9 +86,9 @@ def test_pictures_count_where_names_do_not(data: PreparedSet, first: Run, tmp_pa
         sha256=[f"{i:064x}" for i in range(len(data.manifest))],
     )
     renamed = PreparedSet(data.path, data.info, manifest, data.images, data.audit)
-    follow_weights(recipe(str(first.path)), renamed, 1)
+    follow_runs(recipe(str(first.path)), renamed, 1)
     with pytest.raises(LeakageError, match="held out"):
-        follow_weights(recipe(str(first.path)), renamed, 0)
+        follow_runs(recipe(str(first.path)), renamed, 0)
 
 
 def test_a_run_whose_set_is_gone_cannot_be_trusted(
@@ -99,12 +99,12 @@ def test_a_run_whose_set_is_gone_cannot_be_trusted(
     text = (moved / "run.json").read_text().replace(str(data.path), str(tmp_path / "gone"))
     (moved / "run.json").write_text(text)
     with pytest.raises(RunError, match="cannot be checked"):
-        follow_weights(recipe(str(moved)), data, 1)
+        follow_runs(recipe(str(moved)), data, 1)
 
 
 def test_another_width_does_not_fit(data: PreparedSet, first: Run) -> None:
     wide = recipe(str(first.path))
     network = wide.network.model_copy(update={"alpha": 2.0})
-    followed = follow_weights(wide.model_copy(update={"network": network}), data, 1)
+    followed = follow_runs(wide.model_copy(update={"network": network}), data, 1)
     with pytest.raises(WeightsError, match="does not fit"):
         build_model(followed, 7)

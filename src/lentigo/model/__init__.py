@@ -10,6 +10,7 @@ from lentigo.model.augmentation import (
     draw_parameters,
     mix,
 )
+from lentigo.model.distillation import Distilled, Teachers, beside_teachers
 from lentigo.model.heads import (
     TwoLogits,
     build_model,
@@ -30,16 +31,19 @@ __all__ = [
     "Anatomy",
     "AttentionKind",
     "Augment",
+    "Distilled",
     "FocalLoss",
     "MeanOfViews",
     "NetworkEntry",
     "Seen",
+    "Teachers",
     "TwoLogits",
     "Views",
     "Watcher",
     "adopt_head",
     "augment",
     "batch_norms",
+    "beside_teachers",
     "build_backbone",
     "build_loss",
     "build_model",

@@ -4,6 +4,7 @@ from lentigo.image.generator import GeneratorRanges
 from lentigo.recipe.schema import (
     Augmentation,
     Classic,
+    Distillation,
     Head,
     Kernel,
     Loss,
@@ -19,6 +20,7 @@ from lentigo.recipe.toml import load_recipe, packaged_recipes, parse_recipe, to_
 __all__ = [
     "Augmentation",
     "Classic",
+    "Distillation",
     "GeneratorRanges",
     "Head",
     "Kernel",

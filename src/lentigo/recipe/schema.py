@@ -236,6 +236,20 @@ class Output(_Part):
     prior_power: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
+class Distillation(_Part):
+    """Learning from the answers of finished runs beside the labels.
+
+    ``teachers`` are folders of runs of networks, of the same size and classes, refused where one
+    was trained on what is now held out. In every step they answer the images as the student sees
+    them, with no more than a forward pass each, and ``weight`` of the loss is the cross-entropy
+    with their mean probabilities, both sides at ``temperature`` (Hinton 2015, Beyer 2022).
+    """
+
+    teachers: tuple[str, ...] = Field(min_length=1)
+    weight: Annotated[float, Field(gt=0, le=1)] = 0.5
+    temperature: Positive = 2.0
+
+
 class Classic(_Part):
     """A support vector machine on hand-crafted features, in place of a network.
 
@@ -285,6 +299,7 @@ class Recipe(_Part):
     sampling: Sampling = Field(default_factory=Sampling)
     augmentation: Augmentation = Field(default_factory=Augmentation)
     output: Output = Field(default_factory=Output)
+    distillation: Distillation | None = None
     classic: Classic | None = None
     stages: tuple[Stage, ...] = ()
 
@@ -316,6 +331,8 @@ class Recipe(_Part):
         cached = [stage.name for stage in self.stages if stage.cached_views]
         if cached and self.augmentation.mixup:
             raise ValueError(f"augmentation.mixup cannot mix the cached features of {cached}")
+        if cached and self.distillation:
+            raise ValueError(f"distillation needs images, which {cached} caches the features of")
         return self
 
     @property
@@ -327,9 +344,18 @@ class Recipe(_Part):
     def digest(self) -> str:
         """SHA-256 of all that shapes the model; prose about it does not count."""
         prose = {"title", "citation", "command", "claims", "notes"}
-        if self.classic is None:
-            prose.add("classic")  # so networks keep the digests that they had without it
+        # What is not used does not count, so that a recipe keeps the digest it had before.
+        prose |= {name for name in ("classic", "distillation") if getattr(self, name) is None}
         return digest_json(self.model_dump(mode="json", exclude=prose))
 
 
-_OF_NETWORKS = ("head", "loss", "augmentation", "output", "precision", "keep", "stages")
+_OF_NETWORKS = (
+    "head",
+    "loss",
+    "augmentation",
+    "output",
+    "distillation",
+    "precision",
+    "keep",
+    "stages",
+)

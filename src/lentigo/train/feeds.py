@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from lentigo.data.oversampling import Images
 from lentigo.data.prepared import PreparedSet
-from lentigo.model import Augment, class_weights, draw_parameters, split_at_head
+from lentigo.model import (
+    Augment,
+    Teachers,
+    beside_teachers,
+    class_weights,
+    draw_parameters,
+    split_at_head,
+)
 from lentigo.recipe import Recipe, Stage
 from lentigo.train.feeding import EpochBatches, predict_rows
 from lentigo.train.sampling import AUGMENT, VIEWS, epoch_order
@@ -81,14 +88,20 @@ def _augmenter(recipe: Recipe, rest: keras.Model) -> keras.Model:
 
 
 class ImageFeed:
-    """Images through augmentation and the whole model."""
+    """Images through augmentation and the whole model, beside its teachers if it has any."""
 
     def __init__(
-        self, classifier: keras.Model, recipe: Recipe, stage: Stage, material: Material
+        self,
+        classifier: keras.Model,
+        recipe: Recipe,
+        stage: Stage,
+        material: Material,
+        teachers: Teachers | None = None,
     ) -> None:
         self._classifier, self._recipe, self._stage = classifier, recipe, stage
         self._material = material
-        self.model = _augmenter(recipe, classifier)
+        answering = classifier if teachers is None else beside_teachers(classifier, teachers)
+        self.model = _augmenter(recipe, answering)
 
     def batches(self, epoch: int) -> EpochBatches:
         """The batches of an epoch, a function of (seed, epoch)."""

@@ -1,4 +1,4 @@
-"""A training that goes on from another run's backbone, and what that run must not have seen."""
+"""A training that goes on or learns from other runs, and what they must not have seen."""
 
 from __future__ import annotations
 
@@ -8,40 +8,75 @@ import numpy as np
 
 from lentigo.data.duplicates import near_duplicates, perceptual_hash
 from lentigo.data.prepared import PreparedSet, open_prepared
-from lentigo.errors import InputError, LeakageError, RunError, listed
+from lentigo.errors import InputError, LeakageError, RecipeError, RunError, listed
 from lentigo.recipe import Recipe
 from lentigo.train.run import MODEL, Run, open_network
 
 _NO_BACKBONE = "it has no backbone to go on from"
+_NO_TEACHER = "it cannot answer inside a training"
 _NAMES = ("image_id", "lesion_id", "patient_id", "sha256")
 
 
-def follow_weights(recipe: Recipe, data: PreparedSet, fold: int | None) -> Recipe:
-    """The recipe with the weights of the run that it names, if it names one.
+def follow_runs(recipe: Recipe, data: PreparedSet, fold: int | None) -> Recipe:
+    """The recipe with the models of the runs that it names, if it names any.
 
     Args:
-        recipe: ``network.weights`` may be the folder of a finished run.
+        recipe: ``network.weights`` may be the folder of a finished run, and those of
+            ``distillation.teachers`` are.
         data: What will be trained on.
         fold: The fold that will validate; None is the official validation split.
 
     Returns:
-        The recipe as it is, or with the run's model as weights.
+        The recipe as it is, or with the runs' models in place of their folders.
 
     Raises:
-        LeakageError: The run, or one that it went on from, was trained on an image, a lesion,
-            a patient or a picture that is now test or validation.
+        LeakageError: A run, or one that it went on or learned from, was trained on an image, a
+            lesion, a patient or a picture that is now test or validation.
+        RecipeError: A teacher takes other images or knows other classes.
         RunError: No finished run, or the set that it was trained on cannot be opened.
     """
-    path = Path(recipe.network.weights)
-    if path.suffix != ".keras" and not path.is_dir():
-        return recipe
-    folder = path.parent if path.suffix == ".keras" else path
     held_out = np.concatenate(
         [data.rows("validation", fold), np.flatnonzero(data.manifest["split"] == "test")]
     )
-    _check_ancestors(open_network(folder, _NO_BACKBONE), data, held_out, recipe.protocol)
-    network = recipe.network.model_copy(update={"weights": str(folder / MODEL)})
-    return recipe.model_copy(update={"network": network})
+    if folder := _run_behind(recipe.network.weights):
+        run = open_network(folder, _NO_BACKBONE)
+        _check_ancestors(run, data, held_out, recipe.protocol)
+        network = recipe.network.model_copy(update={"weights": str(folder / MODEL)})
+        recipe = recipe.model_copy(update={"network": network})
+    if recipe.distillation is None:
+        return recipe
+    followed = []
+    for teacher in recipe.distillation.teachers:
+        folder = _run_behind(teacher) or Path(teacher)
+        run = open_network(folder, _NO_TEACHER)
+        _check_teaches(run, data)
+        _check_ancestors(run, data, held_out, recipe.protocol)
+        followed.append(str(folder / MODEL))
+    distillation = recipe.distillation.model_copy(update={"teachers": tuple(followed)})
+    return recipe.model_copy(update={"distillation": distillation})
+
+
+def _run_behind(weights: str) -> Path | None:
+    """The run's folder, where weights are named by it or by its model."""
+    path = Path(weights)
+    if path.suffix == ".keras":
+        return path.parent
+    return path if path.is_dir() else None
+
+
+def _check_teaches(run: Run, data: PreparedSet) -> None:
+    ours, theirs = data.taxonomy.codes, run.info.taxonomy.codes
+    if theirs != ours:
+        raise RecipeError(
+            f"The teacher {run.path} knows other classes ({', '.join(theirs)}) than {data.path} "
+            f"({', '.join(ours)})."
+        )
+    if run.info.spec.size != data.spec.size:
+        raise RecipeError(
+            f"The teacher {run.path} takes {run.info.spec.size} pixels, {data.path} has "
+            f"{data.spec.size}.",
+            todo="Teachers answer the very images that the student sees.",
+        )
 
 
 def _check_ancestors(run: Run, data: PreparedSet, held_out: np.ndarray, protocol: str) -> None:
@@ -58,9 +93,12 @@ def _check_ancestors(run: Run, data: PreparedSet, held_out: np.ndarray, protocol
             todo="Prepare its images with --splits-of this set, train it anew with the same "
             "--fold, and go on from that.",
         )
-    weights = Path(run.recipe().network.weights)
-    if weights.suffix == ".keras":
-        _check_ancestors(open_network(weights.parent, _NO_BACKBONE), data, held_out, protocol)
+    recipe = run.recipe()
+    models = [recipe.network.weights]
+    models += recipe.distillation.teachers if recipe.distillation else ()
+    for model in map(Path, models):
+        if model.suffix == ".keras":
+            _check_ancestors(open_network(model.parent, _NO_BACKBONE), data, held_out, protocol)
 
 
 def _training_set(run: Run) -> PreparedSet:

@@ -17,7 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.errors import RunError
-from lentigo.model import adopt_head, build_loss, build_model, prune_smallest, shift_logits
+from lentigo.model import (
+    Distilled,
+    adopt_head,
+    build_loss,
+    build_model,
+    prune_smallest,
+    shift_logits,
+)
 from lentigo.recipe import Recipe, Sampling, Stage
 from lentigo.train.feeds import FeatureFeed, Feed, ImageFeed, Material
 from lentigo.train.mining import hard_rows
@@ -33,6 +40,7 @@ from lentigo.train.state import (
     values_of,
 )
 from lentigo.train.statistics import StatisticsEstimator
+from lentigo.train.teachers import open_teachers
 from lentigo.train.validation import selection_score, validation_scores
 
 _log = logging.getLogger(__name__)
@@ -89,6 +97,8 @@ class Training:
         self.model = build_model(recipe, len(malignant))
         if recipe.stages[0].sparsity and recipe.network.weights.endswith(".keras"):
             self._adopt_head()
+        labels = material.labels[material.training]
+        self._teachers = open_teachers(recipe, labels, len(malignant))
         self.standing = Standing(backend=keras.backend.backend())
         self._optimizer_values: Sequence[Any] | None = None
         if self._last.is_file():
@@ -138,6 +148,8 @@ class Training:
         # XLA on TensorFlow's CPU lacks the resampling and is no faster.
         compiled = keras.backend.backend() != "tensorflow"
         loss = build_loss(self.recipe.loss, self._share(material))
+        if taught := self.recipe.distillation:
+            loss = Distilled(loss, taught.weight, taught.temperature)
         feed.model.compile(optimizer, loss, jit_compile=compiled)
         optimizer.build(feed.model.trainable_variables)
         if self._optimizer_values and self.standing.stage_epoch:
@@ -166,7 +178,7 @@ class Training:
     def _feed(self, stage: Stage, material: Material) -> Feed:
         if stage.cached_views:
             return FeatureFeed(self.model, self.recipe, stage, material, self._folder)
-        return ImageFeed(self.model, self.recipe, stage, material)
+        return ImageFeed(self.model, self.recipe, stage, material, self._teachers)
 
     def _train_epoch(
         self,

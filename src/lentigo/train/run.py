@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lentigo.errors import RunError, listed
-from lentigo.files import digest_json, read_json
+from lentigo.files import digest_file, digest_json, read_json
 from lentigo.image import PreprocessSpec
 from lentigo.image.handcrafted import Descriptors, describe_batch
 from lentigo.model import Seen, Watcher
@@ -92,11 +92,15 @@ def run_name(
 ) -> str:
     """The folder's name: recipe, digest of recipe and data, fold, seed.
 
-    A weights file counts by its content, not by its path.
+    A weights file counts by its content, not by its path, and so do teachers.
     """
     if weights_sha256 is not None:
         network = recipe.network.model_copy(update={"weights": weights_sha256})
         recipe = recipe.model_copy(update={"network": network})
+    if recipe.distillation is not None:
+        teachers = tuple(digest_file(Path(each)) for each in recipe.distillation.teachers)
+        named = recipe.distillation.model_copy(update={"teachers": teachers})
+        recipe = recipe.model_copy(update={"distillation": named})
     digest = digest_json([recipe.digest, data_digest])[:10]
     part = "official" if fold is None else f"fold{fold}"
     return f"{recipe.name}-{digest}-{part}-seed{seed}"

@@ -24,7 +24,7 @@ from lentigo.train.classic import fit_classic
 from lentigo.train.features import training_features
 from lentigo.train.feeding import predict_rows
 from lentigo.train.feeds import gather_material
-from lentigo.train.lineage import follow_weights
+from lentigo.train.lineage import follow_runs
 from lentigo.train.loop import Progress, Report, Training
 from lentigo.train.precision import half_speed
 from lentigo.train.run import (
@@ -86,7 +86,7 @@ def train(
     _check_fits(recipe, data)
     if fold is None and not (data.manifest["split"] == "validation").any():
         fold = 0
-    recipe = follow_weights(recipe, data, fold)
+    recipe = follow_runs(recipe, data, fold)
     weights = _weights_digest(recipe)
     path = Path(out) / run_name(recipe, weights, data.digest, fold, seed)
     if (path / "run.json").is_file():

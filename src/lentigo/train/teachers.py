@@ -1,0 +1,48 @@
+"""The finished runs that a training learns from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lentigo.errors import RunError
+from lentigo.model import Teachers
+from lentigo.recipe import Output, Recipe
+from lentigo.train.run import open_network
+from lentigo.train.sampling import spoken_mixture
+
+# A class that a teacher takes for impossible would shift its logit without end.
+_LEAST_SHARE = 1e-6
+
+
+def open_teachers(recipe: Recipe, labels: NDArray[np.int64], classes: int) -> Teachers | None:
+    """The recipe's teachers, speaking of the population that its loss speaks of.
+
+    A teacher whose answers take other shares of the classes for granted would teach these
+    shares; the quotient of both is taken out of its logits (Saerens 2002).
+
+    Args:
+        recipe: Its ``distillation.teachers`` are models of finished runs.
+        labels: Class index of every training image, (n,).
+        classes: How many classes there are.
+
+    Raises:
+        RunError: A run that does not state which population its answers speak of.
+    """
+    if recipe.distillation is None:
+        return None
+    untouched = recipe.model_copy(update={"output": Output()})
+    wanted = np.log(spoken_mixture(labels, untouched, classes).clip(_LEAST_SHARE))
+    models, shifts = [], []
+    for path in map(Path, recipe.distillation.teachers):
+        run = open_network(path.parent, "it cannot answer inside a training")
+        if run.calibration.mixture is None:
+            raise RunError(
+                f"{run.path} does not state which population its answers speak of.",
+                todo="It was trained by an early version: train it anew.",
+            )
+        models.append(run.model)
+        shifts.append(wanted - np.log(np.clip(run.calibration.mixture, _LEAST_SHARE, None)))
+    return Teachers(models, shifts, recipe.distillation.temperature)
