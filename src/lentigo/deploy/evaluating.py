@@ -178,11 +178,12 @@ def _own_set(run: Run, prepared: PreparedSet) -> PreparedSet | None:
 
 def _training_files(predictor: Run | BundlePredictor, prepared: PreparedSet) -> frozenset[str]:
     """SHA-256 of what a run was trained on, if that is another set and still where it was."""
-    own = _own_set(predictor, prepared) if isinstance(predictor, Run) else None
+    if not isinstance(predictor, Run):
+        return frozenset()
+    own = _own_set(predictor, prepared)
     if own is None or own is prepared:
         return frozenset()
-    rows = own.rows("train", fold=predictor.info.fold)
-    return frozenset(own.manifest["sha256"].iloc[rows]) - {""}
+    return frozenset(own.manifest["sha256"].iloc[training_rows(predictor, own)]) - {""}
 
 
 def _memory(predictor: Run | BundlePredictor, prepared: PreparedSet) -> Memory | None:

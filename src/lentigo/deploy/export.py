@@ -28,7 +28,7 @@ from lentigo.image.verdict import DEFAULT_THRESHOLDS
 from lentigo.score.calibration import softmax
 from lentigo.score.familiarity import Subspace, fit_subspace, threshold_keeping
 from lentigo.taxonomy import INTENDED_USE, LIMITS
-from lentigo.train.features import training_features
+from lentigo.train.features import training_features, training_rows
 from lentigo.train.run import NetworkRun, Run, need_network, open_run
 
 QUANTIZATIONS: tuple[Quantization, ...] = ("float32", "float16", "int8", "dynamic")
@@ -198,7 +198,7 @@ def _prepared(run: Run, data: PreparedSet | Path | str | None) -> PreparedSet:
 
 def _representative(run: Run, prepared: PreparedSet) -> NDArray[np.uint8]:
     """Training images spread evenly over the rows, so that every run of this takes the same."""
-    rows = prepared.rows("train", fold=run.info.fold)
+    rows = training_rows(run, prepared)
     count = min(REPRESENTATIVE_IMAGES, len(rows))
     chosen = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
     return np.stack([prepared.images[row] for row in chosen])

@@ -90,12 +90,15 @@ class Sampling(_Part):
     an image of class c with a weight of n_c ** -power (1 balances the classes, 0.5 goes
     half the way). ``oversample``: classes repeated up to the share ``up_to`` of the largest;
     larger ones stay whole. ``undersample``: classes cut to the smallest, other images every
-    epoch.
+    epoch. ``groups`` is the share of each class's groups (lesions, patients) that is used at
+    all, at least one of each, for learning curves: for one seed, a smaller share is part of a
+    larger one.
     """
 
     kind: Literal["all", "weighted", "oversample", "undersample"] = "all"
     power: Share = 1.0
     up_to: Annotated[float, Field(gt=0, le=1)] = 1.0
+    groups: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class Augmentation(_Part):
@@ -346,7 +349,10 @@ class Recipe(_Part):
         prose = {"title", "citation", "command", "claims", "notes"}
         # What is not used does not count, so that a recipe keeps the digest it had before.
         prose |= {name for name in ("classic", "distillation") if getattr(self, name) is None}
-        return digest_json(self.model_dump(mode="json", exclude=prose))
+        content = self.model_dump(mode="json", exclude=prose)
+        if self.sampling.groups == 1:
+            del content["sampling"]["groups"]
+        return digest_json(content)
 
 
 _OF_NETWORKS = (

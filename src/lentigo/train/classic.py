@@ -23,7 +23,7 @@ from lentigo.files import atomic_path
 from lentigo.machine import usable_cores
 from lentigo.recipe import Classic, Kernel, Recipe, Sampling
 from lentigo.train.machine import Floats, Machine, Scaling, gamma_of, gram
-from lentigo.train.sampling import drawn_share, epoch_order
+from lentigo.train.sampling import drawn_share, epoch_order, used_rows
 from lentigo.train.state import HistoryRow
 from lentigo.train.validation import selection_score, validation_scores
 
@@ -83,7 +83,8 @@ def fit_classic(
         MissingExtraError: scikit-learn is not installed.
     """
     plan, classes = _plan(recipe), len(data.taxonomy.codes)
-    training, validation = data.rows("train", fold), data.rows("validation", fold)
+    training = used_rows(data, recipe.sampling, fold=fold, seed=seed)
+    validation = data.rows("validation", fold)
     labels = data.labels[training]
     parts = _parts(data, training, plan.folds, seed)
     _check(data, labels, parts, plan.folds)

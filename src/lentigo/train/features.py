@@ -16,6 +16,7 @@ from lentigo.errors import RunError
 from lentigo.files import atomic_path
 from lentigo.train.feeding import batches_of
 from lentigo.train.run import NetworkRun, Run
+from lentigo.train.sampling import used_rows
 
 FEATURES = "features.npy"
 _BATCH = 64
@@ -30,7 +31,7 @@ def training_rows(run: Run, data: PreparedSet) -> NDArray[np.int64]:
     """
     if data.digest != run.info.prepared_digest:
         raise RunError(f"{data.path} is not the prepared set that made {run.path}.")
-    return data.rows("train", fold=run.info.fold)
+    return used_rows(data, run.recipe().sampling, fold=run.info.fold, seed=run.info.seed)
 
 
 def training_features(

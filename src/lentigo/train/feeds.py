@@ -22,7 +22,7 @@ from lentigo.model import (
 )
 from lentigo.recipe import Recipe, Stage
 from lentigo.train.feeding import EpochBatches, predict_rows
-from lentigo.train.sampling import AUGMENT, VIEWS, epoch_order
+from lentigo.train.sampling import AUGMENT, VIEWS, epoch_order, used_rows
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Material:
 
 def gather_material(recipe: Recipe, data: PreparedSet, fold: int | None, seed: int) -> Material:
     """The rows, targets and weights that a recipe takes from a prepared set."""
-    training, validation = data.rows("train", fold), data.rows("validation", fold)
+    training = used_rows(data, recipe.sampling, fold=fold, seed=seed)
+    validation = data.rows("validation", fold)
     classes = len(data.taxonomy.classes)
     smoothing = recipe.loss.label_smoothing
     one_hot = np.eye(classes, dtype=np.float32)[data.labels]

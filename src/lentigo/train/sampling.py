@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.data.prepared import PreparedSet
 from lentigo.model import class_weights
 from lentigo.recipe import Recipe, Sampling
 
 ORDER, AUGMENT, DROPOUT, VIEWS = range(4)
 """Streams of random numbers: the third part of every key (seed, epoch, stream)."""
+
+
+def used_rows(
+    data: PreparedSet, sampling: Sampling, *, fold: int | None, seed: int
+) -> NDArray[np.int64]:
+    """Rows of the training split that a recipe uses: all, or those of a share of the groups.
+
+    Args:
+        data: The prepared set.
+        sampling: ``groups`` is the share.
+        fold: The fold that validates; None is the official validation split.
+        seed: The run's seed; it draws the groups.
+    """
+    rows = data.rows("train", fold)
+    if sampling.groups == 1:
+        return rows
+    groups = data.manifest["group_id"].to_numpy()[rows]
+    first = dict(zip(groups[::-1], data.labels[rows][::-1], strict=True))
+    kept: set[str] = set()
+    for label in set(first.values()):
+        own = [group for group, other in first.items() if other == label]
+        own.sort(key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
+        kept.update(own[: math.ceil(sampling.groups * len(own))])
+    return rows[[group in kept for group in groups]]
 
 
 def epoch_order(

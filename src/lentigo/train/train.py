@@ -37,7 +37,7 @@ from lentigo.train.run import (
     open_run,
     run_name,
 )
-from lentigo.train.sampling import drawn_share, spoken_mixture
+from lentigo.train.sampling import drawn_share, spoken_mixture, used_rows
 from lentigo.train.seal import seal
 from lentigo.train.state import HistoryRow
 from lentigo.train.trackers import Tracker
@@ -214,7 +214,7 @@ def _finish(
         test_digest=data.test_digest,
         taxonomy=data.taxonomy,
         spec=data.spec,
-        training_images=len(data.rows("train", fold)),
+        training_images=len(used_rows(data, recipe.sampling, fold=fold, seed=seed)),
         validation_images=len(rows),
         parameters=made.parameters,
         weights_sha256=weights,
