@@ -21,6 +21,9 @@ from typing import Any
 
 import pytest
 
+from lentigo.web.strings import catalogue
+
+CATALOGUE = catalogue()
 CHECKOUT = Path(__file__).parents[1]
 MODEL = CHECKOUT / "src/lentigo/models/lentigo-ham10000.tflite"
 ARGUMENTS = (
@@ -94,6 +97,24 @@ def app_folder(installed_wheel: Path, tmp_path_factory: pytest.TempPathFactory) 
     return out
 
 
+@pytest.fixture
+def context(browser: Any) -> Iterator[Any]:
+    """A visitor of a browser without a past, who speaks English."""
+    made = browser.new_context(locale="en-GB")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def spot(tmp_path: Path) -> Path:
+    """A generated photo of a spot."""
+    from golden_images import encoded, photograph
+
+    path = tmp_path / "spot.jpg"
+    path.write_bytes(encoded(photograph(640, 480, seed=30), "JPEG"))
+    return path
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Say nothing: the tests count requests in the browser."""
@@ -127,3 +148,23 @@ def hosted(folder: Path) -> Iterator[Host]:
 def in_base64(content: bytes) -> str:
     """Bytes for a script in the browser."""
     return base64.b64encode(content).decode()
+
+
+def open_app(context: Any, url: str) -> Any:
+    """A page of the app."""
+    page = context.new_page()
+    page.goto(url)
+    return page
+
+
+def kept(page: Any, language: str = "en") -> None:
+    """Wait until the app says that it works without a network."""
+    sentence = CATALOGUE["offline.kept"][language]
+    page.locator("#state", has_text=sentence).wait_for(timeout=60_000)
+
+
+def ask(page: Any, spot: Path) -> str:
+    """Hand a photo in; the most probable class as the page names it."""
+    page.set_input_files("#photo", spot)
+    page.locator("#result .top-class").wait_for(timeout=30_000)
+    return str(page.locator("#result .top-class").text_content())

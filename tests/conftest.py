@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from browsing import app_folder, browser, installed_wheel
+from browsing import app_folder, browser, context, installed_wheel, spot
 
-__all__ = ["app_folder", "browser", "installed_wheel"]
+__all__ = ["app_folder", "browser", "context", "installed_wheel", "spot"]
 
 SHARED = Path(__file__).parents[2] / "shared"
 

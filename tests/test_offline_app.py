@@ -3,78 +3,47 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from browsing import MODEL, hosted, installed_lentigo, start_chromium
-from golden_images import encoded, photograph
+from browsing import (
+    CATALOGUE,
+    MODEL,
+    ask,
+    hosted,
+    installed_lentigo,
+    kept,
+    open_app,
+    start_chromium,
+)
 from lentigo.deploy.bundle import read_bundle, write_bundle
-from lentigo.errors import BundleError, InputError, MissingExtraError
-from lentigo.image.hair import HairRemoval
-from lentigo.web import litert
-from lentigo.web.offline import decline
-from lentigo.web.static_app import write_app
-from lentigo.web.strings import LANGUAGES, catalogue
+from lentigo.web.strings import LANGUAGES
 
-CATALOGUE = catalogue()
 FIRST_PAGE_BYTES = 60_000
 SIZES = {"phone": (390, 844), "desk": (1400, 900)}
 
 
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    path = tmp_path / "spot.jpg"
-    path.write_bytes(encoded(photograph(640, 480, seed=30), "JPEG"))
-    return path
-
-
-@pytest.fixture
-def context(browser: Any) -> Iterator[Any]:
-    made = browser.new_context(locale="en-GB")
-    yield made
-    made.close()
-
-
-def open_app(context: Any, url: str) -> Any:
-    page = context.new_page()
-    page.goto(url)
-    return page
-
-
-def kept(page: Any, language: str = "en") -> None:
-    """Wait until the app says that it works without a network."""
-    sentence = CATALOGUE["offline.kept"][language]
-    page.locator("#state", has_text=sentence).wait_for(timeout=60_000)
-
-
-def ask(page: Any, photo: Path) -> str:
-    """Hand a photo in; the most probable class as the page names it."""
-    page.set_input_files("#photo", photo)
-    page.locator("#result .top-class").wait_for(timeout=30_000)
-    return str(page.locator("#result .top-class").text_content())
-
-
 def test_after_one_visit_it_answers_without_server_and_network(
-    context: Any, app_folder: Path, photo: Path
+    context: Any, app_folder: Path, spot: Path
 ) -> None:
     with hosted(app_folder) as host:
         page = open_app(context, host.url)
         kept(page)
-        online = ask(page, photo)
+        online = ask(page, spot)
         page.close()
         host.stop()
         context.set_offline(True)
         page = open_app(context, host.url)
         kept(page)
-        assert ask(page, photo) == online
+        assert ask(page, spot) == online
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_no_request_is_made_while_predicting(
-    size: str, browser: Any, app_folder: Path, photo: Path
+    size: str, browser: Any, app_folder: Path, spot: Path
 ) -> None:
     width, height = SIZES[size]
     context = browser.new_context(viewport={"width": width, "height": height})
@@ -83,7 +52,7 @@ def test_no_request_is_made_while_predicting(
         kept(page)
         requests: list[str] = []
         context.on("request", lambda request: requests.append(request.url))
-        ask(page, photo)
+        ask(page, spot)
         page.wait_for_timeout(500)
         assert requests == []
     context.close()
@@ -131,7 +100,7 @@ def test_nothing_moves_while_the_page_loads(size: str, browser: Any, app_folder:
 
 
 def test_a_photo_chosen_before_the_model_has_arrived_is_answered_when_it_has(
-    context: Any, app_folder: Path, photo: Path
+    context: Any, app_folder: Path, spot: Path
 ) -> None:
     waiting: list[Any] = []
     context.route("**/model.tflite", lambda route: waiting.append(route))  # noqa: PLW0108 - Playwright marks the function
@@ -139,7 +108,7 @@ def test_a_photo_chosen_before_the_model_has_arrived_is_answered_when_it_has(
         page = open_app(context, host.url)
         while not waiting:
             page.wait_for_timeout(50)
-        page.set_input_files("#photo", photo)
+        page.set_input_files("#photo", spot)
         page.locator("#state", has_text=CATALOGUE["home.busy"]["en"]).wait_for()
         assert not page.locator("#result").is_visible()
         waiting[0].continue_()
@@ -160,12 +129,12 @@ def test_chromium_finds_it_installable(context: Any, app_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_whole_page_speaks(language: str, browser: Any, app_folder: Path, photo: Path) -> None:
+def test_the_whole_page_speaks(language: str, browser: Any, app_folder: Path, spot: Path) -> None:
     context = browser.new_context(locale=language)
     with hosted(app_folder) as host:
         page = open_app(context, host.url)
         kept(page, language)
-        ask(page, photo)
+        ask(page, spot)
         keys = page.evaluate(
             "Array.from(document.querySelectorAll('[data-text]'), "
             "(each) => [each.dataset.text, each.innerText])"
@@ -208,21 +177,19 @@ def test_the_policy_lets_no_foreign_or_inline_script_run(context: Any, app_folde
         assert tried is None
 
 
-def test_nothing_violates_the_policy_in_use(context: Any, app_folder: Path, photo: Path) -> None:
+def test_nothing_violates_the_policy_in_use(context: Any, app_folder: Path, spot: Path) -> None:
     said: list[str] = []
     context.on("console", lambda message: said.append(message.text))
     with hosted(app_folder) as host:
         page = open_app(context, host.url)
         kept(page)
-        ask(page, photo)
+        ask(page, spot)
     assert not [text for text in said if "Content Security Policy" in text]
 
 
 def test_files_of_two_versions_are_not_kept_together(
-    context: Any, app_folder: Path, tmp_path: Path, photo: Path
+    context: Any, app_folder: Path, tmp_path: Path, spot: Path
 ) -> None:
-    import shutil
-
     mixed = tmp_path / "mixed"
     shutil.copytree(app_folder, mixed)
     style = mixed / "app.css"
@@ -230,7 +197,7 @@ def test_files_of_two_versions_are_not_kept_together(
     with hosted(mixed) as host:
         page = open_app(context, host.url)
         page.locator("#state", has_text=CATALOGUE["offline.mixed"]["en"]).wait_for(timeout=60_000)
-        assert ask(page, photo)
+        assert ask(page, spot)
 
 
 def test_a_new_version_fetches_what_changed_and_nothing_else(
@@ -263,7 +230,7 @@ def test_a_new_version_fetches_what_changed_and_nothing_else(
 
 
 def test_on_a_plain_http_page_it_answers_and_says_what_it_cannot(
-    browser: Any, app_folder: Path, photo: Path
+    browser: Any, app_folder: Path, spot: Path
 ) -> None:
     # A name that leads here, but is not localhost, is no secure context.
     started = start_chromium(browser.browser_type, "--host-resolver-rules=MAP pi.test 127.0.0.1")
@@ -272,7 +239,7 @@ def test_on_a_plain_http_page_it_answers_and_says_what_it_cannot(
         page.goto(host.url.replace("127.0.0.1", "pi.test"))
         sentence = CATALOGUE["offline.insecure"]["en"]
         page.locator("#state", has_text=sentence).wait_for(timeout=60_000)
-        assert ask(page, photo)
+        assert ask(page, spot)
         page.locator("summary").click()
         assert page.get_by_text(CATALOGUE["offline.unchecked"]["en"]).is_visible()
     started.close()
@@ -292,12 +259,12 @@ def test_what_is_no_photo_gets_a_sentence(context: Any, app_folder: Path, tmp_pa
 
 
 def test_what_the_visitor_says_of_the_dermatoscope_changes_the_words(
-    context: Any, app_folder: Path, photo: Path
+    context: Any, app_folder: Path, spot: Path
 ) -> None:
     with hosted(app_folder) as host:
         page = open_app(context, host.url)
         kept(page)
-        ask(page, photo)
+        ask(page, spot)
         assert CATALOGUE["result.unknown"]["en"] in page.locator("#result").inner_text()
         page.get_by_role("radio", name=CATALOGUE["scope.no"]["en"]).check()
         assert CATALOGUE["result.plain"]["en"] in page.locator("#result").inner_text()
@@ -307,7 +274,7 @@ def test_what_the_visitor_says_of_the_dermatoscope_changes_the_words(
         assert CATALOGUE["result.unknown"]["en"] not in shown
 
 
-def test_the_keyboard_alone_is_enough(context: Any, app_folder: Path, photo: Path) -> None:
+def test_the_keyboard_alone_is_enough(context: Any, app_folder: Path, spot: Path) -> None:
     with hosted(app_folder) as host:
         page = open_app(context, host.url)
         kept(page)
@@ -321,7 +288,7 @@ def test_the_keyboard_alone_is_enough(context: Any, app_folder: Path, photo: Pat
         page.locator("#photo").focus()
         with page.expect_file_chooser() as chooser:
             page.keyboard.press("Space")
-        chooser.value.set_files(photo)
+        chooser.value.set_files(spot)
         page.locator("#result .top-class").wait_for(timeout=30_000)
         assert page.evaluate("document.activeElement.id") == "result"
         page.locator("#strength").focus()
@@ -331,14 +298,14 @@ def test_the_keyboard_alone_is_enough(context: Any, app_folder: Path, photo: Pat
 
 
 def test_at_200_percent_and_on_the_narrowest_phone_nothing_leaves_the_page(
-    browser: Any, app_folder: Path, photo: Path
+    browser: Any, app_folder: Path, spot: Path
 ) -> None:
     for width in (700, 320):
         context = browser.new_context(viewport={"width": width, "height": 450})
         with hosted(app_folder) as host:
             page = open_app(context, host.url)
             kept(page)
-            ask(page, photo)
+            ask(page, spot)
             page.locator("summary").click()
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, f"{wide} at {width}"
@@ -346,95 +313,14 @@ def test_at_200_percent_and_on_the_narrowest_phone_nothing_leaves_the_page(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(scheme: str, browser: Any, app_folder: Path, photo: Path) -> None:
+def test_axe_finds_nothing(scheme: str, browser: Any, app_folder: Path, spot: Path) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not here")
     context = browser.new_context(color_scheme=scheme)
     with hosted(app_folder) as host:
         page = open_app(context, host.url)
         kept(page)
-        ask(page, photo)
+        ask(page, spot)
         page.locator("summary").click()
         found = axe.Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
     context.close()
-
-
-def hairy_bundle(path: Path) -> Path:
-    bundle = read_bundle(MODEL)
-    spec = bundle.info.spec.model_copy(update={"hair_removal": HairRemoval()})
-    write_bundle(bundle.graph, bundle.info.model_copy(update={"spec": spec}), path)
-    return path
-
-
-def test_a_bundle_that_browsers_cannot_preprocess_for_is_refused_with_the_reason(
-    tmp_path: Path,
-) -> None:
-    path = hairy_bundle(tmp_path / "hairy.tflite")
-    with pytest.raises(BundleError) as refused:
-        write_app(path, tmp_path / "app")
-    assert str(decline(read_bundle(path).info.spec)) in str(refused.value)
-    assert "lentigo serve --model" in str(refused.value)
-    assert not (tmp_path / "app").exists()
-
-
-def test_the_browser_refuses_it_as_well_should_it_be_there(
-    context: Any, app_folder: Path, tmp_path: Path
-) -> None:
-    import shutil
-
-    hairy = tmp_path / "hairy"
-    shutil.copytree(app_folder, hairy)
-    hairy_bundle(hairy / "model.tflite")
-    with hosted(hairy) as host:
-        page = open_app(context, host.url)
-        page.locator("#state", has_text="removes hair by inpainting").wait_for(timeout=60_000)
-
-
-def test_a_folder_of_something_else_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "precious"
-    out.mkdir()
-    (out / "thesis.txt").write_text("years", "utf-8")
-    with pytest.raises(InputError, match="something else"):
-        write_app(MODEL, out)
-    assert [each.name for each in out.iterdir()] == ["thesis.txt"]
-
-
-def test_without_litert_js_the_app_says_how_to_get_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(litert, "runtime_folder", lambda: None)
-    with pytest.raises(MissingExtraError, match="make offline-app"):
-        write_app(MODEL, tmp_path / "app")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_write_that_breaks_off_leaves_the_earlier_app(
-    app_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import shutil
-
-    out = tmp_path / "app"
-    shutil.copytree(app_folder, out)
-    before = {each.name for each in out.iterdir()}
-    full: Callable[..., int] = Path.write_bytes
-
-    def disk_full(self: Path, content: bytes) -> int:
-        if self.name == "model.tflite":
-            raise OSError(28, "No space left on device")
-        return full(self, content)
-
-    monkeypatch.setattr(litert, "runtime_folder", lambda: app_folder / "litert")
-    monkeypatch.setattr(Path, "write_bytes", disk_full)
-    with pytest.raises(OSError, match="No space"):
-        write_app(MODEL, out)
-    assert {each.name for each in out.iterdir()} == before
-    assert [each.name for each in tmp_path.iterdir()] == ["app"]
-
-
-def test_the_app_is_the_bundle_s_own_file_and_names_every_licence(app_folder: Path) -> None:
-    assert (app_folder / "model.tflite").read_bytes() == MODEL.read_bytes()
-    text = (app_folder / "LICENSES.txt").read_text("utf-8")
-    for part in (read_bundle(MODEL).info.license, "@litertjs/core", "Apache License"):
-        assert part in text

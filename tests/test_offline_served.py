@@ -31,7 +31,8 @@ CATALOGUE = catalogue()
 @contextmanager
 def serving(wheel: Path, *options: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """``lentigo serve`` of the installed wheel; the process and its address."""
-    command = [sys.executable, "-m", "lentigo", "serve", "--port", "0", *options]
+    python = [sys.executable, "-X", "faulthandler"]
+    command = [*python, "-m", "lentigo", "serve", "--port", "0", *options]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -43,6 +44,8 @@ def serving(wheel: Path, *options: str | Path) -> Iterator[tuple[subprocess.Pope
             assert process.stdout is not None
             yield process, process.stdout.readline().strip()
         finally:
+            if (code := process.poll()) not in {None, -9}:
+                print(f"the server ended by itself: {code}")  # noqa: T201 - pytest shows it
             process.kill()
 
 

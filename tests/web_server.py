@@ -68,7 +68,8 @@ def page(
 @contextmanager
 def process(*options: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """``lentigo serve`` in a process of its own; it and the addresses that it printed."""
-    command = [sys.executable, "-m", "lentigo", "serve", "--port", "0", *options]
+    python = [sys.executable, "-X", "faulthandler"]
+    command = [*python, "-m", "lentigo", "serve", "--port", "0", *options]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy()
     ) as started:

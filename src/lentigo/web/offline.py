@@ -24,7 +24,7 @@ from lentigo.files import canonical_json, digest_json
 from lentigo.image.spec import PreprocessSpec
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 from lentigo.web import litert
-from lentigo.web.strings import DEFAULT, LANGUAGES, catalogue
+from lentigo.web.strings import DEFAULT, LANGUAGES, SAME_CLASS, catalogue
 
 WORKER = "sw.js"
 LISTING = "files.js"
@@ -34,9 +34,14 @@ MODEL = "model.tflite"
 LISTING_START = "self.LENTIGO = "
 
 # Of the server's page, which looks the same.
-_SHARED = ("page.css", "mark.svg", "scope-yes.svg", "scope-no.svg")
+_SHARED = (
+    *("page.css", "mark.svg", "scope-yes.svg", "scope-no.svg"),
+    *("dom.js", "keepsake.js", "preview.js", "shelf.js", "speech.js", "store.js"),
+)
 # Fetched once the page works; the rest is the page.
 _LATER = ("litert/", MODEL, "LICENSES")
+# Sentences that only a server's pages say.
+_OF_SERVERS = ("api.", "code.", "privacy.", "problem.", "trust.")
 _PLAIN, _SERVED = b'<html lang="en">', b'<html lang="en" data-scope="/">'
 
 
@@ -160,7 +165,9 @@ def manifest() -> dict[str, Any]:
 
 def _words(language: str) -> bytes:
     """The page's catalogue in one language."""
-    words = {key: entry[language] for key, entry in catalogue().items()}
+    kept = {key: entry for key, entry in catalogue().items() if not key.startswith(_OF_SERVERS)}
+    words = {key: entry[language] for key, entry in kept.items()}
+    words |= {f"class.{other}": words[f"class.{code}"] for other, code in SAME_CLASS.items()}
     return canonical_json(words).encode()
 
 

@@ -17,8 +17,7 @@ LANGUAGES = {
 DEFAULT = "en"
 # Warnings come from the library as English sentences, which the catalogue holds as well.
 _WARNINGS = "warning."
-# Data sets call the same class by different codes.
-_SAME = {
+SAME_CLASS = {
     "ack": "ak",
     "actinic_keratosis": "ak",
     "basal_cell_carcinoma": "bcc",
@@ -31,6 +30,7 @@ _SAME = {
     "squamous_cell_carcinoma": "scc",
     "vascular_lesion": "vasc",
 }
+"""Codes that data sets use for one class, and the code that the catalogue has it under."""
 
 
 @cache
@@ -54,10 +54,15 @@ class Words:
         """The sentence of a key with its ``{name}`` filled in; KeyError for an unknown key."""
         return catalogue()[key][self.language].format(**values)
 
+    def under(self, *beginnings: str) -> dict[str, str]:
+        """The sentences whose keys begin so, for a script of the page."""
+        found = (key for key in catalogue() if key.startswith(beginnings))
+        return {key: catalogue()[key][self.language] for key in found}
+
     def class_name(self, code: str, name: str) -> str:
         """A class in plain words; the name its bundle gives it where the catalogue has none."""
         known = code.lower()
-        found = catalogue().get(f"class.{_SAME.get(known, known)}")
+        found = catalogue().get(f"class.{SAME_CLASS.get(known, known)}")
         return name if found is None else found[self.language]
 
     def warning(self, sentence: str) -> str:

@@ -1,5 +1,6 @@
 // The slider over the photo, and keeping the answer in this browser.
-import { add, all } from "./store.js";
+import { keepsake } from "./keepsake.js";
+import { speaker } from "./speech.js";
 
 const attention = document.getElementById("attention");
 const strength = document.getElementById("strength");
@@ -8,20 +9,12 @@ const show = () => attention.setAttribute("opacity", strength.value / 100);
 strength.addEventListener("input", show);
 show();
 
-const form = document.getElementById("keep");
-form.hidden = false;
-const names = document.getElementById("names");
-all().then((photos) => {
-  const known = [...new Set(photos.map((each) => each.series))];
-  names.replaceChildren(...known.map((value) => Object.assign(document.createElement("option"), { value })));
-}).catch(() => { form.hidden = true; });
-
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const answer = JSON.parse(form.dataset.answer);
-  const photo = document.getElementById("photo-image").getAttribute("href");
-  const series = new FormData(form).get("series").trim();
-  await add({ ...answer, series, photo, name: form.dataset.name, model: form.dataset.model, at: new Date().toISOString() });
-  form.querySelector("button").disabled = true;
-  document.getElementById("kept").hidden = false;
-});
+const place = document.getElementById("keep-here");
+const { words, answer, name, model } = place.dataset;
+const photo = document.getElementById("photo-image").getAttribute("href");
+place.replaceWith(keepsake({
+  text: speaker(JSON.parse(words)),
+  heading: "h2",
+  shelf: "/series",
+  record: () => ({ ...JSON.parse(answer), photo, name, model }),
+}));

@@ -1,4 +1,4 @@
-// The series of this browser, and of this browser alone. Nothing here talks to the server.
+/** The series of this browser, and of this browser alone. Nothing here talks to a server. */
 const NAME = "lentigo", STORE = "photos";
 
 function open() {
@@ -25,6 +25,12 @@ async function transact(mode, work) {
 }
 
 export const all = () => transact("readonly", (store) => store.getAll());
-export const add = (photo) => transact("readwrite", (store) => store.add(photo));
+
+/** Keeps a photo, and asks the browser not to clear it away when its disk runs short. */
+export async function add(photo) {
+  await transact("readwrite", (store) => store.add(photo));
+  navigator.storage?.persist?.().catch(() => {});
+}
+
 export const remove = (id) => transact("readwrite", (store) => store.delete(id));
 export const clear = () => transact("readwrite", (store) => store.clear());

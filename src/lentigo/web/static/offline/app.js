@@ -2,18 +2,22 @@
  * The offline app: photo in, answer out, all on this device.
  *
  * What is imported here makes the page work; LiteRT.js, the model and the modules that use them
- * are fetched afterwards.
+ * or show what they found are fetched afterwards.
  */
 
 import { keepForLater } from "./keeping.js";
 import { showModel } from "./model.js";
-import { showResult } from "./result.js";
+import { offerPreview } from "./preview.js";
 import { fill, loadWords, preferred } from "./words.js";
 
 const LANGUAGE_KEY = "lentigo.language";
+/** The view of the series. */
+const SHELF = "#shelf";
 const at = (id) => document.getElementById(id);
 
-const app = { words: null, predictor: null, answer: null, state: ["offline.loading"] };
+const app = {
+  words: null, predictor: null, show: null, answer: null, shelf: null, state: ["offline.loading"],
+};
 
 /** The visitor's language of before; browsers may forbid remembering it. */
 function remembered(language) {
@@ -25,17 +29,24 @@ function remembered(language) {
   }
 }
 
+/** Says of a link that it leads where the visitor is. */
+function mark(link, here) {
+  if (here) link.setAttribute("aria-current", "true");
+  else link.removeAttribute("aria-current");
+}
+
 async function speak(language) {
   app.words = await loadWords(language);
   document.documentElement.lang = language;
   fill(document, app.words.text);
   for (const link of document.querySelectorAll(".languages a")) {
-    link.toggleAttribute("aria-current", link.lang === language);
+    mark(link, link.lang === language);
   }
   say(...app.state);
   document.body.classList.remove("speechless");
   if (app.predictor) showModel(at("model"), app.predictor.bundle, app.words.text);
   if (app.answer) present();
+  if (location.hash === SHELF) showShelf();
 }
 
 /** Says how things stand; a value that is a key of the catalogue is translated too. */
@@ -49,7 +60,11 @@ function say(key, values = {}, trouble = false) {
 
 /** Fetches the model and what runs it; a photo chosen meanwhile waits for it. */
 async function load() {
-  const { Predictor } = await import("./predict.js");
+  const [{ Predictor }, { showResult }] = await Promise.all([
+    import("./predict.js"),
+    import("./result.js"),
+  ]);
+  app.show = showResult;
   const response = await fetch("model.tflite");
   if (!response.ok) throw new Error(`model.tflite: ${response.status}`);
   const bytes = new Uint8Array(await response.arrayBuffer());
@@ -86,12 +101,38 @@ async function answer(file) {
 
 function present() {
   const scope = new FormData(at("hand-in")).get("scope") ?? "";
-  showResult(at("result"), app.answer, { info: app.predictor.info, words: app.words, scope });
+  const about = { info: app.predictor.info, words: app.words, scope, shelf: SHELF };
+  app.show(at("result"), app.answer, about);
   at("result").hidden = false;
 }
 
+/** One of the page's two views; any other fragment, such as that of the skip link, is a place. */
+function turnTo(hash) {
+  if (!["", "#photo-view", SHELF].includes(hash)) return;
+  const shelf = hash === SHELF;
+  at("photo-view").hidden = shelf;
+  at("shelf").hidden = !shelf;
+  for (const link of document.querySelectorAll(".top nav a")) {
+    mark(link, (link.hash === SHELF) === shelf);
+  }
+  if (!shelf) return;
+  preview.stop();
+  showShelf();
+}
+
+async function showShelf() {
+  if (!app.shelf) {
+    const { Shelf } = await import("./shelf.js");
+    app.shelf ??= new Shelf(at("shelf"));
+  }
+  await app.shelf.show(app.words.text, app.words.language);
+}
+
+const preview = offerPreview(at("live"), { use: answer });
 const asked = new URLSearchParams(location.search).get("lang");
 await speak(preferred(asked, remembered()));
+turnTo(location.hash);
+addEventListener("hashchange", () => turnTo(location.hash));
 const loading = load();
 loading.then(keep, (error) => say("offline.failed", { reason: error.message }, true));
 loading.then(

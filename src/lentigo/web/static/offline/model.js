@@ -1,6 +1,6 @@
 /** What the bundle says about itself, in its own words. */
 
-import { element } from "./result.js";
+import { element } from "./dom.js";
 
 /** Shows use, limits, licence, figures and digest of a model. */
 export function showModel(target, { info, digestChecked }, text) {

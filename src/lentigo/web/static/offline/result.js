@@ -1,21 +1,13 @@
 /** An answer in words and pictures, with the markup of the server's result page. */
 
-import { whole } from "./words.js";
+import { element } from "./dom.js";
+import { keepsake } from "./keepsake.js";
+import { whole } from "./speech.js";
 
 /** Width of the drawn scale in units of its own, and the photo's longest side. */
 const [SCALE, PHOTO_PX] = [400, 720];
-const SVG = "http://www.w3.org/2000/svg";
-const DRAWN = new Set(["svg", "rect", "line", "circle", "text", "image"]);
-
-/** An element with attributes and children; text becomes text, never markup. */
-export function element(name, attributes = {}, ...children) {
-  const made = DRAWN.has(name)
-    ? document.createElementNS(SVG, name)
-    : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
+/** As lentigo.web.pictures.JPEG_QUALITY. */
+const JPEG_QUALITY = 0.82;
 
 /**
  * Shows an answer.
@@ -23,10 +15,10 @@ export function element(name, attributes = {}, ...children) {
  * @param {HTMLElement} target Emptied first.
  * @param {{prediction: object, hints: string[], attention: object, photo: ImageBitmap}} answer
  *     From Predictor.predict, with the upright photo.
- * @param {{info: object, words: object, scope: string}} about `scope` is what the visitor said of
- *     a dermatoscope: yes, no or empty.
+ * @param {{info: object, words: object, scope: string, shelf: string}} about `scope` is what the
+ *     visitor said of a dermatoscope: yes, no or empty; `shelf` is the address of the series.
  */
-export function showResult(target, answer, { info, words, scope }) {
+export function showResult(target, answer, { info, words, scope, shelf }) {
   const { text } = words;
   const alerts = [];
   if (answer.prediction.familiarity?.unfamiliar) alerts.push("result.unfamiliar");
@@ -41,6 +33,7 @@ export function showResult(target, answer, { info, words, scope }) {
       picture(answer, info, text),
       answerCard(answer.prediction, info, words, scope),
       next(answer.prediction, text),
+      keeping(answer, info, words, shelf),
       quality(answer, text),
       classes(answer.prediction, info, words),
     ),
@@ -164,8 +157,7 @@ function classes({ probability }, info, { text, percent, className }) {
 }
 
 function picture({ attention, prediction, photo }, info, text) {
-  const shrink = Math.min(1, PHOTO_PX / Math.max(photo.width, photo.height));
-  const [width, height] = [photo.width, photo.height].map((side) => Math.round(side * shrink) || 1);
+  const [width, height] = shownSize(photo);
   const square = info.spec.crop === "center-square";
   const box = square
     ? { width: Math.min(width, height), height: Math.min(width, height) }
@@ -176,14 +168,13 @@ function picture({ attention, prediction, photo }, info, text) {
     href: drawn(...warm(attention, index)), preserveAspectRatio: "none", opacity: 0.5, ...box,
   });
   const seen = { x: box.x + 1, y: box.y + 1, width: box.width - 2, height: box.height - 2 };
-  const image = drawn(width, height, (context) => context.drawImage(photo, 0, 0, width, height));
   const shown = element(
     "svg",
     {
       class: "photo", viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
       "aria-label": text("result.photo"),
     },
-    element("image", { href: image, width, height }),
+    element("image", { href: portrait(photo, width, height), width, height }),
     map,
     element("rect", { class: "seen", ...seen }),
   );
@@ -195,12 +186,39 @@ function picture({ attention, prediction, photo }, info, text) {
   return card("picture", shown, element("p", { class: "slider" }, label, slider), hint);
 }
 
+/** The card that keeps an answer, in the form in which a server's page keeps it. */
+function keeping({ prediction, photo }, info, { text, className }, shelf) {
+  const top = info.taxonomy.classes.find(({ code }) => code === prediction.top);
+  const record = () => ({
+    ...prediction,
+    photo: portrait(photo, ...shownSize(photo)),
+    name: className(top),
+    model: `${info.name} ${info.graph_sha256.slice(0, 12)}`,
+  });
+  return keepsake({ text, heading: "h3", shelf, record });
+}
+
+function shownSize({ width, height }) {
+  const shrink = Math.min(1, PHOTO_PX / Math.max(width, height));
+  return [width, height].map((side) => Math.round(side * shrink) || 1);
+}
+
+/** The photo over white as a small JPEG. */
+function portrait(photo, width, height) {
+  const draw = (context) => {
+    context.fillStyle = "white";
+    context.fillRect(0, 0, width, height);
+    context.drawImage(photo, 0, 0, width, height);
+  };
+  return drawn(width, height, draw, "image/jpeg");
+}
+
 /** A picture as an address that belongs to the page alone. */
-function drawn(width, height, draw) {
+function drawn(width, height, draw, type = "image/png") {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width, height });
   draw(canvas.getContext("2d"));
-  return canvas.toDataURL();
+  return canvas.toDataURL(type, JPEG_QUALITY);
 }
 
 /** The attention map of a class: what is negative or small is clear, the rest yellow to red. */

@@ -1,0 +1,167 @@
+"""Series and the live preview in the offline app, with the server gone where it may be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from browsing import CATALOGUE, ask, hosted, kept, open_app
+from lentigo.web.strings import LANGUAGES
+
+SERIES = "left arm"
+
+
+def say(key: str, language: str = "en") -> str:
+    return CATALOGUE[key][language]
+
+
+def keep(page: Any, name: str = SERIES) -> None:
+    page.get_by_label(say("series.name")).fill(name)
+    page.get_by_role("button", name=say("series.keep")).click()
+    page.locator("#kept a").wait_for()
+
+
+def test_a_series_is_kept_shown_exported_and_deleted_without_a_network(
+    context: Any, app_folder: Path, spot: Path
+) -> None:
+    with hosted(app_folder) as host:
+        page = open_app(context, host.url)
+        kept(page)
+        page.close()
+        host.stop()
+    context.set_offline(True)
+    page = open_app(context, host.url)
+    page.on("dialog", lambda dialog: dialog.accept())
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))
+    for _ in range(2):
+        page.reload()
+        kept(page)
+        asked.clear()
+        ask(page, spot)
+        keep(page)
+        assert asked == []
+    page.locator("#kept a").click()
+    page.locator("#shelf figure").nth(1).wait_for()
+    assert page.locator("#shelf figure").count() == 2
+    assert page.get_by_role("heading", name=SERIES).is_visible()
+    shown = page.locator("#shelf figcaption").first.inner_text()
+    assert say("result.malignant") in shown
+    assert "%" in shown
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=say("series.export")).click()
+    exported = json.loads(Path(waiting.value.path()).read_text("utf-8"))["photos"]
+    assert [each["series"] for each in exported] == [SERIES] * 2
+    assert exported[0]["photo"].startswith("data:image/jpeg;base64,")
+    assert sum(exported[0]["probability"].values()) == pytest.approx(1)
+    page.get_by_role("button", name=say("series.delete")).first.click()
+    page.locator("#shelf figure").nth(1).wait_for(state="detached")
+    assert page.locator("#shelf figure").count() == 1
+    page.get_by_role("button", name=say("series.delete.all")).click()
+    page.get_by_text(say("series.none")).wait_for()
+
+
+def test_series_outlast_the_visit_and_speak_the_visitor_s_language(
+    context: Any, app_folder: Path, spot: Path
+) -> None:
+    with hosted(app_folder) as host:
+        page = open_app(context, host.url)
+        kept(page)
+        ask(page, spot)
+        keep(page)
+        page.close()
+        page = open_app(context, f"{host.url}#shelf")
+        page.locator("#shelf figure").wait_for()
+        assert not page.locator("#photo-view").is_visible()
+        for language, name in LANGUAGES.items():
+            page.get_by_role("link", name=name).click()
+            page.get_by_role("heading", name=say("nav.series", language)).wait_for()
+            delete = say("series.delete.series", language)
+            page.get_by_role("button", name=f"{delete}: {SERIES}").wait_for()
+        page.get_by_role("link", name=say("nav.home", "tr")).click()
+        assert page.locator("#hand-in").is_visible()
+        assert not page.locator("#shelf").is_visible()
+
+
+def test_what_the_browser_will_not_keep_is_said(context: Any, app_folder: Path, spot: Path) -> None:
+    context.add_init_script(
+        "IDBObjectStore.prototype.add = () => { throw new DOMException('disk full'); }"
+    )
+    with hosted(app_folder) as host:
+        page = open_app(context, host.url)
+        kept(page)
+        ask(page, spot)
+        page.get_by_label(say("series.name")).fill(SERIES)
+        button = page.get_by_role("button", name=say("series.keep"))
+        button.click()
+        page.get_by_text(say("series.full").format(reason="disk full")).wait_for()
+        assert button.is_enabled()
+
+
+def test_the_live_picture_gives_a_photo_that_is_answered_without_a_request(
+    browser: Any, app_folder: Path
+) -> None:
+    context = browser.new_context(locale="en-GB", permissions=["camera"])
+    with hosted(app_folder) as host:
+        page = open_app(context, host.url)
+        kept(page)
+        asked: list[str] = []
+        context.on("request", lambda request: asked.append(request.url))
+        page.get_by_role("button", name=say("home.live")).click()
+        page.locator(".guide").wait_for()
+        assert page.evaluate("document.querySelector('video').videoWidth") > 0
+        page.get_by_role("button", name=say("camera.take")).click()
+        page.locator("#result .top-class").wait_for(timeout=30_000)
+        assert asked == []
+        assert page.evaluate("document.querySelector('video').srcObject") is None
+        assert page.get_by_role("button", name=say("home.live")).is_visible()
+    context.close()
+
+
+def test_the_camera_is_let_go_when_the_visitor_turns_to_the_series(
+    browser: Any, app_folder: Path
+) -> None:
+    context = browser.new_context(locale="en-GB", permissions=["camera"])
+    with hosted(app_folder) as host:
+        page = open_app(context, host.url)
+        page.get_by_role("button", name=say("home.live")).click()
+        page.locator(".guide").wait_for()
+        page.get_by_role("link", name=say("nav.series")).click()
+        page.get_by_text(say("series.none")).wait_for()
+        assert page.evaluate("document.querySelector('video').srcObject") is None
+    context.close()
+
+
+def test_a_camera_that_is_refused_is_a_sentence(context: Any, app_folder: Path) -> None:
+    context.add_init_script(
+        "navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('no'))"
+    )
+    with hosted(app_folder) as host:
+        page = open_app(context, host.url)
+        page.get_by_role("button", name=say("home.live")).click()
+        page.get_by_text(say("home.live.denied")).wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_series_and_the_preview(
+    scheme: str, browser: Any, app_folder: Path, spot: Path
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not here")
+    context = browser.new_context(color_scheme=scheme, locale="en-GB", permissions=["camera"])
+    with hosted(app_folder) as host:
+        page = open_app(context, host.url)
+        kept(page)
+        page.get_by_role("button", name=say("home.live")).click()
+        page.locator(".guide").wait_for()
+        found = axe.Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        ask(page, spot)
+        keep(page)
+        page.locator("#kept a").click()
+        page.locator("#shelf figure").wait_for()
+        found = axe.Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+    context.close()
