@@ -7,19 +7,16 @@ Nothing in them depends on the terminal, the machine or the day.
 from __future__ import annotations
 
 import argparse
-import enum
-import inspect
 import json
 import sys
-import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
-import typer
+from command_page import cli_page
+from markdown_pages import markdown, page, table
 from pydantic import BaseModel
 
-from lentigo.cli.app import app
 from lentigo.data.sources import SOURCES
 from lentigo.image.handcrafted import Descriptors
 from lentigo.model import NETWORKS
@@ -39,9 +36,6 @@ from lentigo.recipe import (
 )
 
 REFERENCE = Path(__file__).parent / "reference"
-NOTICE = (
-    "<!-- Written by docs/generate.py from the code. Change the code, then `make reference`. -->"
-)
 SCALINGS = {
     "minus-one-to-one": "RGB in [-1, 1]",
     "inside": "RGB in [0, 255]; it scales inside",
@@ -75,132 +69,6 @@ RECIPE_NOTES = {
     "keep": "Which epoch's model is kept: the best, or the last as some papers do.",
     "stages": "For a network, one or more, in order; see below.",
 }
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    cells = [[cell.replace("|", r"\|").replace("\n", " ") for cell in row] for row in rows]
-    lines = [list(header), ["---"] * len(header), *cells]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def page(title: str, *parts: str) -> str:
-    """A whole page; parts are separated by empty lines."""
-    return "\n\n".join([f"# {title}", NOTICE, *(part.strip() for part in parts)]) + "\n"
-
-
-def markdown(docstring: str) -> str:
-    """A docstring's double backticks as Markdown's single ones."""
-    return inspect.cleandoc(docstring).replace("``", "`")
-
-
-def commands() -> Mapping[str, Any]:
-    """The command line's commands by name, in the order of its help."""
-    root = typer.main.get_command(app)
-    found: Mapping[str, Any] = root.commands  # type: ignore[attr-defined]
-    return found
-
-
-def cli_page() -> str:
-    """Every command with its arguments and options."""
-    opening = (
-        "Options of `lentigo` itself: `--version` prints the version, `--verbose` says more on "
-        "stderr, `--help` after any command explains it. Results go to stdout, progress to "
-        "stderr. Exit codes: 0 done; 1 some images could not be read (`predict`); 2 the input "
-        "was refused, with the reason and what to do; 130 interrupted."
-    )
-    parts = [
-        opening,
-        table(
-            ("command", "what it does"),
-            [
-                (f"[`{name}`](#lentigo-{name})", markdown(each.help or "").replace("\n", " "))
-                for name, each in commands().items()
-            ],
-        ),
-    ]
-    for name, command in commands().items():
-        parts += [f"## lentigo {name}", markdown(command.help or ""), _usage(name, command)]
-        rows = [row for each in command.params if (row := _parameter_row(command, each))]
-        if rows:
-            parts.append(table(("argument or option", "value", "default", "meaning"), rows))
-    return page("The command line", *parts)
-
-
-def _usage(name: str, command: Any) -> str:
-    words = ["lentigo", name]
-    words += [_argument_name(p) for p in command.params if p.param_type_name == "argument"]
-    words += [
-        f"{p.opts[0]} {_value_name(command, p)}"
-        for p in command.params
-        if p.param_type_name == "option" and p.required
-    ]
-    return f"```text\n{' '.join(words)} [OPTIONS]\n```"
-
-
-def _argument_name(parameter: Any) -> str:
-    return str(parameter.metavar or parameter.name.upper())
-
-
-def _parameter_row(command: Any, parameter: Any) -> tuple[str, str, str, str] | None:
-    if parameter.name == "help":
-        return None
-    if parameter.param_type_name == "argument":
-        label = f"`{_argument_name(parameter)}`"
-    else:
-        label = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
-    value = _value_name(command, parameter)
-    default = "required" if parameter.required else _default(command, parameter)
-    return label, f"`{value}`" if value else "", default, markdown(parameter.help or "")
-
-
-def _annotation(command: Any, parameter: Any) -> tuple[Any, Any, Any]:
-    """A parameter's bare type, Typer's description of it, and the function's own default."""
-    function: Callable[..., Any] = inspect.unwrap(command.callback)
-    signature = inspect.signature(function, eval_str=True)
-    own = signature.parameters[parameter.name]
-    annotation, info, default = own.annotation, None, own.default
-    if get_origin(annotation) is Annotated:
-        annotation, info = get_args(annotation)[:2]
-    elif hasattr(default, "default"):
-        info, default = default, default.default
-    if get_origin(annotation) in {Union, types.UnionType}:
-        annotation = next(each for each in get_args(annotation) if each is not type(None))
-    return annotation, info, default
-
-
-def _value_name(command: Any, parameter: Any) -> str:
-    annotation, info, _ = _annotation(command, parameter)
-    several = get_origin(annotation) is list
-    if several:
-        annotation = get_args(annotation)[0]
-    if annotation is bool:
-        return ""
-    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
-        name = "|".join(str(each.value) for each in annotation)
-    elif annotation is int:
-        name = "INTEGER" + _bounds(getattr(info, "min", None), getattr(info, "max", None))
-    else:
-        name = {"str": "TEXT", "Path": "PATH", "float": "NUMBER"}[annotation.__name__]
-    if parameter.param_type_name == "option" and parameter.metavar:
-        name = parameter.metavar
-    return f"{name} ..." if several else name
-
-
-def _bounds(low: float | None, high: float | None) -> str:
-    limits = ((">=", low), ("<=", high))
-    return "".join(f" {sign} {value:g}" for sign, value in limits if value is not None)
-
-
-def _default(command: Any, parameter: Any) -> str:
-    default = _annotation(command, parameter)[2]
-    if isinstance(default, enum.Enum):
-        default = default.value
-    if default is None or default is False or default is inspect.Parameter.empty:
-        return ""
-    if default is True:
-        return f"`{parameter.opts[0]}`"
-    return f"`{default.as_posix() if isinstance(default, Path) else default}`"
 
 
 def recipe_page() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import os
 import re
 import shlex
@@ -11,9 +10,10 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import command_page
+import generate
 import pytest
 
 import lentigo
@@ -63,29 +63,19 @@ def command_lines() -> list[tuple[str, list[str]]]:
 
 
 @pytest.fixture(scope="module")
-def generate() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def commands(generate: ModuleType) -> dict[str, Any]:
-    return dict(generate.commands())
+def commands() -> dict[str, Any]:
+    return dict(command_page.commands())
 
 
 def reference(name: str) -> str:
     return (DOCS / "reference" / name).read_text(encoding="utf-8")
 
 
-def test_generated_pages_are_up_to_date(generate: ModuleType) -> None:
+def test_generated_pages_are_up_to_date() -> None:
     assert generate.stale_pages() == [], "run `make reference`"
 
 
-def test_the_check_names_a_stale_page(generate: ModuleType, tmp_path: Path) -> None:
+def test_the_check_names_a_stale_page(tmp_path: Path) -> None:
     for name, write in generate.PAGES.items():
         (tmp_path / name).write_text(write(), encoding="utf-8")
     assert generate.stale_pages(tmp_path) == []
