@@ -13,6 +13,7 @@ from lentigo.cli import (
     listings,
     papers,
     predicting,
+    preparing,
     publishing,
     quantizing,
     reporting,
@@ -29,10 +30,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(steps.download)
-app.command()(steps.prepare)
+app.command()(preparing.download)
+app.command()(preparing.prepare)
 app.command()(auditing.audit)
-app.command()(steps.merge)
+app.command()(preparing.merge)
 app.command()(steps.train)
 app.command()(steps.evaluate)
 app.command()(reporting.report)

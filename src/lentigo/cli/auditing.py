@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from lentigo.cli.options import Json, Seed
 from lentigo.cli.output import as_json, as_table, figure, need_data
-from lentigo.cli.steps import Json, Seed
 
 
 def audit(

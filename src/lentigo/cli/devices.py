@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lentigo.cli.options import Json
 from lentigo.cli.output import as_json, as_table
 
 
@@ -39,7 +40,7 @@ def bench(
         list[int] | None, typer.Option(help="Number of threads; again for more than one.", min=1)
     ] = None,
     rounds: Annotated[int, typer.Option(help="Answers for each number of threads.", min=1)] = 100,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Measure how fast a bundle answers on this device."""
     from lentigo.deploy.bench import ROW_HEADER, THREADS

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lentigo.cli.options import Json
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def quality(
         Path | None,
         typer.Option(metavar="BUNDLE", help="Whose thresholds hold [default: lentigo's own]."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a column a measure.")] = False,
 ) -> None:
     """Say whether photographs are good enough. Exit code 1 where some could not be read."""

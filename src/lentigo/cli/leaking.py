@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lentigo.cli.options import Json
 from lentigo.cli.output import as_json, figure, need_training, training_progress
 
 
@@ -23,7 +24,7 @@ def leak(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe.")
     ] = None,
     out: Annotated[Path, typer.Option(help="The folder of all that is made.")] = Path("leak"),
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Measure what a split by image, and oversampling before it, add to a recipe's figures."""
     need_training()

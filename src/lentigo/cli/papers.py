@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from lentigo.cli.options import Json
 from lentigo.cli.output import as_json, need_training, training_progress
 
 
@@ -25,7 +26,7 @@ def check_scores(
         str, typer.Argument(help="A TOML of printed scores, or a packaged paper's name.")
     ],
     *,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Say whether printed scores are possible. That is, whether any confusion matrix gives them."""
     from lentigo.papers.check_scores import check_scores as check
@@ -77,7 +78,7 @@ def reproduce(
         ),
     ] = "",
     out: Annotated[Path, typer.Option(help="The folder of all that is made.")] = Path("reproduced"),
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Run a paper. Its claims, its own protocol, and what is left without the leak."""
     need_training()
@@ -132,7 +133,7 @@ def sweep(
         "validation"
     ),
     out: Annotated[Path, typer.Option(help="The folder of runs and tables.")] = Path("sweep"),
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Train a recipe over a grid of values. Every point is measured alike."""
     need_training()

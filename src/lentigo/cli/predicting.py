@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lentigo.cli.options import Json
+
 if TYPE_CHECKING:
     from lentigo.deploy.prediction import Failure, Prediction
     from lentigo.deploy.runtime import BundlePredictor
@@ -21,7 +23,7 @@ def predict(
     model: Annotated[
         Path | None, typer.Option(metavar="BUNDLE", help="[default: the model that ships]")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
     csv: Annotated[
         bool, typer.Option("--csv", help="Print CSV: image, and a column a class.")
     ] = False,
@@ -89,7 +91,7 @@ def show(
     ] = "lentigo-mobilenetv2",
     rows: Annotated[int, typer.Option(help="Images of a prepared set.", min=1, max=100)] = 8,
     seed: Annotated[int, typer.Option(help="Which images and augmentations.", min=0)] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Write a contact sheet. Raw beside preprocessed beside augmented."""
     from lentigo.cli.output import as_json, need_training

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from lentigo.cli.options import Json
+
 
 def web_app(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="What `lentigo export` wrote.")],
     *,
     out: Annotated[Path, typer.Option(help="The folder to write.")],
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Write the offline app of a bundle. Static files for any web host."""
     from lentigo.web.static_app import write_app

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lentigo.cli.options import Json
 from lentigo.cli.output import as_json, need_training
-from lentigo.cli.steps import Json
 
 
 def report(

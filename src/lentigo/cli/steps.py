@@ -1,4 +1,4 @@
-"""`lentigo download`, `prepare`, `train`, `evaluate`, `export` and `demo`."""
+"""`lentigo train`, `evaluate`, `export` and `demo`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from typing import Annotated, Any
 
 import typer
 
+from lentigo.cli.options import Json, Seed, names_in
 from lentigo.cli.output import (
     as_json,
     as_table,
     counting,
     figure,
-    need_data,
     need_training,
     training_progress,
 )
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Seed = Annotated[int, typer.Option(help="All that is random is a function of it.", min=0)]
 Headline = (
     "balanced_accuracy",
     "accuracy",
@@ -29,21 +27,6 @@ Headline = (
     "roc_auc.malignant",
     "expected_calibration_error",
 )
-
-
-class GroupBy(StrEnum):
-    """What no split may cut."""
-
-    lesion = "lesion"
-    patient = "patient"
-    image = "image"
-
-
-class Protocol(StrEnum):
-    """How a published protocol is asked for by name."""
-
-    leak_free = "leak-free"
-    as_published = "as-published"
 
 
 class Split(StrEnum):
@@ -62,155 +45,6 @@ class Quantization(StrEnum):
     float16 = "float16"
     int8 = "int8"
     dynamic = "dynamic"
-
-
-def download(
-    source: Annotated[str, typer.Argument(help="A source of `lentigo sources`.")],
-    out: Annotated[Path, typer.Option(help="The folder to download into.")],
-    *,
-    json: Json = False,
-) -> None:
-    """Download a public data set; run again, it resumes."""
-    need_data()
-    from lentigo.data.download import download as run
-
-    last = ""
-
-    def tell(name: str, done: int, total: int | None) -> None:
-        nonlocal last
-        if name != last:
-            last = name
-            size = f" of {total:,} bytes" if total else ""
-            typer.echo(f"{name}: {done:,}{size}", err=True)
-
-    path = run(source, out, progress=tell)
-    if json:
-        as_json({"path": str(path), "source": source})
-    else:
-        print(f"Downloaded to {path}\nNext: lentigo prepare {source} {path} --out prepared")
-
-
-def prepare(
-    source: Annotated[str, typer.Argument(help="A source of `lentigo sources`.")],
-    path: Annotated[Path, typer.Argument(help="Where its download lies.")],
-    out: Annotated[Path, typer.Option(help="The prepared set to write.")],
-    *,
-    size: Annotated[int, typer.Option(help="Side in pixels.", min=32, max=1024)] = 224,
-    folds: Annotated[int, typer.Option(help="Folds of the training split.", min=2)] = 5,
-    group_by: Annotated[
-        GroupBy | None, typer.Option(help="What no split may cut [default: the strictest known].")
-    ] = None,
-    skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Go on without images that are absent.")
-    ] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes [default: all cores].")] = None,
-    seed: Seed = 0,
-    hair_removal: Annotated[
-        bool, typer.Option("--hair-removal", help="Black-hat hair removal with inpainting.")
-    ] = False,
-    colour_constancy: Annotated[
-        bool, typer.Option("--colour-constancy", help="Shades-of-grey colour constancy.")
-    ] = False,
-    greyscale: Annotated[bool, typer.Option("--greyscale", help="Throw the colour away.")] = False,
-    metadata: Annotated[
-        Path | None, typer.Option(help="The table of labels, where it lies elsewhere.")
-    ] = None,
-    malignant: Annotated[
-        str | None, typer.Option(help="Malignant classes of your own data, with commas.")
-    ] = None,
-    test_share: Annotated[
-        float, typer.Option(help="Share of the groups that is test, where none is published.")
-    ] = 0.2,
-    splits_of: Annotated[
-        Path | None,
-        typer.Option(help="Adopt test list and folds of this prepared set of the same lesions."),
-    ] = None,
-    protocol: Annotated[
-        Protocol, typer.Option(help="as-published stamps every result LEAKY.")
-    ] = Protocol.leak_free,
-    json: Json = False,
-) -> None:
-    """Turn a data set into a checked, split, preprocessed one."""
-    need_data()
-    from lentigo.data.prepare import prepare as run
-    from lentigo.image import ColourConstancy, HairRemoval, PreprocessSpec
-
-    spec = PreprocessSpec(
-        size=size,
-        hair_removal=HairRemoval() if hair_removal else None,
-        colour_constancy=ColourConstancy() if colour_constancy else None,
-        greyscale=greyscale,
-    )
-    with counting("preparing") as progress:
-        prepared = run(
-            source,
-            path,
-            out,
-            size=size,
-            folds=folds,
-            group_by=None if group_by is None else group_by.value,
-            skip_missing=skip_missing,
-            workers=workers,
-            seed=seed,
-            spec=spec,
-            protocol=protocol.value,
-            metadata=metadata,
-            malignant=None if malignant is None else _listed(malignant),
-            test_share=test_share,
-            splits_of=splits_of,
-            progress=progress,
-        )
-    if json:
-        as_json({"path": str(prepared.path), "digest": prepared.digest, "audit": prepared.audit})
-        return
-    splits = prepared.audit["splits"]
-    rows = [
-        {"class": code} | {split: each["classes"].get(code, 0) for split, each in splits.items()}
-        for code in prepared.taxonomy.codes
-    ]
-    as_table(rows, {"class": "class"} | {split: split for split in splits})
-    if prepared.leaky:
-        print("LEAKY: lesions or patients may sit on both sides of the split.")
-    print(f"Prepared set: {prepared.path} (what was found on the way: audit.json)")
-
-
-def merge(
-    first: Annotated[Path, typer.Argument(help="The prepared set whose test list stands.")],
-    others: Annotated[
-        list[str], typer.Argument(metavar="OTHER...", help="Sets that add training images.")
-    ],
-    out: Annotated[Path, typer.Option(help="The prepared set to write.")],
-    *,
-    labels: Annotated[
-        list[Path] | None,
-        typer.Option(help="Maps a set's classes onto the first's: one a set, in their order."),
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Add the training images of other sets, without a leak. The first set keeps its split."""
-    need_data()
-    from lentigo.data.merge import merge as run
-    from lentigo.data.merge import pair_labels
-
-    merged = run(first, pair_labels([Path(each) for each in others], labels or []), out)
-    told = merged.audit["merged"]
-    if json:
-        as_json({"path": str(merged.path), "digest": merged.digest, "merged": told})
-        return
-    as_table([{"class": k, "images": v} for k, v in told["added_classes"].items()], _ADDED)
-    print(
-        f"{told['added']} training images added to {told['first_images']} images; "
-        f"{len(told['already_there'])} were there already, {len(told['excluded'])} show what is "
-        "held out and were excluded (audit.json names them)."
-    )
-    print(f"Prepared set: {merged.path}")
-
-
-_ADDED = {"class": "class", "images": "added"}
-
-
-def _listed(text: str) -> frozenset[str]:
-    return frozenset(part.strip() for part in text.split(",") if part.strip())
 
 
 def train(
@@ -369,7 +203,7 @@ def export(
         with training_progress() as report:
             made = pruned(open_run(run), prune, data=data, epochs=epochs, report=report)
         run = made.path
-    keep = () if keep_float is None else tuple(sorted(_listed(keep_float)))
+    keep = () if keep_float is None else tuple(sorted(names_in(keep_float)))
     written = write(run, data=data, quant=quant.value, out=out, keep_float=keep)
     if json:
         parity = written.parity.model_dump(mode="json")

@@ -1,0 +1,15 @@
+"""Options and readings that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Seed = Annotated[int, typer.Option(help="All that is random is a function of it.", min=0)]
+
+
+def names_in(text: str) -> frozenset[str]:
+    """The names of a list with commas."""
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
