@@ -116,7 +116,7 @@ def test_resuming_a_finished_run_changes_nothing(work: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["train", "no-such-recipe", "--data", "x"], "no recipe"),
+        (["train", "no-such-recipe", "--data", "x"], "is not a recipe"),
         (["train", "lentigo-mobilenetv2", "--data", "nowhere"], "nowhere"),
         (["prepare", "no-such-source", ".", "--out", "x"], "no source"),
         (["prepare", "folder", "nowhere", "--out", "x"], "nowhere"),
