@@ -116,7 +116,7 @@ def _readable(
     unread = [
         {"image_id": image_id, "path": path, "reason": reason}
         for image_id, path, reason in zip(
-            table.frame["image_id"], table.frame["path"], reasons, strict=True
+            table.frame["image_id"].tolist(), table.frame["path"].tolist(), reasons, strict=True
         )
         if reason
     ]
@@ -130,7 +130,7 @@ def _readable(
 
 
 def _links(frame: pd.DataFrame, hashes: NDArray[np.uint8], table: SourceTable) -> Links:
-    row = {image_id: position for position, image_id in enumerate(frame["image_id"])}
+    row = {image_id: position for position, image_id in enumerate(frame["image_id"].tolist())}
     published = [
         (min(row[a], row[b]), max(row[a], row[b]))
         for a, b in table.known_duplicates
@@ -148,7 +148,8 @@ def _split(
 ) -> tuple[pd.DataFrame, list[str]]:
     """The manifest, and each row's group by the strictest grouping."""
     groups = group_ids(frame, links.all, options.group_by)
-    strict = group_ids(frame, links.all)
+    strictest = check_grouping(frame, None)
+    strict = groups if options.group_by == strictest else group_ids(frame, links.all, strictest)
     made = options.oversampling
     apart = made is not None and made.when == "before-split" and options.group_by == "image"
     if made is not None and apart:
@@ -177,16 +178,16 @@ def _split(
         manifest = appended(manifest, filled_up(manifest, made))
     if options.protocol == "leak-free":
         check_no_group_crosses(manifest)
-    group_of = dict(zip(frame["image_id"], strict, strict=False))
+    group_of = dict(zip(frame["image_id"].tolist(), strict, strict=False))
     originals = manifest["parent_id"].where(manifest["parent_id"] != "", manifest["image_id"])
     return manifest[columns_of(manifest)], originals.map(group_of).tolist()
 
 
 def _official(frame: pd.DataFrame, manifest: pd.DataFrame) -> list[str]:
     """The source's own split of every row, of the original's for a synthetic one."""
-    published = dict(zip(frame["image_id"], frame["split"], strict=True))
+    published = dict(zip(frame["image_id"].tolist(), frame["split"].tolist(), strict=True))
     originals = manifest["parent_id"].where(manifest["parent_id"] != "", manifest["image_id"])
-    return [published[name] for name in originals]
+    return [published[name] for name in originals.tolist()]
 
 
 def _synced_pixels(work: WorkFolder, keep: NDArray[np.bool_]) -> Path:

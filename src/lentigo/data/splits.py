@@ -207,7 +207,7 @@ def ranked_groups(groups: pd.Series, labels: pd.Series, seed: int) -> list[list[
     counts = labels.value_counts()
     rarity = {label: (int(counts[label]), label) for label in counts.index}
     label_of: dict[str, str] = {}
-    for group, label in zip(groups, labels, strict=True):
+    for group, label in zip(groups.tolist(), labels.tolist(), strict=True):
         best = label_of.setdefault(group, label)
         label_of[group] = min(best, label, key=rarity.__getitem__)
     classes: dict[str, list[str]] = {label: [] for label in sorted(set(label_of.values()))}

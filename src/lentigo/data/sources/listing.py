@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -28,8 +29,7 @@ class Row:
 
     def known(self, column: str) -> str:
         """A cell's text, empty where the column is absent or says that nothing is known."""
-        text = (self.cells.get(column) or "").strip()
-        return "" if text.lower() in _UNKNOWN else text
+        return _known(self.cells.get(column) or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +220,12 @@ class Listing:
         columns["split"] = ["" if no_split else item.split for item in present]
         frame = pd.DataFrame(columns, columns=list(TABLE_COLUMNS))
         return frame.astype({"age": "float64"})
+
+
+@lru_cache(maxsize=1024)  # most cells of a table repeat few words
+def _known(cell: str) -> str:
+    text = cell.strip()
+    return "" if text.lower() in _UNKNOWN else text
 
 
 def _delimiter(header: str) -> str:
