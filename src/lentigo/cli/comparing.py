@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lentigo.cli.options import Json, Seed
 from lentigo.cli.output import as_json, as_table, figure, need_data
+
+if TYPE_CHECKING:
+    from lentigo.score.estimate import Estimate
 
 
 def compare(
@@ -64,25 +67,62 @@ def score(
     weights: Annotated[
         Path | None, typer.Option(help="CSV with image and score_weight; may stand in TRUTH too.")
     ] = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV with image and patient_id, lesion_id or group_id: what is resampled for the "
+            "intervals [default: such a column of TRUTH, else single images]."
+        ),
+    ] = None,
+    replicates: Annotated[int, typer.Option(help="Of the bootstrap; 0: no intervals.", min=0)] = (
+        1000
+    ),
+    seed: Seed = 0,
     json: Json = False,
 ) -> None:
     """Score a submission as the ISIC challenges do. Whoever trained the model."""
     need_data()
     from lentigo.evaluate.submission import score_files
 
-    found = score_files(truth, prediction, weights)
+    found = score_files(truth, prediction, weights, groups, replicates=replicates, seed=seed)
     if json:
         as_json(found.to_dict())
         return
-    print(f"{found.images} images, {found.challenge}.\n")
+    told = f"; {found.groups} groups by {found.grouped_by} are resampled" if replicates else ""
+    print(f"{found.images} images, {found.challenge}{told}.\n")
+    if found.empty:
+        print(f"No image here is {', '.join(found.empty)}, so there is no score of that.\n")
     rows = [{"class": name} | _rounded(row) for name, row in found.per_category.items()]
     if len(rows) > 1:
         rows.append({"class": "mean"} | _rounded(found.macro_average))
     as_table(rows, {key: key for key in rows[0]})
     print()
+    if found.intervals:
+        as_table(_spans(found.intervals), {"class": "95% interval", **{k: k for k in _SPANNED}})
+        print()
     for name, value in found.whole.items():
-        print(f"{name} {value:.6f}")
+        span = found.intervals.get(name)
+        print(f"{name} {value:.6f}{'' if span is None else f' {_span(span)}'}")
 
 
 def _rounded(row: dict[str, float]) -> dict[str, str]:
     return {name: f"{value:.4f}" for name, value in row.items()}
+
+
+_SPANNED = ("sensitivity", "specificity", "auc", "auc_sens_80", "ap")
+
+
+def _spans(intervals: dict[str, Estimate]) -> list[dict[str, str]]:
+    """The intervals of the scores that matter most, a row a class; --json has all of them."""
+    classes = dict.fromkeys(name.rsplit(".", 1)[0] for name in intervals if "." in name)
+    return [
+        {"class": "mean" if name == "macro" else name}
+        | {key: _span(intervals[f"{name}.{key}"]) for key in _SPANNED}
+        for name in classes
+    ]
+
+
+def _span(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return "[none]"
+    return f"[{estimate.low:.3f}, {estimate.high:.3f}]"
