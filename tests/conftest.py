@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,16 @@ import pytest
 from browsing import app_folder, browser, context, installed_wheel, spot
 
 __all__ = ["app_folder", "browser", "context", "installed_wheel", "spot"]
+
+# What one test looked at must not count in another, nor in the log of whoever runs them.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="lentigo-state-")
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test counts its looks by itself."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+
 
 SHARED = Path(__file__).parents[2] / "shared"
 

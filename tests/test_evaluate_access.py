@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lentigo.evaluate.access import LOG_NAME, log_look, read_looks, shared_log
+import pytest
+
+from lentigo.evaluate.access import LOG_NAME, log_look, read_looks, shared_log, user_log
 
 
 def test_looks_are_counted_by_list_and_by_model(tmp_path: Path) -> None:
@@ -71,3 +73,41 @@ def test_two_old_looks_in_the_same_second_stay_two(tmp_path: Path) -> None:
     for path in (log, run / LOG_NAME):
         path.write_text(old * 2)
     assert log_look("list", "one", log=log, run_folder=run).total == 3
+
+
+def test_looks_from_folders_that_share_nothing_are_counted(tmp_path: Path) -> None:
+    state = tmp_path / "state" / LOG_NAME
+    for index in range(4):
+        run, log = tmp_path / f"runs{index}" / "one", tmp_path / f"set{index}" / LOG_NAME
+        run.mkdir(parents=True)
+        looks = log_look("list", f"model{index}", log=log, run_folder=run, user=state)
+        assert (looks.total, looks.models) == (index + 1, index + 1)
+    assert log_look("another", "model", log=log, user=state).total == 1
+    # The log beside the last set knows them all, for whoever takes it to another machine.
+    assert log_look("list", "bundle", log=log).total == 5
+
+
+def test_what_lay_beside_a_set_reaches_the_log_of_the_user(tmp_path: Path) -> None:
+    state, log = tmp_path / "state" / LOG_NAME, tmp_path / "set" / LOG_NAME
+    log_look("list", "before", log=log)
+    assert log_look("list", "now", log=log, user=state).total == 2
+    assert log_look("list", "else", log=tmp_path / "other" / LOG_NAME, user=state).total == 3
+
+
+def test_a_state_folder_that_cannot_be_written_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "state").write_text("a file where a folder should be")
+    looks = log_look("list", "one", log=tmp_path / LOG_NAME, user=tmp_path / "state" / LOG_NAME)
+    assert looks.total == 1
+    assert "cannot be written" in caplog.text
+
+
+def test_the_log_of_the_user_lies_where_the_system_keeps_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert user_log() == tmp_path / "lentigo" / LOG_NAME
+    monkeypatch.setenv("XDG_STATE_HOME", "relative/is/invalid")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert user_log() == tmp_path / "home" / ".local" / "state" / "lentigo" / LOG_NAME

@@ -2,15 +2,17 @@
 
 A list is known by the digest of its image ids, so a copy of a prepared set, or the same
 images at another size, is the same list. The log beside a set knows only what was looked at
-there; each run also keeps its own. So every look gathers what the log beside the set, the
-run's own and those of the runs beside it know of the list, and carries into the log beside
-the set what that lacked. Looks thus follow a list from folder to folder with the runs that
-took them. What no log within reach knows cannot be counted: bundles keep no log.
+there, and each run keeps its own. So there is a third, one for each user of a machine
+(``user_log``), which a look is written into wherever sets and runs lie. Every look gathers
+what all of them and the runs beside this one know of the list, and carries into the log beside
+the set what that lacked: so looks travel with the files to another machine or user. What no log
+within reach knows cannot be counted.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import uuid
 from collections import Counter
@@ -20,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+LOGGER = logging.getLogger(__name__)
 LOG_NAME = "test_access.jsonl"
 
 
@@ -41,12 +44,24 @@ def shared_log(data: Path) -> Path:
     return data.resolve().parent / LOG_NAME
 
 
+def user_log() -> Path:
+    """The log of all looks of this user on this machine, whatever the folders.
+
+    In the place for such things of the XDG Base Directory Specification (``XDG_STATE_HOME``,
+    else ``~/.local/state``), on every system.
+    """
+    stated = os.environ.get("XDG_STATE_HOME", "")
+    base = Path(stated) if Path(stated).is_absolute() else Path.home() / ".local" / "state"
+    return base / "lentigo" / LOG_NAME
+
+
 def log_look(
     digest: str,
     model: str,
     *,
     log: Path,
     run_folder: Path | None = None,
+    user: Path | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Looks:
     """Record one look, before it is taken, and count the looks so far.
@@ -56,6 +71,8 @@ def log_look(
         model: Who looks.
         log: The log shared by all runs and bundles; it gets what other logs know of the list.
         run_folder: The run; it gets the same line in a log of its own.
+        user: The log of this user, ``user_log``; where it cannot be written, the look is
+            counted without it. None leaves it out.
         details: Further plain values for the line.
 
     Returns:
@@ -63,7 +80,7 @@ def log_look(
     """
     own = None if run_folder is None else run_folder / LOG_NAME
     beside = [] if run_folder is None else sorted(run_folder.resolve().parent.glob(f"*/{LOG_NAME}"))
-    others = _looks_at(digest, [path for path in (own, *beside) if path is not None])
+    others = _looks_at(digest, [path for path in (own, user, *beside) if path is not None])
     entry = {
         "id": uuid.uuid4().hex,
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -72,13 +89,24 @@ def log_look(
         **(details or {}),
     }
     line = _line(entry)
-    missing = others - _looks_at(digest, [log])
-    for path in {log, own} - {None}:
-        assert path is not None
-        for each in (*sorted(missing.elements()), line) if path == log else (line,):
-            _append(path, each)
+    _learn(log, digest, others, line)
+    if own is not None and own != log:
+        _append(own, line)
     known = _looks_at(digest, [log])
+    if user is not None and user != log:
+        try:
+            _learn(user, digest, known - Counter([line]), line)
+        except OSError as error:
+            LOGGER.warning("%s cannot be written, so looks from other folders may be missed: %s",
+                           user, error)  # fmt: skip
     return Looks(total=known.total(), models=len({json.loads(each).get("model") for each in known}))
+
+
+def _learn(log: Path, digest: str, looks: Counter[str], line: str) -> None:
+    """Add to a log the looks at a list that it lacks, and a new one."""
+    missing = looks - _looks_at(digest, [log])
+    for each in (*sorted(missing.elements()), line):
+        _append(log, each)
 
 
 def _looks_at(digest: str, logs: Iterable[Path]) -> Counter[str]:

@@ -125,6 +125,7 @@ def evaluate(
         asked.model,
         log=access.shared_log(prepared.path),
         run_folder=run_folder,
+        user=access.user_log(),
         details={"split": split, "fold": fold, "images": len(rows), "data": asked.data_digest},
     )
     LOGGER.info("look %d at %s of %s: %d images", looks.total, split, prepared.path, len(rows))
