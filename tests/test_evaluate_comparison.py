@@ -36,7 +36,13 @@ def answers(data: PreparedSet, skill: float, seed: int) -> np.ndarray:
 
 
 def evaluated(
-    folder: Path, data: PreparedSet, probability: np.ndarray, *, name: str, **about: object
+    folder: Path,
+    data: PreparedSet,
+    probability: np.ndarray,
+    *,
+    name: str,
+    points: dict[str, float] | None = None,
+    **about: object,
 ) -> Path:
     """A run folder with a finished evaluation of the test split."""
     out = folder / name / "evaluation" / "test"
@@ -49,6 +55,11 @@ def evaluated(
             line = data.manifest.iloc[row]
             writer.writerow([line["image_id"], line["label"], *values])
     context = {"model": name, "data": str(data.path), "description": about}
+    if points:
+        context["operating_points"] = [
+            {"name": point, "target_sensitivity": 0.9, "threshold": threshold}
+            for point, threshold in points.items()
+        ]
     (out / "evaluation.json").write_text(json.dumps(context))
     (out / "metrics.json").write_text("{}")
     return folder / name
@@ -118,6 +129,63 @@ def test_many_comparisons_are_corrected_for(data: PreparedSet, tmp_path: Path) -
     assert len(differences) == 6
     for each in differences:
         assert each.p_corrected >= each.p_value
+
+
+def test_an_operating_point_is_compared_at_each_models_own_threshold(
+    data: PreparedSet, tmp_path: Path
+) -> None:
+    probability = answers(data, 2.0, 1)
+    low = evaluated(tmp_path, data, probability, name="low", points={"sensitivity_0.90": 0.05})
+    high = evaluated(tmp_path, data, probability, name="high", points={"sensitivity_0.90": 0.6})
+    found = compared(
+        [low, high],
+        "sensitivity.malignant.sensitivity_0.90",
+        "specificity.malignant.sensitivity_0.90",
+    )
+    malignant = np.asarray(data.taxonomy.malignant)
+    truth = malignant[data.labels[data.rows("test")]]
+    score = probability[:, malignant].sum(axis=1)
+    for name, threshold in (("low", 0.05), ("high", 0.6)):
+        sensitivity = found.scores[name]["sensitivity.malignant.sensitivity_0.90"]
+        assert sensitivity.value == pytest.approx((score[truth] >= threshold).mean())
+    first, second = found.differences
+    assert "low is better than high" in first.sentence
+    assert "high is better than low" in second.sentence
+    assert {first.test, second.test} == {"bootstrap"}
+
+
+def test_every_figure_of_an_evaluation_can_be_compared(data: PreparedSet, tmp_path: Path) -> None:
+    points = {"sensitivity_0.80": 0.4, "sensitivity_0.95": 0.1}
+    folders = [
+        evaluated(tmp_path, data, answers(data, 2.0, seed), name=f"m{seed}", points=points)
+        for seed in range(2)
+    ]
+    keys = read_sides([find_evaluation(each, "test") for each in folders])[0].panel.keys
+    assert "f1.malignant.sensitivity_0.95" in keys
+    found = compared(folders, *keys)
+    assert [each.metric for each in found.differences] == list(keys)
+    assert all(each.sentence for each in found.differences)
+
+
+def test_a_model_without_the_threshold_is_named(data: PreparedSet, tmp_path: Path) -> None:
+    a = evaluated(tmp_path, data, answers(data, 2.0, 1), name="a", points={"sensitivity_0.90": 0.2})
+    b = evaluated(tmp_path, data, answers(data, 2.0, 2), name="b")
+    with pytest.raises(InputError, match=r"sensitivity_0\.90: not of b"):
+        compared([a, b], "sensitivity.malignant.sensitivity_0.90")
+
+
+def test_a_class_is_malignant_where_the_evaluation_says_so(
+    data: PreparedSet, tmp_path: Path
+) -> None:
+    a = evaluated(tmp_path, data, answers(data, 2.0, 1), name="a")
+    b = evaluated(tmp_path, data, answers(data, 2.0, 2), name="b")
+    for run in (a, b):
+        path = run / "evaluation" / "test" / "evaluation.json"
+        content = json.loads(path.read_text())
+        content["classes"] = [{"code": c, "malignant": c == "nv"} for c in data.taxonomy.codes]
+        path.write_text(json.dumps(content))
+    side = read_sides([find_evaluation(each, "test") for each in (a, b)])[0]
+    assert [code for code, flag in zip(side.codes, side.malignant, strict=True) if flag] == ["nv"]
 
 
 def test_seeds_are_kept_apart_from_test_noise(data: PreparedSet, tmp_path: Path) -> None:

@@ -144,6 +144,47 @@ def test_a_share_of_all_keeps_an_honest_lower_bound() -> None:
     assert estimate.high == 1.0
 
 
+def test_a_share_of_few_groups_gets_wilsons_interval() -> None:
+    draws = np.random.default_rng(0).integers(0, 5, 400) / 4
+    few = summarise(0.75, draws, 4, proportion=True)
+    # Wilson 1927 by hand: 3 of 4.
+    assert (few.low, few.high) == pytest.approx((0.3006, 0.9544), abs=1e-4)
+    assert "4 group(s)" in (few.reason or "")
+    assert summarise(0.75, draws, 40, proportion=True).reason is None
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_figure_at_its_end_that_no_draw_moves_has_no_interval(value: float) -> None:
+    found = summarise(value, np.full(200, value), 50, bounded=True)
+    assert (found.value, found.low, found.high) == (value, None, None)
+    assert "no draw moves it" in (found.reason or "")
+    # A difference of nothing is another matter: there it is what was measured.
+    assert summarise(0.0, np.zeros(200), 50).low == 0.0
+
+
+def test_a_perfect_ranking_and_a_class_never_called_are_given_without_false_certainty() -> None:
+    labels = np.arange(60) % 3
+    probability = np.eye(3)[labels] * 0.6 + 0.1
+    probability[labels == 2] = [0.6, 0.2, 0.2]
+    estimates = Panel.of(labels, probability, ("a", "b", "c"), (False, False, True)).estimates(
+        np.arange(60), replicates=200
+    )
+    assert (estimates["f1.c.argmax"].value, estimates["f1.c.argmax"].low) == (0.0, None)
+    assert (estimates["roc_auc.b"].value, estimates["roc_auc.b"].low) == (1.0, None)
+    assert estimates["sensitivity.b.argmax"].low is not None
+
+
+def test_a_class_of_few_groups_says_that_its_interval_is_rough() -> None:
+    labels, probability, groups = _case(400)
+    labels[labels == 3] = 2
+    labels[:5], groups[:5] = 3, [f"own{i}" for i in range(5)]
+    estimates = Panel.of(labels, probability, CODES, MALIGNANT).estimates(groups, replicates=300)
+    for key in ("roc_auc.bcc", "average_precision.bcc"):
+        assert "rests on 5 group(s)" in (estimates[key].reason or "")
+    assert "Wilson" in (estimates["sensitivity.bcc.argmax"].reason or "exact binomial Wilson")
+    assert estimates["roc_auc.nv"].reason is None
+
+
 def test_a_binary_set_with_a_class_called_malignant_has_every_key_once() -> None:
     panel = Panel.of(
         [0, 1, 0, 1],

@@ -161,21 +161,24 @@ def compare(
 
     Args:
         sides: Two or more, from ``read_sides``.
-        metrics: Keys of ``lentigo.score.panel``; None are the headline figures that exist.
+        metrics: Keys of ``lentigo.score.panel``; None are the headline figures that exist. At
+            an operating point each model is asked with its own sealed threshold.
         replicates: Of the bootstrap.
         seed: Of the bootstrap.
 
     Raises:
-        InputError: One side only, or an unknown metric.
+        InputError: One side only, or a metric that a side does not have.
     """
     if len(sides) < 2:
         raise InputError("A comparison needs two models.", todo="Name another run or bundle.")
-    panels = [Panel.of(each.labels, each.probability, each.codes, each.malignant) for each in sides]
-    keys = _keys(panels[0], metrics)
-    rows = [panels[0].keys.index(key) for key in keys]
+    panels = [each.panel for each in sides]
+    keys = _keys(sides, panels, metrics)
+    rows = [[panel.keys.index(key) for key in keys] for panel in panels]
 
     def all_sides(weights: Floats) -> Floats:
-        return np.concatenate([panel.compute(weights)[rows] for panel in panels])
+        return np.concatenate(
+            [panel.compute(weights)[own] for panel, own in zip(panels, rows, strict=True)]
+        )
 
     groups = sides[0].groups
     shape = (len(sides), len(keys))
@@ -185,7 +188,8 @@ def compare(
     n_groups = len(set(groups.tolist()))
     scores = {
         side.name: {
-            key: summarise(observed[i, j], drawn[i, j], n_groups) for j, key in enumerate(keys)
+            key: summarise(observed[i, j], drawn[i, j], n_groups, bounded=True)
+            for j, key in enumerate(keys)
         }
         for i, side in enumerate(sides)
     }
@@ -199,16 +203,28 @@ def compare(
     )
 
 
-def _keys(panel: Panel, metrics: Sequence[str] | None) -> list[str]:
+def _keys(
+    sides: Sequence[Side], panels: Sequence[Panel], metrics: Sequence[str] | None
+) -> list[str]:
+    shared = [key for key in panels[0].keys if all(key in panel.keys for panel in panels)]
     if metrics is None:
-        own = [f"roc_auc.{code}" for code in ("mel", "melanoma") if code in panel.codes]
-        return [key for key in (*DEFAULT_METRICS, *own) if key in panel.keys]
-    if unknown := [name for name in metrics if name not in panel.keys]:
-        known = [key for key in panel.keys if key.count(".") < 2]
+        own = [f"roc_auc.{code}" for code in ("mel", "melanoma") if code in panels[0].codes]
+        return [key for key in (*DEFAULT_METRICS, *own) if key in shared]
+    problems = []
+    for name in metrics:
+        lacking = [
+            side.name for side, panel in zip(sides, panels, strict=True) if name not in panel.keys
+        ]
+        if len(lacking) == len(sides):
+            problems.append(f"{name}: no such metric")
+        elif lacking:
+            problems.append(f"{name}: not of {', '.join(lacking)}, without such a threshold")
+    if problems:
         raise InputError(
-            f"No such metric:\n{listed(unknown)}", todo=f"Known: {', '.join(known)}, ..."
+            f"These cannot be compared:\n{listed(problems)}",
+            todo=f"Known: {', '.join(shared)}.",
         )
-    return list(metrics)
+    return list(dict.fromkeys(metrics))
 
 
 def _differences(

@@ -123,6 +123,9 @@ def context(findings: Findings) -> dict[str, Any]:
         "dropped": scored.dropped,
         "looks": {"total": findings.looks.total, "models": findings.looks.models},
         "bootstrap": {"replicates": findings.replicates, "seed": findings.seed, "level": 0.95},
+        "classes": [
+            {"code": each.code, "malignant": each.malignant} for each in asked.taxonomy.classes
+        ],
         "operating_points": [
             {
                 "name": point.name,

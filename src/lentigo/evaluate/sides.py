@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.errors import InputError, listed
 from lentigo.files import read_json
 from lentigo.score.arrays import predicted
+from lentigo.score.panel import Panel
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Side:
         codes: (k,) class codes.
         malignant: (k,) which of them are; all false where that is not known.
         groups: (n,) group of each image.
+        thresholds: Of the malignant probability, by name of the operating point; each model's own.
         family: Recipe's name and digest of recipe and data, for runs; None for others.
     """
 
@@ -40,6 +42,14 @@ class Side:
     malignant: tuple[bool, ...]
     groups: NDArray[np.str_]
     family: tuple[str, str] | None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def panel(self) -> Panel:
+        """Every figure that ``evaluate`` writes, ready for resampling."""
+        return Panel.of(
+            self.labels, self.probability, self.codes, self.malignant, dict(self.thresholds)
+        )
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -119,7 +129,7 @@ def read_sides(folders: Sequence[Path], data: PreparedSet | Path | None = None) 
                 f"{len(lost)} image(s) of {folder} are not in {prepared.path}:\n{listed(lost)}",
                 todo="Name the prepared set with --data.",
             )
-        flags = {each.code: each.malignant for each in prepared.taxonomy.classes}
+        flags = _flags(context) or {c.code: c.malignant for c in prepared.taxonomy.classes}
         known = all(code in flags for code in codes)
         sides.append(
             Side(
@@ -131,6 +141,7 @@ def read_sides(folders: Sequence[Path], data: PreparedSet | Path | None = None) 
                 malignant=tuple(known and flags[code] for code in codes),
                 groups=table.loc[ids].to_numpy(dtype=str),
                 family=_family(context),
+                thresholds=_thresholds(context, folder),
             )
         )
     _check_alike(sides, folders)
@@ -174,6 +185,24 @@ def _family(context: dict[str, Any]) -> tuple[str, str] | None:
         return None
     digests = f"{about.get('recipe_digest')} {about.get('prepared_digest')}"
     return str(about.get("recipe")), digests
+
+
+def _flags(context: Mapping[str, Any]) -> dict[str, bool]:
+    """Which of the model's classes are malignant, where its evaluation says so."""
+    return {str(c.get("code")): bool(c.get("malignant")) for c in context.get("classes", ())}
+
+
+def _thresholds(context: Mapping[str, Any], folder: Path) -> dict[str, float]:
+    """The sealed thresholds of a model; none where something else than lentigo answered."""
+    try:
+        return {
+            str(point["name"]): float(point["threshold"])
+            for point in context.get("operating_points", ())
+        }
+    except (KeyError, TypeError, ValueError):
+        raise InputError(
+            f"{folder / 'evaluation.json'} is damaged.", todo="Evaluate again."
+        ) from None
 
 
 def _predictions(

@@ -176,6 +176,8 @@ class Panel:
                 drawn[row],
                 self._groups(key, numbers),
                 proportion=key.split(".")[0] in _PROPORTIONS and not self._is_macro(key),
+                bounded=True,
+                scarce=self._scarce(key, numbers),
                 reason=self._reason(key, float(observed[row])),
             )
             for row, key in enumerate(self.keys)
@@ -198,6 +200,16 @@ class Panel:
                 "negative_predictive_value": ~called,
             }.get(metric, rows)
         return len(np.unique(numbers[rows]))
+
+    def _scarce(self, key: str, numbers: Integers) -> int | None:
+        """Groups that a figure of one class turns on: with the class, or on the scarcer side."""
+        metric, _, what = key.partition(".")
+        what = f"{what}.argmax" if metric in RANK_METRICS else what
+        if metric not in {*RANK_METRICS, "f1"} or what not in self.names:
+            return None
+        truth = self.truths[:, self.names.index(what)]
+        own, rest = len(np.unique(numbers[truth])), len(np.unique(numbers[~truth]))
+        return min(own, rest) if metric == "roc_auc" else own
 
     def _reason(self, key: str, value: float) -> str | None:
         """What must be said beside a score."""
