@@ -19,15 +19,21 @@ from lentigo.data.prepared import PreparedSet
 from lentigo.errors import InputError
 from lentigo.evaluate.audit import audit
 from lentigo.evaluate.audit.pairs import (
-    COPIED_BITS,
+    Pair,
     distances,
     find_pairs,
     hashes_of,
     largest_group,
-    measure_unrelated,
-    part_hashes_of,
+    parts_of,
 )
 from lentigo.evaluate.audit.sources import probe, simple_measures
+from lentigo.evaluate.audit.unrelated import (
+    COPIED_BITS,
+    Strangers,
+    Unrelated,
+    measure_unrelated,
+    precision_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +51,13 @@ def folder_set(root: Path, pictures: dict[str, np.ndarray], **options: object) -
         cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
     malignant = frozenset({"bad"})
     return prepare(
-        "folder", root / "raw", root / "set", size=64, workers=1, malignant=malignant,
-        **{"test_share": 0.0} | options,
+        "folder", root / "raw", root / "set", workers=1, malignant=malignant,
+        **{"size": 64, "test_share": 0.0} | options,
     )  # fmt: skip
+
+
+def strangers(lesions: np.ndarray) -> Strangers:
+    return Strangers(lesions, np.zeros(len(lesions), np.int64), lesions)
 
 
 def noise(seed: int) -> np.ndarray:
@@ -89,27 +99,75 @@ def test_planted_copies_are_found_across_sets(
     across = [each for each in found.pairs if sets[each.a] != sets[each.b]]
     assert sorted(each.a for each in across) == rows.tolist()
     assert {found.table["label"][each.b] for each in across} == {"bad"}
-    assert any("test" in c["between"] and "train" in c["between"] for c in found.crossings)
+    assert any("test" in each.between and "train" in each.between for each in found.crossings)
 
 
 def test_unrelated_pictures_set_the_threshold() -> None:
     images = np.stack([noise(seed) for seed in range(120)])
     hashes = hashes_of(images)
-    found = measure_unrelated(hashes, np.arange(120), pairs=20_000)
+    found = measure_unrelated(hashes, strangers(np.arange(120)), pairs=20_000)
     assert found.pairs > 19_000
     assert found.within == 0
     assert found.histogram.sum() == found.pairs
-    assert found.rate_at_most == pytest.approx(3 / found.pairs)
-    assert not find_pairs([f"{i}" for i in range(120)], hashes, [], found.threshold)
+    assert found.rate_at_most == pytest.approx(3 / found.pairs, rel=0.01)
+    assert not find_pairs([f"{i}" for i in range(120)], hashes, {}, found.threshold)
 
 
-def test_pairs_of_one_group_do_not_count_as_unrelated() -> None:
+def test_pairs_of_one_lesion_do_not_count_as_unrelated() -> None:
     images = np.repeat(np.stack([noise(seed) for seed in range(10)]), 2, axis=0)
     images[1::2] = np.stack([recompressed(image) for image in images[1::2]])
     hashes = hashes_of(images)
-    found = measure_unrelated(hashes, np.arange(20) // 2, pairs=5_000)
-    assert found.histogram[: COPIED_BITS + 1].sum() == 0
+    found = measure_unrelated(hashes, strangers(np.arange(20) // 2), pairs=5_000)
     assert np.flatnonzero(found.histogram)[0] > 40
+
+
+def at_distances(**pairs: int) -> Unrelated:
+    """Four million unrelated pairs, all far apart but for some: ``d20=3`` three at 20 bits."""
+    histogram = np.zeros(257, np.int64)
+    for bits, count in pairs.items():
+        histogram[int(bits[1:])] = count
+    histogram[115] = 4_000_000 - histogram.sum()
+    return Unrelated(4_000_000, histogram, "lesion_id")
+
+
+def test_the_measured_threshold_leaves_one_pair_in_a_million_and_is_capped() -> None:
+    wide = at_distances(d50=4, d52=1)
+    assert (wide.measured, wide.threshold, wide.within) == (51, 28, 0)
+    narrow = at_distances(d20=4, d22=1)
+    assert (narrow.measured, narrow.threshold, narrow.within) == (21, 21, 4)
+    told = wide.to_dict()
+    assert told["measured_threshold_bits"] == 51
+    assert (told["cap_bits"], told["threshold_bits"], told["closest_bits"]) == (28, 28, 50)
+    assert told["cap_reason"]
+    assert told["floor_reason"]
+
+
+def test_copies_filed_as_two_lesions_do_not_close_the_search() -> None:
+    filed_twice = at_distances(d0=40)
+    assert filed_twice.measured is None
+    assert filed_twice.threshold == COPIED_BITS
+
+
+def test_pairs_of_different_lesions_tell_how_many_of_those_found_are_false() -> None:
+    pairs = [Pair(0, 1, "near duplicate", 9), Pair(2, 3, "cropped copy", 60)]
+    pairs += [Pair(4, 5, "identical file", 0), Pair(6, 7, "published", 90)]
+    known = strangers(np.array([0, 0, 1, 2, *range(3, 99)]))
+    found = precision_of(pairs, known)
+    assert (found.found, found.of_strangers) == (2, 1)
+    assert found.compared == 100 * 99 // 2
+    assert found.strangers == found.compared - 1
+    assert found.false_expected == pytest.approx(1, abs=0.01)
+    assert found.false_expected < found.false_at_most <= 2
+    assert found.to_dict()["precision"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_without_lesions_only_groups_of_one_set_are_told_apart() -> None:
+    unknown = np.full(4, -1)
+    some = Strangers(unknown, np.array([0, 0, 1, 1]), np.array([0, 1, 2, 2]))
+    assert some.by == "group_id"
+    a, b = np.triu_indices(4, 1)
+    assert some.are(a, b).tolist() == [True, False, False, False, False, False]
+    assert some.pairs == 1
 
 
 def test_a_distance_is_the_least_of_eight_orientations() -> None:
@@ -125,7 +183,7 @@ def test_a_chain_of_look_alikes_shows_in_the_largest_group() -> None:
     image = noise(5)
     copies = [image, recompressed(image), cv2.convertScaleAbs(image, beta=5), noise(6)]
     hashes = hashes_of(np.stack(copies))
-    pairs = find_pairs(list("abcd"), hashes, [], 28)
+    pairs = find_pairs(list("abcd"), hashes, {}, 28)
     found = largest_group(4, pairs, hashes)
     assert sorted(found["rows"]) == [0, 1, 2]
     assert found["widest_bits"] <= 28
@@ -146,7 +204,7 @@ def test_a_clean_set_has_nothing_to_tell(first: PreparedSet) -> None:
     found = audit(first)
     assert not found.contradictions
     assert not found.several_patients
-    assert not found.crossings
+    assert not found.meetings
     assert found.sources is None
 
 
@@ -210,6 +268,54 @@ def test_an_evenly_cropped_copy_is_found_turned_and_recompressed(share: float) -
     cut = round(256 * share / 2)
     part = np.ascontiguousarray(np.rot90(images[3][cut : 256 - cut, cut : 256 - cut]))
     stack = np.stack([*images, recompressed(cv2.resize(part, (256, 256)))])
-    hashes, parts = hashes_of(stack), part_hashes_of(stack)
-    found = find_pairs(list("abcdefghi"), hashes, [], 28, parts)
+    hashes, parts = hashes_of(stack), parts_of(stack)
+    found = find_pairs(list("abcdefghi"), hashes, {}, 28, parts)
     assert [(each.a, each.b) for each in found] == [(3, 8)]
+
+
+@pytest.mark.parametrize("share", [0.02, 0.03, 0.05, 0.06, 0.08])
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_copy_that_lacks_one_side_is_found_turned_and_recompressed(
+    share: float, wide: bool
+) -> None:
+    size = (340, 256) if wide else (256, 256)
+    images = [cv2.resize(noise(seed), size) for seed in range(8)]
+    cut = images[3][:, round(size[0] * share) :]
+    stack = [squared(each) for each in (*images, np.rot90(recompressed(np.ascontiguousarray(cut))))]
+    hashes, parts = hashes_of(np.stack(stack)), parts_of(np.stack(stack))
+    found = find_pairs(list("abcdefghi"), hashes, {}, 28, parts)
+    assert [(each.a, each.b) for each in found] == [(3, 8)]
+
+
+def squared(rgb: np.ndarray) -> np.ndarray:
+    side = min(rgb.shape[:2])
+    top, left = (rgb.shape[0] - side) // 2, (rgb.shape[1] - side) // 2
+    part = np.ascontiguousarray(rgb[top : top + side, left : left + side])
+    return np.asarray(cv2.resize(part, (160, 160), interpolation=cv2.INTER_AREA))
+
+
+def test_only_what_does_not_look_like_skin_is_not_dermoscopic(tmp_path: Path) -> None:
+    raw = generate(tmp_path / "raw", lesions=30, seed=4, size=160)
+    lesions = prepare("phantom", raw, tmp_path / "lesions", size=160, folds=2, workers=1)
+    wrong = audit(lesions).poor_kinds["not dermoscopic"]
+    assert len(wrong) <= 0.05 * len(lesions.images)
+    calm = [row for row in range(len(lesions.images)) if row not in wrong]
+    room = np.random.default_rng(0).integers(0, 255, (12, 12, 3), np.uint8)
+    pictures = {"good/room": cv2.resize(room, (160, 160), interpolation=cv2.INTER_NEAREST)}
+    pictures |= {f"bad/{i}": np.asarray(lesions.images[i]) for i in calm[:4]}
+    found = audit(folder_set(tmp_path / "mixed", pictures, size=160))
+    told = found.to_dict()
+    assert [name.split(":")[1] for name in told["not_dermoscopic"]] == ["good/room.png"]
+    assert told["poor_kinds"]["not dermoscopic"] == 1
+
+
+@pytest.mark.real_data
+def test_everyday_photographs_among_lesions_are_found(shared_data: Path, tmp_path: Path) -> None:
+    files = sorted((shared_data / "not_skin").glob("*.jpg"))
+    pictures = {f"good/{p.stem}": cv2.imread(str(p))[..., ::-1] for p in files}
+    lesions = sorted((shared_data / "ham10000" / "images").glob("*.jpg"))[:60]
+    pictures |= {f"bad/{p.stem}": cv2.imread(str(p))[..., ::-1] for p in lesions}
+    data = folder_set(tmp_path, pictures, size=160)
+    named = {name.split(":")[1] for name in audit(data).to_dict()["not_dermoscopic"]}
+    assert {f"good/{p.stem}.png" for p in files} <= named
+    assert len([name for name in named if name.startswith("bad/")]) <= 2

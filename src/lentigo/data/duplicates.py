@@ -12,9 +12,8 @@ false pairs are rarer than 1 in 10 million. Of 300 copies each, all that were sa
 JPEG of quality 90 or 50, resized, blurred, brightened, or given a gamma of 1.4 or noise lie
 within 23, and 99% of those cropped by 1% a side within 24. Cropped by 2.5% a side only 5% of
 500 lie within 28, by 5% a side none: the hash does not survive cropping. ``near_crops`` searches
-for the hashes of central parts too (``CROPS``). It finds all of 500 copies cropped evenly by 2.5%
-or 5% a side, and adds 18 pairs in HAM10000, all of them of one lesion; a copy cut from one side it
-does not find.
+for the hashes of central parts too (``CROPS``), ``near_cuts`` for those of parts that lack one
+side (``CUTS``); what they find stands in docs/results.md.
 
 The search misses nothing up to ``SEARCHED_BITS``: 31 wrong bits in 16 bands of 16 leave a
 band with at most one. DCT hash: Zauner 2010. Multi-index hashing: Norouzi 2012.
@@ -33,6 +32,8 @@ SEARCHED_BITS = 31
 HASH_BYTES = 32
 # Shares of the sides that are cut away; the hash bears about 2% more or less.
 CROPS = (0.04, 0.08, 0.12)
+# Shares that one side lacks; the hash bears about 1.5% more or less.
+CUTS = (0.03, 0.06, 0.09)
 _SIDE = 16
 _THUMBNAIL_PX = 64
 # A picture with less than this (root mean square, grey levels) in the frequencies of the hash
@@ -45,6 +46,10 @@ _ROW, _COLUMN = np.mgrid[:_SIDE, :_SIDE]
 # lesions share, are spread over all bands, and no bucket grows large.
 _BAND_ORDER = np.lexsort((_ROW.ravel(), ((_ROW + 5 * _COLUMN) % _SIDE).ravel()))
 
+# In what a band of 16 bits may differ: not at all, or in one bit.
+_SAME = np.zeros(1, np.uint16)
+_ONE_WRONG = np.concatenate([[0], 1 << np.arange(_SIDE)]).astype(np.uint16)
+
 
 def perceptual_hash(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Hash of what a picture shows, stable under recompression, resizing and brightness.
@@ -56,10 +61,18 @@ def perceptual_hash(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         (32,) uint8: 256 signs of frequencies 1..16 by 1..16; all zero for a flat picture,
         which has no near copies.
     """
-    height, width = rgb.shape[:2]
+    return _hash(cv2.cvtColor(_square(rgb), cv2.COLOR_RGB2GRAY))
+
+
+def _square(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = picture.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    grey = cv2.cvtColor(rgb[top : top + side, left : left + side], cv2.COLOR_RGB2GRAY)
+    return picture[top : top + side, left : left + side]
+
+
+def _hash(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Hash (32,) of a grey square (S, S)."""
     small = cv2.resize(grey, (_THUMBNAIL_PX, _THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
     waves = cv2.dct(small.astype(np.float32))[1 : _SIDE + 1, 1 : _SIDE + 1]
     if float(np.sqrt(np.square(waves).sum())) < _FLAT_LEVELS * _THUMBNAIL_PX:
@@ -75,6 +88,22 @@ def crop_hashes(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         top, left = round(height * share / 2), round(width * share / 2)
         found.append(perceptual_hash(rgb[top : height - top, left : width - left]))
     return np.stack(found)
+
+
+def cut_hashes(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Hashes (len(CUTS), 5, 32) of parts of the central square of a picture (H, W, 3).
+
+    Squares smaller by each share: from the middle, then those that lack only the left, the
+    right, the top, the bottom, and half as much on either side across.
+    """
+    grey = cv2.cvtColor(_square(rgb), cv2.COLOR_RGB2GRAY)
+    found = []
+    for share in CUTS:
+        all_, half = round(len(grey) * share), round(len(grey) * share / 2)
+        side = len(grey) - all_
+        places = ((half, half), (half, all_), (half, 0), (all_, half), (0, half))
+        found.append([_hash(grey[y : y + side, x : x + side]) for y, x in places])
+    return np.array(found, np.uint8)
 
 
 def orientations(hashes: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
@@ -166,17 +195,52 @@ def near_crops(
     pairs: set[tuple[int, int]] = set()
     for each in range(parts.shape[1]):
         asked = np.flatnonzero(parts[:, each].any(axis=1))
-        for a, b in _within(parts[asked, each], hashes[whole], max_bits, None):
+        for a, b in _within(parts[asked, each], hashes[whole], max_bits, None, _ONE_WRONG):
             i, j = sorted((int(asked[a]), int(whole[b])))
             if i != j:
                 pairs.add((i, j))
     return sorted(pairs)
 
 
+def near_cuts(
+    hashes: NDArray[np.uint8], cuts: NDArray[np.uint8], *, max_bits: int = NEAR_BITS
+) -> list[tuple[int, int]]:
+    """Pairs of which one lacks a side of the other, in any of eight orientations.
+
+    Two cases: one square lies within the other at its edge, so a part of this looks like the
+    whole of that; or both are central squares of wider frames and one is shifted, so a part of
+    this at the edge looks like the middle of that.
+
+    Only pairs that agree in at least one of 16 bands of the hash are seen: were errors spread
+    by chance, that would miss one copy in 1,600 at 20 bits and one in 25 at 28. In return a
+    part costs a seventeenth of one of ``CROPS``.
+
+    Args:
+        hashes: (N, 32) of whole pictures; all-zero rows pair with nothing.
+        cuts: (N, m, 5, 32) from ``cut_hashes`` of the same pictures.
+        max_bits: 0 to ``SEARCHED_BITS``.
+
+    Returns:
+        Sorted (i, j), i < j.
+    """
+    pairs: set[tuple[int, int]] = set()
+    for share in range(cuts.shape[1]):
+        among = np.concatenate([hashes, cuts[:, share, 0]])
+        known = np.flatnonzero(among.any(axis=1))
+        for side in range(1, cuts.shape[2]):
+            asked = np.flatnonzero(cuts[:, share, side].any(axis=1))
+            found = _within(cuts[asked, share, side], among[known], max_bits, None, _SAME)
+            for a, b in found:
+                i, j = sorted((int(asked[a]), int(known[b]) % len(hashes)))
+                if i != j:
+                    pairs.add((i, j))
+    return sorted(pairs)
+
+
 def _near_kinds(kinds: NDArray[np.uint8], max_bits: int) -> set[tuple[int, int]]:
     """Pairs (a, b), a < b, of different hashes within ``max_bits`` in any orientation."""
     # The pair is met from the other side in the inverse orientation.
-    return _within(kinds, kinds, max_bits, np.less)
+    return _within(kinds, kinds, max_bits, np.less, _ONE_WRONG)
 
 
 def _within(
@@ -184,11 +248,14 @@ def _within(
     among: NDArray[np.uint8],
     max_bits: int,
     wanted: np.ufunc | None,
+    masks: NDArray[np.uint16],
 ) -> set[tuple[int, int]]:
-    """Rows (a, b) of two lists of hashes within ``max_bits``, if ``wanted(a, b)``."""
+    """Rows (a, b) of two lists of hashes within ``max_bits``, if ``wanted(a, b)``.
+
+    Only pairs are seen of which a band differs by no more than one of ``masks``.
+    """
     base = _bands(among)
     turned = [_bands(each) for each in orientations(asked)]
-    masks = np.concatenate([[0], 1 << np.arange(_SIDE)]).astype(np.uint16)
     found: set[tuple[int, int]] = set()
     for band in range(_SIDE):
         order = np.argsort(base[:, band], kind="stable")

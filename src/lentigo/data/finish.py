@@ -95,6 +95,7 @@ def finish(
         **audit(manifest, table.taxonomy, links, strict, _official(frame, manifest)),
         "set_aside": unread + [{"image_id": i, "reason": r} for i, r in table.set_aside],
         "missing": list(table.missing),
+        "named_duplicates": [list(pair) for pair in table.named_duplicates],
     }
     _log(report)
     _log_crossings(report, str(options.group_by), check_grouping(frame, None))

@@ -149,7 +149,7 @@ class Listing:
             taxonomy: The classes; any other label is a problem.
             options: What the user asked for.
             images: Where each id's image lies; items that carry a path do not look here.
-            duplicates: Pairs the publisher names; those with an absent image are left out.
+            duplicates: Pairs the publisher names.
 
         Raises:
             SourceError: Any problem, all of them at once.
@@ -160,13 +160,14 @@ class Listing:
         missing = tuple(sorted(each for each, path in paths.items() if path is None))
         self._raise_if_broken(missing, len(paths), options)
         frame = self._frame(paths)
-        pairs = {tuple(sorted(pair)) for pair in duplicates if all(map(paths.get, pair))}
+        named = sorted({(min(pair), max(pair)) for pair in duplicates if pair[0] != pair[1]})
         return SourceTable(
             frame=frame,
             taxonomy=taxonomy,
             missing=missing,
-            known_duplicates=tuple(sorted((a, b) for a, b in pairs if a != b)),
+            known_duplicates=tuple((a, b) for a, b in named if paths.get(a) and paths.get(b)),
             set_aside=tuple(sorted(self.set_aside)),
+            named_duplicates=tuple(named),
         )
 
     def _check_labels(self, taxonomy: Taxonomy) -> None:

@@ -61,6 +61,8 @@ class SourceTable:
             ``ReadOptions.skip_missing``.
         known_duplicates: Pairs of ids that the publisher calls the same picture, each pair
             and the list sorted; both images are in ``frame``.
+        named_duplicates: The publisher's whole list of such pairs, in the same form, whether
+            the images are there or not.
         set_aside: Sorted (id, reason) of images that are there but belong to no class.
     """
 
@@ -69,6 +71,7 @@ class SourceTable:
     missing: tuple[str, ...] = ()
     known_duplicates: tuple[tuple[str, str], ...] = ()
     set_aside: tuple[tuple[str, str], ...] = ()
+    named_duplicates: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

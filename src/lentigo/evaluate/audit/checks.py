@@ -1,67 +1,64 @@
-"""Contradictions and crossings in what the tables say."""
+"""Contradictions in what the tables say, and images that say little."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pandas as pd
 
-from lentigo.data.oversampling import Images
-from lentigo.evaluate.audit.pairs import Pair
+from lentigo.evaluate.audit.crossings import known_as
+from lentigo.evaluate.audit.pairs import Pair, Pictures
 from lentigo.image.quality import assess
 from lentigo.image.subject import study
 from lentigo.image.verdict import judge
 from lentigo.machine import usable_cores
 
 
-def lesions_of_several(table: pd.DataFrame, column: str) -> list[dict[str, Any]]:
-    """Lesions with more than one patient or label: what a lesion cannot have.
+def lesions_of_several_patients(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Lesions with more than one patient, within a set or across sets.
 
     Args:
-        table: ``set``, ``lesion_id`` and ``column``, empty where unknown.
-        column: ``patient_id`` or ``label``.
+        table: ``set``, ``source``, ``lesion_id`` and ``patient_id``, empty where unknown.
     """
-    known = table[(table["lesion_id"] != "") & (table[column] != "")]
-    cells = sorted(set(known[["set", "lesion_id", column]].itertuples(index=False, name=None)))
-    values: dict[tuple[str, str], list[str]] = {}
-    for name, lesion, value in cells:
-        values.setdefault((name, lesion), []).append(value)
     return [
-        {"set": name, "lesion_id": lesion, column: each}
-        for (name, lesion), each in values.items()
-        if len(each) > 1
+        {"lesion_id": lesion, "sets": _sorted(rows["set"]), "patient_id": patients}
+        for lesion, rows in _by_lesion(table, "patient_id")
+        if len(patients := _sorted(rows["patient_id"])) > 1
     ]
 
 
-def crossings(table: pd.DataFrame, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
-    """What sits on both sides of a split line, by lesion, by patient and by picture.
+def lesions_of_several_labels(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Lesions that cannot be all that they are called.
 
-    Across sets a picture is counted by the pair of sides: a test image of one set that trains
-    in another leaks as soon as the two are used together.
+    Within a set any two labels contradict each other; across sets, whose classes may be cut in
+    another way, a malignant and a benign one.
+
+    Args:
+        table: ``set``, ``source``, ``lesion_id``, ``label`` and ``malignant``.
     """
     found = []
-    used = table[table["split"] != "excluded"]
-    for column in ("lesion_id", "patient_id"):
-        known = used[used[column] != ""]
-        sides = known.groupby(["set", column])["split"].nunique()
-        for name, count in (sides > 1).groupby(level="set").sum().items():
-            if count:
-                found.append({"what": column, "between": str(name), "count": int(count)})
-    where = (table["set"] + " " + table["split"]).tolist()
-    excluded = (table["split"] == "excluded").tolist()
-    counted = Counter(
-        " / ".join(sorted((where[pair.a], where[pair.b])))
-        for pair in pairs
-        if where[pair.a] != where[pair.b] and not excluded[pair.a] and not excluded[pair.b]
-    )
-    found += [
-        {"what": "picture", "between": between, "count": count}
-        for between, count in counted.most_common()
-    ]
+    for lesion, rows in _by_lesion(table, "label"):
+        of_a_set = rows.groupby("set")["label"].nunique()
+        if (of_a_set > 1).any() or rows["malignant"].nunique() > 1:
+            labels = _sorted(rows["set"] + ": " + rows["label"])
+            found.append({"lesion_id": lesion, "sets": _sorted(rows["set"]), "label": labels})
     return found
+
+
+def _by_lesion(table: pd.DataFrame, column: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of each lesion that has several values in ``column``."""
+    known = table[(table["lesion_id"] != "") & (table[column] != "")]
+    keys = known_as(known, "lesion_id")
+    several = known[keys.map(known.groupby(keys)[column].nunique()) > 1]
+    for lesion, rows in several.groupby(keys):
+        yield str(lesion), rows
+
+
+def _sorted(values: pd.Series) -> list[str]:
+    return sorted(set(values))
 
 
 def contradictions(table: pd.DataFrame, pairs: Sequence[Pair]) -> list[Pair]:
@@ -90,7 +87,36 @@ def label_pairs(table: pd.DataFrame, pairs: Sequence[Pair]) -> dict[str, int]:
     return dict(counted.most_common())
 
 
-def poor_images(images: Images) -> dict[int, tuple[str, ...]]:
+# Which checks of quality speak of what; a check that is not named is of the last kind.
+_KINDS = {
+    "not dermoscopic": {"calm as a close-up", "red as skin"},
+    "little information": {
+        "sharpness",
+        "not too dark",
+        "not too bright",
+        "not burnt out",
+        "little black frame",
+        "a lesion stands out",
+    },
+}
+_OTHER = "framing, light, or things on the skin"
+
+
+def poor_kinds(poor: Mapping[int, Sequence[str]]) -> dict[str, list[int]]:
+    """Rows of poor images by what is wrong: each kind of fault to its rows, ascending.
+
+    Whether a close-up of skin was taken through a dermatoscope cannot be told here: what is
+    found not to be dermoscopic is what does not look like a close-up of skin at all.
+    """
+    named = set().union(*_KINDS.values())
+    found = {
+        kind: sorted(row for row, failed in poor.items() if checks & set(failed))
+        for kind, checks in _KINDS.items()
+    }
+    return found | {_OTHER: sorted(row for row, failed in poor.items() if set(failed) - named)}
+
+
+def poor_images(images: Pictures) -> dict[int, tuple[str, ...]]:
     """Rows of images that carry little information, and the checks that they fail.
 
     Judged on the prepared pixels, as the network gets them, by ``lentigo.image.verdict``: blur,

@@ -12,8 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lentigo.data.prepared import PreparedSet
-from lentigo.evaluate.audit.pairs import Pair, Unrelated
+from lentigo.evaluate.audit.checks import poor_kinds
+from lentigo.evaluate.audit.crossings import Meeting
+from lentigo.evaluate.audit.pairs import KINDS, Pair
 from lentigo.evaluate.audit.sources import SourceProbe
+from lentigo.evaluate.audit.unrelated import Precision, Unrelated
 
 SCHEMA_VERSION = 1
 
@@ -27,13 +30,14 @@ class Audit:
         table: A row an image of all sets: ``set``, ``malignant`` and the manifest's columns.
         pairs: Images that show the same picture.
         unrelated: What the threshold of the near duplicates rests on.
+        precision: How many of the pairs may be no copies.
         largest: The largest group that near duplicates join.
-        several_patients: Lesions with more than one patient.
-        several_labels: Lesions with more than one diagnosis.
-        crossings: What sits on both sides of a split line.
+        several_patients: Lesions with more than one patient, also across sets.
+        several_labels: Lesions with labels that contradict each other, also across sets.
+        meetings: Ids, lesions, patients and pictures that stand in several places.
         contradictions: Pairs of one picture whose labels contradict each other.
         label_pairs: Which labels one picture bears in different sets, and how often.
-        published: How many pairs the publishers name, and how many of them were found by pixels.
+        published: What became of the pairs that publishers name, by id and by pixels.
         poor: Images that carry little information: row to the checks they fail.
         sources: What sources give away; None where there is only one.
     """
@@ -42,25 +46,35 @@ class Audit:
     table: pd.DataFrame
     pairs: tuple[Pair, ...]
     unrelated: Unrelated
+    precision: Precision
     largest: dict[str, Any]
     several_patients: list[dict[str, Any]]
     several_labels: list[dict[str, Any]]
-    crossings: list[dict[str, Any]]
+    meetings: tuple[Meeting, ...]
     contradictions: tuple[Pair, ...]
     label_pairs: dict[str, int]
-    published: dict[str, int]
+    published: dict[str, Any]
     poor: dict[int, tuple[str, ...]]
     sources: SourceProbe | None
+
+    @property
+    def crossings(self) -> list[Meeting]:
+        """What stands on both sides of a split line."""
+        return [each for each in self.meetings if each.crosses]
 
     def count(self, kind: str, *, across: bool) -> int:
         """Pairs of a kind, across sets or within one."""
         sets = self.table["set"].to_numpy()
         return sum(p.kind == kind and (sets[p.a] != sets[p.b]) == across for p in self.pairs)
 
+    @property
+    def poor_kinds(self) -> dict[str, list[int]]:
+        """Poor images by what is wrong with them."""
+        return poor_kinds(self.poor)
+
     def to_dict(self) -> dict[str, Any]:
         """The content of ``audit.json``."""
         ids = (self.table["set"] + ":" + self.table["image_id"]).tolist()
-        kinds = ("identical file", "near duplicate", "cropped copy", "published")
         return {
             "schema_version": SCHEMA_VERSION,
             "lentigo": version("lentigo"),
@@ -70,9 +84,10 @@ class Audit:
                     "within": self.count(kind, across=False),
                     "across": self.count(kind, across=True),
                 }
-                for kind in kinds
+                for kind in KINDS
             },
             "unrelated": self.unrelated.to_dict(),
+            "precision": self.precision.to_dict(),
             "largest_group": {
                 "images": self.largest["images"],
                 "widest_bits": self.largest["widest_bits"],
@@ -80,11 +95,14 @@ class Audit:
             },
             "lesions_of_several_patients": self.several_patients,
             "lesions_of_several_labels": self.several_labels,
-            "crossings": self.crossings,
+            "crossings": [each.to_dict() for each in self.crossings],
+            "shared": [each.to_dict() for each in self.meetings if not each.crosses],
             "contradictions": [[ids[p.a], ids[p.b]] for p in self.contradictions],
             "labels_across_sets": self.label_pairs,
             "published_pairs": self.published,
             "poor_images": {ids[row]: list(failed) for row, failed in self.poor.items()},
+            "poor_kinds": {kind: len(rows) for kind, rows in self.poor_kinds.items()},
+            "not_dermoscopic": [ids[row] for row in self.poor_kinds["not dermoscopic"]],
             "sources": None if self.sources is None else self.sources.to_dict(),
         }
 

@@ -1,37 +1,44 @@
-"""The same picture twice, within a set and across sets, and how sure that is.
-
-What counts as the same is decided by the distances of pairs that show different lesions in
-these very images: at most one in a million of them may lie within the threshold.
-"""
+"""The same picture twice, within a set and across sets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.data.duplicates import (
-    NEAR_BITS,
     crop_hashes,
+    cut_hashes,
     exact_duplicates,
     near_crops,
+    near_cuts,
     near_duplicates,
     orientations,
     perceptual_hash,
 )
-from lentigo.data.oversampling import Images
 from lentigo.data.splits import connected_groups
+from lentigo.machine import usable_cores
 
-Kind = Literal["identical file", "near duplicate", "cropped copy", "published"]
+Kind = Literal["identical file", "near duplicate", "cropped copy", "same id", "published"]
+# The surest first; the last two are told by names, not seen in the pixels.
+KINDS: tuple[Kind, ...] = get_args(Kind)
+SEEN = frozenset(KINDS[:3])
 
-UNRELATED_PAIRS = 4_000_000
-FALSE_RATE = 1e-6
-# So close are only pictures that were copied: they say nothing about unrelated ones.
-COPIED_BITS = 12
 _AT_ONCE = 1 << 18
+
+
+class Pictures(Protocol):
+    """Pictures (S, S, 3) uint8 RGB by row, read one at a time."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    def __getitem__(self, row: int, /) -> NDArray[np.uint8]:
+        """One of them."""
 
 
 @dataclass(frozen=True)
@@ -53,35 +60,19 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Unrelated:
-    """Distances of pairs that show different groups.
+class Parts:
+    """Hashes of parts of every picture.
 
     Attributes:
-        pairs: How many were drawn.
-        histogram: (257,) how many lie at each distance, 0 to 256 bits.
-        threshold: Largest distance that counts as the same picture, in bits.
-        within: How many of the unrelated pairs lie within it all the same.
-        rate_at_most: Upper end of the 95% interval of that share (rule of three).
+        central: (N, m, 32), from ``crop_hashes``.
+        cut: (N, m, 5, 32), from ``cut_hashes``.
     """
 
-    pairs: int
-    histogram: NDArray[np.int64]
-    threshold: int
-    within: int
-    rate_at_most: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "pairs": self.pairs,
-            "histogram": {int(d): int(n) for d, n in enumerate(self.histogram) if n},
-            "threshold_bits": self.threshold,
-            "within_threshold": self.within,
-            "false_rate_at_most": self.rate_at_most,
-        }
+    central: NDArray[np.uint8]
+    cut: NDArray[np.uint8]
 
 
-def hashes_of(images: Images) -> NDArray[np.uint8]:
+def hashes_of(images: Pictures) -> NDArray[np.uint8]:
     """Perceptual hashes (N, 32) of ``images`` (N, S, S, 3), a few in memory at a time."""
     hashes = np.zeros((len(images), 32), np.uint8)
     for row in range(len(images)):
@@ -89,9 +80,14 @@ def hashes_of(images: Images) -> NDArray[np.uint8]:
     return hashes
 
 
-def part_hashes_of(images: Images) -> NDArray[np.uint8]:
-    """Hashes (N, m, 32) of the central parts of ``images`` (N, S, S, 3)."""
-    return np.stack([crop_hashes(images[row]) for row in range(len(images))])
+def parts_of(images: Pictures) -> Parts:
+    """Hashes of parts of ``images`` (N, S, S, 3), a few images in memory at a time."""
+    # OpenCV works outside the interpreter's lock, so threads are enough.
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        rows = range(len(images))
+        central = np.stack(list(pool.map(lambda row: crop_hashes(images[row]), rows)))
+        cut = np.stack(list(pool.map(lambda row: cut_hashes(images[row]), rows)))
+    return Parts(central, cut)
 
 
 def distances(
@@ -109,62 +105,27 @@ def distances(
     return closest
 
 
-def measure_unrelated(
-    hashes: NDArray[np.uint8],
-    groups: NDArray[np.int64],
-    *,
-    pairs: int = UNRELATED_PAIRS,
-    seed: int = 0,
-) -> Unrelated:
-    """Draw pairs of different groups and set the threshold by their distances.
-
-    The threshold is the largest distance, at most ``NEAR_BITS``, at which the share of
-    unrelated pairs within it stays below ``FALSE_RATE``, as far as so many pairs can tell.
-
-    Args:
-        hashes: (N, 32) uint8; flat pictures (all zero) are left out.
-        groups: (N,) numbers; a pair of one group is not unrelated.
-        pairs: How many to draw; fewer remain where groups are large.
-        seed: Of the draw.
-    """
-    shaped = np.flatnonzero(hashes.any(axis=1))
-    if len(shaped) < 2:
-        return Unrelated(0, np.zeros(257, np.int64), NEAR_BITS, 0, 1.0)
-    random = np.random.default_rng(seed)
-    a, b = shaped[random.integers(0, len(shaped), (2, pairs))]
-    keep = groups[a] != groups[b]
-    found = distances(hashes, a[keep], b[keep])
-    found = found[found > COPIED_BITS]
-    histogram = np.bincount(found, minlength=257)
-    within = np.cumsum(histogram)
-    allowed = np.flatnonzero(within[: NEAR_BITS + 1] <= FALSE_RATE * max(len(found), 1))
-    threshold = int(allowed[-1]) if len(allowed) else COPIED_BITS
-    count = int(within[threshold])
-    # Three expected where none was seen; else about twice its root above what was seen.
-    upper = 3.0 if count == 0 else count + 2 * np.sqrt(count) + 2
-    rate = float(min(1.0, upper / max(len(found), 1)))
-    return Unrelated(len(found), histogram, threshold, count, rate)
-
-
 def find_pairs(
     sha256: Sequence[str],
     hashes: NDArray[np.uint8],
-    published: Sequence[tuple[int, int]],
+    told: Mapping[tuple[int, int], Kind],
     threshold: int,
-    parts: NDArray[np.uint8] | None = None,
+    parts: Parts | None = None,
 ) -> list[Pair]:
     """All pairs that show the same picture, each once, by rows.
 
     Args:
         sha256: (N,) digests of the files.
         hashes: (N, 32).
-        published: Pairs that a publisher names, rows ascending.
+        told: Pairs that bear one id or that a publisher names, rows ascending.
         threshold: Bits that near duplicates may differ in.
-        parts: (N, m, 32) of central parts, to find cropped copies by.
+        parts: To find cropped copies by.
     """
-    kinds: dict[tuple[int, int], Kind] = dict.fromkeys(published, "published")
+    kinds = dict(told)
     if parts is not None:
-        kinds |= dict.fromkeys(near_crops(hashes, parts, max_bits=threshold), "cropped copy")
+        cropped = near_crops(hashes, parts.central, max_bits=threshold)
+        cropped += near_cuts(hashes, parts.cut, max_bits=threshold)
+        kinds |= dict.fromkeys(cropped, "cropped copy")
     kinds |= dict.fromkeys(near_duplicates(hashes, max_bits=threshold), "near duplicate")
     kinds |= dict.fromkeys(exact_duplicates(list(sha256)), "identical file")
     order = sorted(kinds)
@@ -183,7 +144,7 @@ def largest_group(n: int, pairs: Sequence[Pair], hashes: NDArray[np.uint8]) -> d
     A chain of look-alikes, each close to the next, would show here: many images, and a
     distance between its ends far above the threshold.
     """
-    near = [(each.a, each.b) for each in pairs if each.kind != "published"]
+    near = [(each.a, each.b) for each in pairs if each.kind in SEEN]
     if not near:
         return {"images": 1, "rows": [], "widest_bits": 0}
     component = connected_groups(n, near)

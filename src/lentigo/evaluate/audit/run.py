@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,23 +15,29 @@ import pandas as pd
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.errors import InputError
 from lentigo.evaluate.audit import checks
+from lentigo.evaluate.audit.crossings import known_as, meetings
 from lentigo.evaluate.audit.found import Audit, Stack
 from lentigo.evaluate.audit.page import render
-from lentigo.evaluate.audit.pairs import (
-    Pair,
-    find_pairs,
-    hashes_of,
-    largest_group,
-    measure_unrelated,
-    part_hashes_of,
-)
+from lentigo.evaluate.audit.pairs import Kind, find_pairs, hashes_of, largest_group, parts_of
+from lentigo.evaluate.audit.published import NamedPair, described, named_pairs
 from lentigo.evaluate.audit.sources import probe
+from lentigo.evaluate.audit.unrelated import Strangers, measure_unrelated, precision_of
 from lentigo.files import write_json, write_text
 
 logger = logging.getLogger(__name__)
 
 REPORT, PAIRS, PAGE = "audit.json", "pairs.csv", "audit.html"
-_COLUMNS = ("image_id", "sha256", "source", "lesion_id", "patient_id", "group_id", "label", "split")
+_COLUMNS = (
+    "image_id",
+    "sha256",
+    "source",
+    "lesion_id",
+    "patient_id",
+    "group_id",
+    "label",
+    "split",
+    "fold",
+)
 
 
 def audit(
@@ -56,13 +63,15 @@ def audit(
             for each in (data, *against)]  # fmt: skip
     names = _names(sets)
     table = _table(sets, names)
-    hashes = np.concatenate([hashes_of(each.images) for each in sets])
-    groups = np.unique((table["set"] + table["group_id"]).to_numpy(), return_inverse=True)[1]
-    unrelated = measure_unrelated(hashes, groups, seed=seed)
-    parts = np.concatenate([part_hashes_of(each.images) for each in sets])
-    published = _published(sets, names, table)
-    pairs = find_pairs(table["sha256"].tolist(), hashes, published, unrelated.threshold, parts)
-    logger.info("%d pairs within %d bits", len(pairs), unrelated.threshold)
+    images = Stack(sets)
+    hashes = hashes_of(images)
+    strangers = _strangers(table)
+    unrelated = measure_unrelated(hashes, strangers, seed=seed)
+    named = named_pairs(sets, table)
+    told = _told(named, table)
+    threshold = unrelated.threshold
+    pairs = find_pairs(table["sha256"].tolist(), hashes, told, threshold, parts_of(images))
+    logger.info("%d pairs within %d bits", len(pairs), threshold)
     found = Audit(
         sets=tuple(
             {"name": n, "path": str(s.path), "digest": s.digest, "images": len(s.images)}
@@ -71,16 +80,17 @@ def audit(
         table=table,
         pairs=tuple(pairs),
         unrelated=unrelated,
+        precision=precision_of(pairs, strangers),
         largest=largest_group(len(table), pairs, hashes),
-        several_patients=checks.lesions_of_several(table, "patient_id"),
-        several_labels=checks.lesions_of_several(table, "label"),
-        crossings=checks.crossings(table, pairs),
+        several_patients=checks.lesions_of_several_patients(table),
+        several_labels=checks.lesions_of_several_labels(table),
+        meetings=tuple(meetings(table, pairs)),
         contradictions=tuple(checks.contradictions(table, pairs)),
         label_pairs=checks.label_pairs(table, pairs),
-        published=_found_published(published, pairs, unrelated.threshold),
-        poor=_poor(sets),
+        published=described(named, table, {(each.a, each.b): each for each in pairs}),
+        poor=checks.poor_images(images),
         sources=probe(
-            Stack(sets),
+            images,
             (table["set"] + " " + table["source"]).to_numpy(dtype=str),
             table["malignant"].to_numpy(),
             (table["set"] + table["group_id"]).to_numpy(dtype=str),
@@ -88,7 +98,7 @@ def audit(
         ),
     )
     if out is not None:
-        write(out, found, Stack(sets))
+        write(out, found, images)
     return found
 
 
@@ -132,32 +142,22 @@ def _table(sets: Sequence[PreparedSet], names: Sequence[str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _published(
-    sets: Sequence[PreparedSet], names: Sequence[str], table: pd.DataFrame
-) -> list[tuple[int, int]]:
-    """Pairs that the publishers name and of which both images are there."""
-    place = {key: row for row, key in enumerate(zip(table["set"], table["image_id"], strict=True))}
-    found = set()
-    for each, name in zip(sets, names, strict=True):
-        for a, b in each.audit.get("duplicates", {}).get("published", []):
-            if (name, a) in place and (name, b) in place:
-                rows = sorted((place[name, a], place[name, b]))
-                found.add((rows[0], rows[1]))
-    return sorted(found)
+def _told(named: Sequence[NamedPair], table: pd.DataFrame) -> dict[tuple[int, int], Kind]:
+    """Pairs that are the same picture by their names: one id in several sets, or published."""
+    told: dict[tuple[int, int], Kind] = {}
+    told |= dict.fromkeys((rows for each in named for rows in each.rows), "published")
+    names = known_as(table, "image_id")
+    several = names[names.duplicated(keep=False)]
+    for _, rows in several.groupby(several):
+        told |= dict.fromkeys(itertools.combinations(sorted(rows.index), 2), "same id")
+    return told
 
 
-def _found_published(
-    published: Sequence[tuple[int, int]], pairs: Sequence[Pair], threshold: int
-) -> dict[str, int]:
-    bits = {(each.a, each.b): each.bits for each in pairs}
-    by_pixels = sum(bits[pair] <= threshold for pair in published)
-    return {"both_present": len(published), "found_by_pixels": by_pixels}
-
-
-def _poor(sets: Sequence[PreparedSet]) -> dict[int, tuple[str, ...]]:
-    found: dict[int, tuple[str, ...]] = {}
-    start = 0
-    for each in sets:
-        found |= {start + row: failed for row, failed in checks.poor_images(each.images).items()}
-        start += len(each.images)
-    return found
+def _strangers(table: pd.DataFrame) -> Strangers:
+    lesion = known_as(table, "lesion_id")
+    numbers = pd.factorize(lesion)[0].astype(np.int64)
+    return Strangers(
+        lesion=np.where(lesion == "", -1, numbers),
+        within=pd.factorize(table["set"])[0].astype(np.int64),
+        group=pd.factorize(table["set"] + "/" + table["group_id"])[0].astype(np.int64),
+    )
