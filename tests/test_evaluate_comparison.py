@@ -179,13 +179,14 @@ def test_a_class_is_malignant_where_the_evaluation_says_so(
 ) -> None:
     a = evaluated(tmp_path, data, answers(data, 2.0, 1), name="a")
     b = evaluated(tmp_path, data, answers(data, 2.0, 2), name="b")
+    codes = data.taxonomy.codes
     for run in (a, b):
         path = run / "evaluation" / "test" / "evaluation.json"
         content = json.loads(path.read_text())
-        content["classes"] = [{"code": c, "malignant": c == "nv"} for c in data.taxonomy.codes]
+        content["classes"] = [{"code": c, "malignant": c == codes[2]} for c in codes]
         path.write_text(json.dumps(content))
     side = read_sides([find_evaluation(each, "test") for each in (a, b)])[0]
-    assert [code for code, flag in zip(side.codes, side.malignant, strict=True) if flag] == ["nv"]
+    assert side.malignant == tuple(code == codes[2] for code in codes)
 
 
 def test_seeds_are_kept_apart_from_test_noise(data: PreparedSet, tmp_path: Path) -> None:
