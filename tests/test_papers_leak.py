@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +16,11 @@ from hypothesis import strategies as st
 
 from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
-from lentigo.data.prepared import PreparedSet
+from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.errors import InputError
 from lentigo.papers.dealing import FAIR, WAYS, Way, deal
 from lentigo.papers.leak import STAMP, leak, paired
-from lentigo.recipe import parse_recipe
+from lentigo.recipe import parse_recipe, to_toml
 
 RECIPE = parse_recipe(
     """
@@ -105,6 +107,21 @@ def test_rows_still_point_to_their_own_pixels(data: PreparedSet, tmp_path: Path)
     )
 
 
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+def test_what_is_dealt_is_a_prepared_set_over_the_same_pixels(
+    way: Way, data: PreparedSet, tmp_path: Path
+) -> None:
+    dealt = deal(data, way, 0, 1.0, tmp_path)
+    opened = open_prepared(tmp_path)
+    assert opened.digest == dealt.digest
+    assert opened.labels.tolist() == dealt.labels.tolist()
+    assert (tmp_path / "images.npy").samefile(data.path / "images.npy")
+    marker = (tmp_path / "prepared.json").stat().st_mtime_ns
+    deal(data, way, 0, 1.0, tmp_path)
+    assert (tmp_path / "prepared.json").stat().st_mtime_ns == marker
+    assert deal(data, way, 0, 0.5, tmp_path).digest != dealt.digest
+
+
 def test_each_seed_deals_anew_and_the_same_seed_the_same(data: PreparedSet, tmp_path: Path) -> None:
     lists = [deal(data, FAIR, seed, 1.0, tmp_path).test_digest for seed in (0, 0, 1)]
     assert lists[0] == lists[1] != lists[2]
@@ -171,5 +188,30 @@ def test_a_leak_is_measured_written_stamped_and_resumed(data: PreparedSet, tmp_p
     again = leak(RECIPE, data, seeds=2, up_to=0.8, out=tmp_path)
     assert again.figures == done.figures
     assert before == {e: e.stat().st_mtime_ns for e in (tmp_path / "runs").rglob("run.json")}
+    names = [np.load(each)["names"] for each in (tmp_path / "features").rglob("*.npz")]
+    described, wanted = np.concatenate(names), 0
+    for each in before:
+        info = json.loads(each.read_text())
+        wanted += info["training_images"] + info["validation_images"]
+    assert len(described) == len(set(described.tolist())) < wanted / 4, "described once for all"
     stamped = [json.loads(each.read_text())["leaky"] for each in before]
     assert sorted(stamped) == [False] * 4 + [True] * 4
+
+
+def test_on_a_cluster_the_figures_are_the_same(data: PreparedSet, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="ray is not installed")
+    here = leak(RECIPE, data, seeds=1, up_to=0.6, out=tmp_path / "here")
+    recipe = tmp_path / "quick.toml"
+    recipe.write_text(to_toml(RECIPE), encoding="utf-8")
+    # Ray warns of its own future, and warnings are errors here.
+    command = [sys.executable, "-m", "lentigo", "leak", recipe, "--data", data.path, "--seeds", 1]
+    command += ["--up-to", 0.6, "--cluster", "local", "--out", tmp_path / "there", "--json"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["figures"] == here.figures
+
+
+def test_no_cluster_is_told_before_anything_is_made(data: PreparedSet, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no cluster"):
+        leak(RECIPE, data, seeds=1, cluster="elsewhere", out=tmp_path / "none")
+    assert not (tmp_path / "none").exists()

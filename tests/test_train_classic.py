@@ -6,6 +6,7 @@ import json
 import pickle
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,9 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC
 
 from lentigo.cli import main
+from lentigo.data import kept
+from lentigo.data.descriptors import describe_images
+from lentigo.data.oversampling import Images
 from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
@@ -217,17 +221,38 @@ def test_a_killed_search_goes_on_from_the_kernel_it_was_at(
     (folder,) = tmp_path.iterdir()
     with pytest.raises(RunError, match="unfinished"):
         open_run(folder)
-    kept = {each.name: each.stat().st_mtime_ns for each in (folder / "checkpoint").iterdir()}
-    assert set(kept) == {"features.npy", "grid-linear.npy"}
+    files = [each for each in (folder / "checkpoint").rglob("*") if each.is_file()]
+    before = {each: each.stat().st_mtime_ns for each in files}
+    assert sorted(each.suffix for each in before) == [".npy", ".npz"]  # a grid, and features
 
     def untouched(progress: Progress) -> None:
         if progress.step == 3:  # after the search, before its files are removed
-            now = {name: (folder / "checkpoint" / name).stat().st_mtime_ns for name in kept}
-            assert now == kept
+            assert before == {each: each.stat().st_mtime_ns for each in before}
 
     done = train(RECIPE, data, out=tmp_path, seed=1, report=untouched)
     for name in ("validation_predictions.csv", "history.csv"):
         assert (done.path / name).read_bytes() == (run.path / name).read_bytes()
+
+
+def test_features_that_another_run_kept_give_the_same_machine(
+    run: ClassicRun, data: PreparedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, described = tmp_path / "features", []
+
+    def counting(images: Images, rows: NDArray[np.int64], *rest: Any, **more: Any) -> Any:
+        described.append(len(rows))
+        return describe_images(images, rows, *rest, **more)
+
+    monkeypatch.setattr(kept, "describe_images", counting)
+    train(RECIPE, data, out=tmp_path, seed=2, fold=1, kept=shared)
+    again = train(RECIPE, data, out=tmp_path, seed=1, kept=shared)
+    assert described == [len(data.rows("train"))], "another fold is other rows of the same images"
+    for name in ("validation_predictions.csv", "calibration.json", "history.csv"):
+        assert (again.path / name).read_bytes() == (run.path / name).read_bytes()
+    for file in shared.rglob("*.npz"):
+        file.write_bytes(b"cut short")
+    train(RECIPE, data, out=tmp_path, seed=3, kept=shared)
+    assert len(described) == 2, "what cannot be read is computed again"
 
 
 class Trap:

@@ -23,6 +23,7 @@ from lentigo.errors import LeakageError, LentigoError, RecipeError, RunError
 from lentigo.files import locked
 from lentigo.recipe import Output, Recipe, parse_recipe
 from lentigo.train import Progress, open_run, train
+from lentigo.train.feeds import FeatureFeed
 from lentigo.train.run import run_name
 
 TINY = """
@@ -146,6 +147,28 @@ def test_a_prior_moves_the_logits_by_the_classes_shares_and_nothing_else(
     difference -= open_run(finished).predict_logits(data.images[rows])
     share = np.bincount(data.labels[data.rows("train", 0)]) / len(data.rows("train", 0))
     np.testing.assert_allclose(difference, np.tile(0.5 * np.log(share), (len(rows), 1)), atol=1e-4)
+
+
+def test_features_that_another_run_kept_give_the_same_history(
+    data: PreparedSet,
+    tiny: Recipe,
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shared = tmp_path / "features"
+    faster = tiny.stages[0].model_copy(update={"learning_rate": 1e-2, "batch_size": 8})
+    other = tiny.model_copy(update={"name": "other", "stages": (faster,)})
+    train(other, data, out=tmp_path, seed=3, kept=shared)
+    assert len(list(shared.iterdir())) == 2  # views, and validation
+
+    def never(*_: object) -> None:
+        raise AssertionError("the backbone ran again")
+
+    monkeypatch.setattr(FeatureFeed, "_compute_views", never)
+    assert history(train(tiny, data, out=tmp_path, seed=3, kept=shared).path) == history(finished)
+    with pytest.raises(AssertionError, match="ran again"):
+        train(tiny, data, out=tmp_path, seed=4, kept=shared)  # other weights, other views
 
 
 @pytest.mark.parametrize("moment", [(1, 2), (3, 1), (4, 1), (6, 3)])

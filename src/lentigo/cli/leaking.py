@@ -23,6 +23,14 @@ def leak(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe.")
     ] = None,
+    cluster: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Train on Ray: local, or ray://HOST:PORT. [default: here]",
+            show_default=False,
+        ),
+    ] = "",
     out: Annotated[Path, typer.Option(help="The folder of all that is made.")] = Path("leak"),
     json: Json = False,
 ) -> None:
@@ -40,6 +48,7 @@ def leak(
             data,
             seeds=seeds,
             up_to=up_to,
+            cluster=cluster,
             out=out,
             say=lambda text: print(text, file=sys.stderr, flush=True),
             report=report,

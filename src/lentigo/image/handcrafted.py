@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Floats = NDArray[np.float64]
+_TINY = float(np.finfo(np.float64).tiny)
 
 HARALICK = (
     "angular_second_moment",
@@ -166,34 +167,38 @@ def _count(grey: NDArray[np.uint8]) -> _Pairs:
     darkest, levels = int(grey.min()), int(grey.max()) + 1
     span = levels - darkest
     found = _neighbours(grey - np.uint8(darkest), span)
-    held = found > 0
-    cells = np.flatnonzero(held)
-    pairs = found.ravel()[cells].astype(np.float64)
-    many = np.count_nonzero(held.reshape(4, -1), axis=1)
-    begin, direction = np.cumsum(many) - many, np.repeat(np.arange(4), many)
+    flat = found.ravel()
+    cells = np.flatnonzero(flat > 0)
+    pairs = flat[cells].astype(np.float64)
+    begin = np.searchsorted(cells, np.arange(4) * span**2)
+    direction = np.repeat(np.arange(4), np.append(begin[1:], len(cells)) - begin)
     # Dividing 16-bit numbers, which the places in a 256 by 256 table are, costs a fraction.
     cell = (cells - direction * span**2).astype(np.uint16)
     low = cell // np.uint16(span)
     high = cell - low * np.uint16(span)
     pixels = np.add.reduceat(pairs, begin)
-    # A pair counts in both orders: in two cells of the matrix, or twice in one.
-    twice = pairs / pixels[direction]
-    share = np.where(low == high, twice, twice / 2)
     marginal, sums = np.zeros((4, levels)), np.zeros((4, 2 * levels))
     differences = np.zeros((4, levels))
     marginal[:, darkest:] = (found.sum(axis=1) + found.sum(axis=2)) / (2 * pixels[:, None])
-    sums[:, 2 * darkest : -1] = _binned(direction, low + high, twice, 2 * span - 1)
-    differences[:, :span] = _binned(direction, high - low, twice, span)
+    sums[:, 2 * darkest : -1] = _binned(direction, low + high, pairs, 2 * span - 1)
+    differences[:, :span] = _binned(direction, high - low, pairs, span)
+    sums /= pixels[:, None]
+    differences /= pixels[:, None]
+    # A pair counts in both orders: with half its share in two cells of the matrix, or whole in
+    # one where both levels are the same. So every sum over cells is one over counts.
+    equal = np.einsum("kii->ki", found).astype(np.float64)
+    squares = np.add.reduceat(pairs**2, begin) + (equal**2).sum(axis=1)
+    bits = np.add.reduceat(pairs * np.log2(pairs), begin)
     return _Pairs(
         marginal,
         sums,
         differences,
-        second_moment=np.add.reduceat(twice * share, begin),
-        entropy=-np.add.reduceat(twice * np.log2(share), begin),
+        second_moment=squares / (2 * pixels**2),
+        entropy=np.log2(pixels) - (bits - pixels + equal.sum(axis=1)) / pixels,
     )
 
 
-def _neighbours(grey: NDArray[np.uint8], span: int) -> Floats:
+def _neighbours(grey: NDArray[np.uint8], span: int) -> NDArray[np.float32]:
     """How often a darker and a brighter level are neighbours, (4 directions, span, span).
 
     Counted as the darker and the brighter of two, half the cells say the same as all.
@@ -204,12 +209,12 @@ def _neighbours(grey: NDArray[np.uint8], span: int) -> Floats:
         (grey[:-1], grey[1:]),
         (grey[:-1, 1:], grey[1:, :-1]),
     )
+    found = np.empty((4, span, span), np.float32)  # exact below 2 ** 24 pixels
     ends = [0, span, 0, span]
-    counted = [
-        cv2.calcHist([cv2.min(a, b), cv2.max(a, b)], [0, 1], None, [span, span], ends)
-        for a, b in pairs
-    ]
-    return np.stack(counted)  # float32: exact below 2 ** 24 pixels
+    for place, (a, b) in zip(found, pairs, strict=True):
+        sides = [cv2.min(a, b), cv2.max(a, b)]
+        cv2.calcHist(sides, [0, 1], None, [span, span], ends, hist=place)
+    return found
 
 
 def _binned(
@@ -222,7 +227,8 @@ def _binned(
 
 def _entropy(share: Floats) -> Floats:
     """In bits, of each row."""
-    return np.asarray(-(share * np.log2(share, where=share > 0, out=np.zeros_like(share))).sum(1))
+    # Nothing times the logarithm of next to nothing is nothing, as it must be.
+    return np.asarray(-(share * np.log2(np.maximum(share, _TINY))).sum(axis=1))
 
 
 def _histogram(rgb: NDArray[np.uint8], bins: int) -> Floats:

@@ -1,30 +1,30 @@
 """The four ways of splitting that `leak` sets against each other, from one prepared set.
 
-The pixels stay where they are: each way is another manifest over the same images.
+The pixels stay where they are: each way is a prepared set whose ``images.npy`` is a link.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from lentigo.data.manifest import manifest_text
-from lentigo.data.oversampling import (
-    DrawnImages,
-    Oversampling,
-    appended,
-    filled_up,
-    with_synthetic,
+from lentigo.data.oversampling import Oversampling, appended, filled_up, with_synthetic
+from lentigo.data.prepared import (
+    MARKER,
+    PreparedInfo,
+    PreparedSet,
+    digest_of,
+    open_prepared,
+    read_info,
 )
-from lentigo.data.prepared import PreparedSet, digest_of
 from lentigo.data.splits import assign, check_no_group_crosses, split_digest
 from lentigo.errors import InputError
-from lentigo.files import digest_text, write_text
+from lentigo.files import digest_text, write_json, write_text
 from lentigo.image.generator import GeneratorRanges
 
 TEST_SHARE, FOLDS = 0.2, 5
@@ -90,7 +90,7 @@ def deal(data: PreparedSet, way: Way, seed: int, up_to: float, path: Path) -> Pr
         way: Of splitting.
         seed: Deals the groups, or the images.
         up_to: Share of the largest class that the others are filled up to.
-        path: Where the manifest is kept for the record.
+        path: The folder of the set that is made; one that is whole and the same stays.
 
     Returns:
         A set of its own name and digest over the same pixels.
@@ -119,7 +119,6 @@ def deal(data: PreparedSet, way: Way, seed: int, up_to: float, path: Path) -> Pr
     manifest = _over_all(data.manifest, rows)
     if not way.leaky:
         check_no_group_crosses(manifest)
-    write_text(path / "manifest.csv", manifest_text(manifest))
     protocol = "as-published" if way.leaky else "leak-free"
     info = data.info.model_copy(
         update={
@@ -137,8 +136,32 @@ def deal(data: PreparedSet, way: Way, seed: int, up_to: float, path: Path) -> Pr
             "test_digest": split_digest(manifest, "test"),
         }
     )
-    images = DrawnImages(np.asarray(data.images), manifest, made)
-    return dataclasses.replace(data, path=path, info=info, manifest=manifest, images=images)
+    return _written(data, info, manifest, path)
+
+
+def _written(
+    data: PreparedSet, info: PreparedInfo, manifest: pd.DataFrame, path: Path
+) -> PreparedSet:
+    """The set as a folder, for workers elsewhere and for `evaluate`; its marker comes last."""
+    try:
+        if read_info(path) == info:
+            return open_prepared(path)
+    except InputError:
+        pass  # not there yet, or of other options
+    (path / MARKER).unlink(missing_ok=True)
+    write_text(path / "manifest.csv", manifest_text(manifest))
+    write_json(path / "audit.json", data.audit)
+    _link((data.path / "images.npy").resolve(), path / "images.npy")
+    write_json(path / MARKER, info.model_dump(mode="json"))
+    return open_prepared(path)
+
+
+def _link(pixels: Path, path: Path) -> None:
+    path.unlink(missing_ok=True)
+    try:
+        path.symlink_to(pixels)
+    except OSError:  # Windows asks for a right that few have
+        os.link(pixels, path)
 
 
 def _over_all(whole: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

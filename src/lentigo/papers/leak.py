@@ -7,6 +7,7 @@ import io
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.errors import InputError
 from lentigo.evaluate.svg import Plot, round_ticks
 from lentigo.files import locked, read_json, write_json, write_text
+from lentigo.papers.cluster import check_address, run_all
 from lentigo.papers.dealing import FAIR, WAYS, Way, check_dealable, deal
-from lentigo.papers.running import Task, do
+from lentigo.papers.running import Task, Work, do
 from lentigo.recipe import Recipe
 from lentigo.score.estimate import LEVEL, Estimate
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
@@ -63,6 +65,7 @@ def leak(
     *,
     seeds: int = 5,
     up_to: float = 1.0,
+    cluster: str = "",
     out: Path,
     say: Callable[[str], None] | None = None,
     report: Report | None = None,
@@ -77,6 +80,7 @@ def leak(
         data: A prepared set that keeps groups whole.
         seeds: How many; each deals all four splits and seeds their trainings.
         up_to: Share of the largest class that altered copies fill the others up to.
+        cluster: Where trainings run, as in `lentigo.papers.cluster`; empty is here.
         out: The folder of everything that is made.
         say: Told of each step in a sentence.
         report: Told of each training's batches and epochs.
@@ -89,31 +93,36 @@ def leak(
     if seeds < 1 or not 0 < up_to <= 1:
         raise InputError(f"{seeds} seeds and a share of {up_to:g} cannot be.")
     check_dealable(data)
+    if cluster:
+        check_address(cluster)
+        out = out.resolve()  # the workers have working folders of their own
     out.mkdir(parents=True, exist_ok=True)
     found: dict[str, dict[str, list[float]]] = {way.name: {} for way in WAYS}
     with locked(out / ".lock"):
-        for seed in range(seeds):
-            for way in WAYS:
-                if say is not None:
-                    say(f"seed {seed + 1}/{seeds}: {NAMES[way.name]}")
-                for metric, value in _measured(recipe, data, way, seed, up_to, out, report).items():
-                    found[way.name].setdefault(metric, []).append(value)
+        tasks = {
+            (seed, way): _task(recipe, data, way, seed, up_to, out)
+            for seed in range(seeds)
+            for way in WAYS
+        }
+        work: Work = partial(do, report=report)
+        if cluster:
+            work = run_all(cluster, list(tasks.values()), say)
+        for (seed, way), task in tasks.items():
+            if say is not None:
+                say(f"seed {seed + 1}/{seeds}: {NAMES[way.name]}")
+            for metric, value in _figures(work(task)).items():
+                found[way.name].setdefault(metric, []).append(value)
         return _written(recipe, data, found, seeds, up_to, out)
 
 
-def _measured(
-    recipe: Recipe,
-    data: PreparedSet,
-    way: Way,
-    seed: int,
-    up_to: float,
-    out: Path,
-    report: Report | None,
-) -> dict[str, float]:
+def _task(recipe: Recipe, data: PreparedSet, way: Way, seed: int, up_to: float, out: Path) -> Task:
     dealt = deal(data, way, seed, up_to, out / "sets" / f"{way.name}-seed{seed}")
     named = recipe.model_copy(update={"protocol": dealt.protocol})
-    task = Task(named, dealt.path, out / "runs", seed, 0, "test")
-    metrics = read_json(do(task, data=dealt, report=report) / "metrics.json")
+    return Task(named, dealt.path, out / "runs", seed, 0, "test")
+
+
+def _figures(evaluation: Path) -> dict[str, float]:
+    metrics = read_json(evaluation / "metrics.json")
     figures = metrics.get("metrics", metrics)
     values = {name: figures[name]["value"] for name in METRICS if name in figures}
     return {name: float(value) for name, value in values.items() if value is not None}

@@ -16,6 +16,9 @@ from lentigo.recipe import Recipe
 from lentigo.train import open_run, train
 from lentigo.train.loop import Report
 
+KEPT = "features"
+"""Beside the folder of runs: features that several of them take."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -61,7 +64,15 @@ def do(task: Task, *, data: PreparedSet | None = None, report: Report | None = N
     """
     keras.utils.clear_session()  # else every network of a long grid stays in memory
     data = open_prepared(task.data) if data is None else data
-    run = train(task.recipe, data, out=task.runs, fold=task.fold, seed=task.seed, report=report)
+    run = train(
+        task.recipe,
+        data,
+        out=task.runs,
+        fold=task.fold,
+        seed=task.seed,
+        report=report,
+        kept=task.runs.with_name(KEPT),
+    )
     folder = run.path / "evaluation" / task.split
     # A finished evaluation is read, not repeated: looks at a test list are counted.
     if not (folder / "metrics.json").is_file():

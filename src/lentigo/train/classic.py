@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.data.descriptors import describe_images
+from lentigo.data.kept import kept_descriptions
 from lentigo.data.prepared import PreparedSet
 from lentigo.data.splits import assign
 from lentigo.errors import MissingExtraError, RecipeError
@@ -66,7 +66,13 @@ class _Part:
 
 
 def fit_classic(
-    recipe: Recipe, data: PreparedSet, fold: int | None, seed: int, folder: Path, tell: Tell
+    recipe: Recipe,
+    data: PreparedSet,
+    fold: int | None,
+    seed: int,
+    folder: Path,
+    tell: Tell,
+    kept: Path | None = None,
 ) -> Fitted:
     """Search the grid and fit the best machine on all training images.
 
@@ -77,6 +83,7 @@ def fit_classic(
         seed: Of resampling, and of how groups are dealt to the parts of the search.
         folder: For what a killed search has done; the caller removes it.
         tell: Told of (what is done, steps done, steps).
+        kept: Where features are kept for other runs; None is ``folder``.
 
     Raises:
         RecipeError: Classes with too few groups for the search.
@@ -90,7 +97,10 @@ def fit_classic(
     _check(data, labels, parts, plan.folds)
     steps = 1 + len(plan.kernels)
     tell("features", 0, steps)
-    features = _features(data, np.concatenate([training, validation]), plan, folder)
+    wanted = np.concatenate([training, validation])
+    features = kept_descriptions(
+        data, wanted, plan.features, kept or folder, workers=usable_cores()
+    )
     own, held_out = features[: len(training)], features[len(training) :]
     mixture = drawn_share(labels, recipe.sampling, classes)
     history: list[HistoryRow] = []
@@ -156,15 +166,6 @@ def _check(data: PreparedSet, labels: Labels, parts: Labels, folds: int) -> None
                 f"{', '.join(thin) or 'another'}.",
                 todo="The search needs two groups or more of every class.",
             )
-
-
-def _features(data: PreparedSet, rows: Labels, plan: Classic, folder: Path) -> Floats:
-    path = folder / "features.npy"
-    if path.is_file():
-        return np.asarray(np.load(path), np.float64)
-    found = describe_images(data.images, rows, plan.features, workers=usable_cores())
-    _save(path, found)
-    return found
 
 
 def _save(path: Path, array: Floats) -> None:

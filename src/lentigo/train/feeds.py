@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.data.kept import kept_array
 from lentigo.data.oversampling import Images
 from lentigo.data.prepared import PreparedSet
 from lentigo.model import (
@@ -37,6 +40,7 @@ class Material:
         targets: (N, k) labels as probabilities, smoothed where the recipe says so.
         weights: (N,) loss weights.
         seed: The run's seed.
+        digest: Of the prepared set.
     """
 
     images: Images
@@ -46,6 +50,7 @@ class Material:
     targets: NDArray[np.float32]
     weights: NDArray[np.float32]
     seed: int
+    digest: str
 
 
 def gather_material(recipe: Recipe, data: PreparedSet, fold: int | None, seed: int) -> Material:
@@ -64,6 +69,7 @@ def gather_material(recipe: Recipe, data: PreparedSet, fold: int | None, seed: i
         targets=one_hot * (1 - smoothing) + smoothing / classes,
         weights=by_class[data.labels],
         seed=seed,
+        digest=data.digest,
     )
 
 
@@ -78,6 +84,14 @@ class Feed(Protocol):
 
     def validation_logits(self) -> NDArray[np.float32]:
         """Logits of the validation split, (n, k)."""
+
+
+def _digest(arrays: Iterable[NDArray[Any]]) -> str:
+    """Of the values of some arrays, in order."""
+    found = hashlib.sha256()
+    for each in arrays:
+        found.update(np.ascontiguousarray(each).data)
+    return found.hexdigest()
 
 
 def _augmenter(recipe: Recipe, rest: keras.Model) -> keras.Model:
@@ -124,7 +138,9 @@ class FeatureFeed:
     """Features of a frozen backbone: it runs once a view, whatever the number of epochs.
 
     Epoch e trains on view e modulo views. Exact for a frozen backbone but for the number of
-    different views, which bounds the augmentation the head sees.
+    different views, which bounds the augmentation the head sees. Features are kept by what they
+    are a function of, so runs that share ``folder`` and differ in their heads or in how these
+    are trained compute them once.
     """
 
     def __init__(
@@ -137,18 +153,30 @@ class FeatureFeed:
     ) -> None:
         self._recipe, self._stage, self._material = recipe, stage, material
         trunk, self.model = split_at_head(classifier)
-        self._views = self._compute_views(trunk, folder)
-        self._validation = predict_rows(trunk, material.images, material.validation)
+        rows = (material.training, material.validation)
+        key = [recipe.network, recipe.augmentation, recipe.precision, recipe.head.kind]
+        known = [_digest(trunk.get_weights()), material.digest, _digest(rows), material.seed]
+        known += [each if isinstance(each, str) else each.model_dump(mode="json") for each in key]
+        self._views = kept_array(
+            folder,
+            ["views", stage.cached_views, *known],
+            lambda path: self._compute_views(trunk, path),
+        )
+        self._validation = kept_array(
+            folder, ["validation", *known], lambda path: self._compute_validation(trunk, path)
+        )
 
-    def _compute_views(self, trunk: keras.Model, folder: Path) -> NDArray[np.float32]:
-        """(views, n, ...) float32 in a file under ``folder``, so that memory stays flat."""
+    def _compute_validation(self, trunk: keras.Model, path: Path) -> None:
+        m = self._material
+        with path.open("wb") as stream:
+            np.save(stream, predict_rows(trunk, m.images, m.validation))
+
+    def _compute_views(self, trunk: keras.Model, path: Path) -> None:
+        """(views, n, ...) float32 in a file, so that memory stays flat."""
         m, recipe, count = self._material, self._recipe, self._stage.cached_views
         forward = _augmenter(recipe, trunk)
         shape = (count, len(m.training), *trunk.output_shape[1:])
-        folder.mkdir(parents=True, exist_ok=True)
-        views: NDArray[Any] = np.lib.format.open_memmap(
-            folder / f"features-{self._stage.name}.npy", "w+", np.float32, shape
-        )
+        views: NDArray[Any] = np.lib.format.open_memmap(path, "w+", np.float32, shape)
         batch_size = 64
         for view in range(count):
             parameters = draw_parameters(
@@ -162,7 +190,6 @@ class FeatureFeed:
                 features = np.asarray(forward.predict_on_batch(list(batches[step][0])))
                 end = min(start + batch_size, len(m.training))
                 views[view, start:end] = features[: end - start]
-        return views
 
     def batches(self, epoch: int) -> EpochBatches:
         """The batches of an epoch, a function of (seed, epoch)."""

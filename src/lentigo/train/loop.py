@@ -80,6 +80,7 @@ class Training:
         malignant: Whether each class is.
         folder: Where the checkpoints lie.
         report: Told after each batch and epoch.
+        kept: Where features of frozen backbones are kept; None is ``folder``.
     """
 
     def __init__(
@@ -89,9 +90,10 @@ class Training:
         malignant: tuple[bool, ...],
         folder: Path,
         report: Report,
+        kept: Path | None = None,
     ) -> None:
         self.recipe, self.material, self._malignant = recipe, material, malignant
-        self._folder, self._report = folder, report
+        self._folder, self._report, self._kept = folder, report, kept or folder
         # Initialisers draw from Keras's global generator; nothing after this does.
         keras.utils.set_random_seed(material.seed)
         self.model = build_model(recipe, len(malignant))
@@ -177,7 +179,7 @@ class Training:
 
     def _feed(self, stage: Stage, material: Material) -> Feed:
         if stage.cached_views:
-            return FeatureFeed(self.model, self.recipe, stage, material, self._folder)
+            return FeatureFeed(self.model, self.recipe, stage, material, self._kept)
         return ImageFeed(self.model, self.recipe, stage, material, self._teachers)
 
     def _train_epoch(

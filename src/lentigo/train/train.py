@@ -57,6 +57,7 @@ def train(
     restart: bool = False,
     report: Report | None = None,
     trackers: Sequence[Tracker] = (),
+    kept: Path | None = None,
 ) -> Run:
     """Train a recipe on a prepared set; a killed training goes on where it was.
 
@@ -70,6 +71,8 @@ def train(
         restart: Throw an unfinished run away and begin anew.
         report: Told after each batch and epoch.
         trackers: Told after each epoch (TensorBoard, MLflow).
+        kept: A folder of features that runs share: of frozen backbones (``cached_views``) and
+            hand-crafted ones. None keeps them with the run for as long as it trains.
 
     Returns:
         The finished run; one that was finished before is returned as it is.
@@ -100,9 +103,9 @@ def train(
     with locked(path / ".lock"):
         try:
             made = (
-                _fit_classic(recipe, data, fold, seed, path, tell)
+                _fit_classic(recipe, data, fold, seed, path, tell, kept)
                 if recipe.classic is not None
-                else _train_network(recipe, data, fold, seed, path, tell)
+                else _train_network(recipe, data, fold, seed, path, tell, kept)
             )
         except LentigoError:
             if not existed and not (path / "recipe.toml").is_file():
@@ -140,10 +143,16 @@ class _Made:
 
 
 def _train_network(
-    recipe: Recipe, data: PreparedSet, fold: int | None, seed: int, path: Path, tell: Report
+    recipe: Recipe,
+    data: PreparedSet,
+    fold: int | None,
+    seed: int,
+    path: Path,
+    tell: Report,
+    kept: Path | None,
 ) -> _Made:
     material = gather_material(recipe, data, fold, seed)
-    training = Training(recipe, material, data.taxonomy.malignant, path / CHECKPOINT, tell)
+    training = Training(recipe, material, data.taxonomy.malignant, path / CHECKPOINT, tell, kept)
     write_text(path / "recipe.toml", to_toml(recipe))
     training.to_the_end()
     standing, classes = training.standing, len(data.taxonomy.codes)
@@ -165,7 +174,13 @@ def _train_network(
 
 
 def _fit_classic(
-    recipe: Recipe, data: PreparedSet, fold: int | None, seed: int, path: Path, tell: Report
+    recipe: Recipe,
+    data: PreparedSet,
+    fold: int | None,
+    seed: int,
+    path: Path,
+    tell: Report,
+    kept: Path | None,
 ) -> _Made:
     start = time.perf_counter()
 
@@ -174,7 +189,7 @@ def _fit_classic(
             write_text(path / "recipe.toml", to_toml(recipe))
         tell(Progress(what, 1, 1, done, steps, 0.0))
 
-    fitted = fit_classic(recipe, data, fold, seed, path / CHECKPOINT, step)
+    fitted = fit_classic(recipe, data, fold, seed, path / CHECKPOINT, step, kept)
     fitted.machine.save(path / MACHINE)
     return _Made(
         fitted.history,
