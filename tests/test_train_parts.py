@@ -181,7 +181,10 @@ def test_estimated_statistics_are_those_of_the_training_batches() -> None:
     images = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), np.uint8)
     targets, weights = np.eye(3, dtype=np.float32)[np.zeros(64, int)], np.ones(64, np.float32)
     stage = Stage(epochs=1, batch_size=16)
-    material = Material(images, np.zeros(64, int), np.arange(64), np.arange(4), targets, weights, 0)
+    everything = np.arange(64)
+    material = Material(
+        images, np.zeros(64, int), everything, everything[:4], targets, weights, 0, "digest"
+    )
     feed = ImageFeed(model, recipe(stage), stage, material)
     first = batch_norms(model)[0]
     momentum = first.momentum
