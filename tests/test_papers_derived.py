@@ -14,6 +14,7 @@ from lentigo.files import write_json
 from lentigo.papers.derived import derive, speed_up
 from lentigo.papers.paper import read_paper
 from lentigo.papers.reproduce import Reproduction, Request, reproduce
+from lentigo.train import precision
 
 PAPER = """
 schema_version = 1
@@ -167,6 +168,24 @@ def test_the_interval_of_a_speed_up_holds_the_truth() -> None:
         found = speed_up(before, after, seed)["speed_up"]
         held += found.low <= 1.25 <= found.high
     assert held >= 32  # 95% of 40, less three standard errors, few trainings
+
+
+def test_one_epoch_of_each_has_a_ratio_and_no_interval() -> None:
+    found = speed_up([np.array([3.0])], [np.array([1.5])])["speed_up"]
+    assert (found.value, found.low, found.high) == (2.0, None, None)
+    assert found.reason == "one epoch has no interval"
+
+
+def test_work_that_slows_both_precisions_does_not_make_half_precision_look_fast(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter(np.cumsum([0.0, *[1.0] * 2 * (2 + 2 * precision._TRIES)]).tolist())
+    monkeypatch.setattr(precision.time, "perf_counter", lambda: next(clock))
+    assert precision.half_speed("mixed_bfloat16") == 1.0
+    slow = [9.0 if place < 20 else 1.0 for place in range(2 + 2 * precision._TRIES)]
+    times = iter(slow)
+    monkeypatch.setattr(precision, "_seconds", lambda _: next(times))
+    assert precision.half_speed("mixed_float16") == 1.0
 
 
 def test_variants_measured_on_other_images_are_not_averaged(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import InputError, RecipeError
+from lentigo.papers.running import Task, Work, do
 from lentigo.papers.sweep import parse_grid, sweep
 
 RECIPE = """
@@ -108,3 +110,23 @@ def test_grids_are_read_from_text() -> None:
     for bad in (["batch"], ["=1,2"], ["a=1", "a=2"], []):
         with pytest.raises(InputError):
             parse_grid(bad)
+
+
+def test_on_a_cluster_every_training_of_the_grid_is_handed_over_at_once(
+    data: PreparedSet, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="ray is not installed")
+    handed: list[Task] = []
+
+    def take(address: str, tasks: Sequence[Task], say: object) -> Work:
+        assert (address, say) == ("local", None)
+        handed.extend(tasks)
+        return do
+
+    monkeypatch.setattr("lentigo.papers.sweep.run_all", take)
+    monkeypatch.chdir(tmp_path)
+    done = sweep(recipe, data, GRID, out=Path("here"), cluster="local", seeds=1)
+    assert len({task.key for task in handed}) == 4 == len(done.points)
+    assert all(task.runs.is_absolute() and task.data.is_absolute() for task in handed)
+    with pytest.raises(InputError, match="no cluster"):
+        sweep(recipe, data, GRID, out=tmp_path / "none", cluster="elsewhere")

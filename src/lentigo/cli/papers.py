@@ -132,6 +132,14 @@ def sweep(
     split: Annotated[str, typer.Option(help="validation, or test, which it wears out.")] = (
         "validation"
     ),
+    cluster: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Train on Ray: local, or ray://HOST:PORT. [default: here]",
+            show_default=False,
+        ),
+    ] = "",
     out: Annotated[Path, typer.Option(help="The folder of runs and tables.")] = Path("sweep"),
     json: Json = False,
 ) -> None:
@@ -150,6 +158,7 @@ def sweep(
             fold=fold,
             split=split,
             changes=changes or (),
+            cluster=cluster,
             say=lambda text: print(text, file=sys.stderr, flush=True),
             report=report,
         )

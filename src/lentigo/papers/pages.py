@@ -30,11 +30,17 @@ HEADINGS = {"as-published": "as published (LEAKY)", "leak-free": "leak-free"}
 
 @dataclass(frozen=True)
 class Cell:
-    """One measured value in print: text, whether it is stamped, and what is said of it."""
+    """One measured value in print: whether it is stamped, what is said of it, its interval."""
 
-    text: str
+    value: str
     leaky: bool
     note: str = ""
+    interval: str = ""
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        return f"{self.value} {self.interval}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -121,14 +127,10 @@ def _cell(column: Column, outcome: Outcome | None) -> Cell:
     if estimate is None or estimate.value is None:
         reason = "no such figure" if estimate is None else str(estimate.reason)
         return Cell(reason if outcome.derived else "undefined", leaky=False, note=reason)
-    return Cell(_figure(estimate, column.digits), outcome.leaky, estimate.reason or "")
-
-
-def _figure(estimate: Estimate, digits: int) -> str:
-    text = f"{estimate.value:,.{digits}f}"
-    if estimate.low is None or estimate.high is None:
-        return text
-    return f"{text} [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
+    value, digits = f"{estimate.value:,.{column.digits}f}", column.digits
+    known = estimate.low is not None and estimate.high is not None
+    interval = f"[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]" if known else ""
+    return Cell(value, outcome.leaky, estimate.reason or "", interval)
 
 
 def csv_text(

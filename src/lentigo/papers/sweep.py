@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import itertools
 import json
@@ -17,7 +18,8 @@ from typing import Any
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.errors import InputError, LentigoError
 from lentigo.files import write_text
-from lentigo.papers.running import do, measure, tasks_of
+from lentigo.papers.cluster import check_address, run_all
+from lentigo.papers.running import Work, do, measure, tasks_of
 from lentigo.recipe import load_recipe
 from lentigo.score.estimate import Estimate
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
@@ -87,6 +89,7 @@ def sweep(
     fold: int | None = None,
     split: str = "validation",
     changes: Sequence[str] = (),
+    cluster: str = "",
     say: Callable[[str], None] | None = None,
     report: Report | None = None,
 ) -> Sweep:
@@ -104,6 +107,7 @@ def sweep(
         fold: The fold that validates.
         split: What is measured. To choose by the test list is to wear it out.
         changes: ``key=value`` that hold at every point.
+        cluster: Where trainings run, as in `lentigo.papers.cluster`; empty is here.
         say: Told of each point.
         report: Told of each training's batches and epochs.
 
@@ -117,13 +121,20 @@ def sweep(
         raise InputError(f"{len(points)} points with {seeds} seeds are not run at once.")
     overrides = [[*changes, *(f"{k}={_toml(v)}" for k, v in each.items())] for each in points]
     recipes = [load_recipe(recipe, each) for each in overrides]
+    if cluster:
+        check_address(cluster)
+        out = out.resolve()  # the workers have working folders of their own
+        data = dataclasses.replace(data, path=data.path.resolve())
+    grids = [tasks_of(each, data, out / "runs", seeds, [fold], split) for each in recipes]
+    work: Work = partial(do, report=report)
+    if cluster:
+        work = run_all(cluster, [task for tasks in grids for task in tasks], say)
     found: list[Point] = []
-    for values, resolved in zip(points, recipes, strict=True):
+    for values, tasks in zip(points, grids, strict=True):
         if say is not None:
             say(f"{len(found) + 1}/{len(points)}: {_words(values)}")
         try:
-            tasks = tasks_of(resolved, data, out / "runs", seeds, [fold], split)
-            figures = measure(tasks, data, partial(do, report=report))[0].figures
+            figures = measure(tasks, data, work)[0].figures
             found.append(Point(values, figures, figures["seconds"].value or 0.0))
         except LentigoError as error:
             found.append(Point(values, {}, failure=error.problem))
