@@ -66,7 +66,8 @@ def _golden() -> dict[str, Callable[[], bytes]]:
     made["jpeg progressive"] = partial(_plain, "JPEG", 900, 700, 12, progressive=True)
     made["jpeg grey"] = lambda: encoded(photograph(640, 480).convert("L"), "JPEG")
     made["jpeg CMYK"] = lambda: encoded(photograph(640, 480).convert("CMYK"), "JPEG", quality=95)
-    made["png large"] = partial(_plain, "PNG", 3000, 2000, 13, compress_level=1)
+    # Larger than what is decoded whole, and of odd sides.
+    made["png large"] = partial(_plain, "PNG", 3601, 2403, 13, compress_level=1, exif=exif)
     made["png turned 6"] = partial(_plain, "PNG", 301, 480, 14, exif=exif)
     made["png see-through"] = lambda: encoded(see_through(), "PNG")
     made["png grey see-through"] = lambda: encoded(see_through().convert("LA"), "PNG")

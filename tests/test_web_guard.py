@@ -41,7 +41,9 @@ def predict(client: httpx.Client, content: bytes, **head: str) -> httpx.Response
     return client.post("/api/v1/predict", content=content, headers=head)
 
 
-def png_header(width: int, height: int, depth: int = 8, colour: int = 2) -> bytes:
+def png_header(
+    width: int, height: int, depth: int = 8, colour: int = 2, interlaced: int = 0
+) -> bytes:
     """A PNG that is valid and claims a size that its pixels do not have."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
@@ -49,7 +51,7 @@ def png_header(width: int, height: int, depth: int = 8, colour: int = 2) -> byte
             struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         )
 
-    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
     data = zlib.compress(b"\0" * 1000)
     parts = [chunk(b"IHDR", head), chunk(b"IDAT", data), chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
@@ -83,7 +85,9 @@ LYING = {
     "animated PNG": (animated("PNG"), 422),
     "animated WebP": (animated("WEBP"), 422),
     "bomb of 10 gigapixels": (png_header(100_000, 100_000), 413),
-    "bomb of 39 deep megapixels": (png_header(6500, 6000, 16, 6), 413),
+    "39 megapixels that are not there": (png_header(6500, 6000, 16, 6), 422),
+    "bomb of 39 interlaced megapixels": (png_header(6500, 6000, 16, 6, interlaced=1), 413),
+    "bomb of 39 megapixels in a line": (png_header(390_000, 100, 16, 6), 413),
     "pixels that are not there": (png_header(500, 500), 422),
 }
 

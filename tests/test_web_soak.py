@@ -25,7 +25,7 @@ from lentigo.web.metrics import resident_bytes
 from lentigo.web.refusals import Refusal
 from lentigo.web.screening import screen
 from lentigo.web.settings import Limits, Settings
-from web_load import resident_mb, visit
+from web_load import peak_mb, resident_mb, visit
 from web_server import page, photo, process
 
 OPEN = ("--per-minute", "100000000")
@@ -164,6 +164,21 @@ def crowd(seconds: float) -> None:
 
 def test_a_crowd_is_answered_or_told_to_come_again() -> None:
     crowd(seconds=8)
+
+
+def test_the_largest_photos_fit_beside_camera_and_model() -> None:
+    large = [("png", ".png", 7300, 5470, ()), ("jpeg", ".jpg", 8000, 5000, ())]
+    large += [("webp", ".webp", 6500, 5000, (cv2.IMWRITE_WEBP_QUALITY, 80))]
+    large += [("progressive", ".jpg", 6000, 5000, (cv2.IMWRITE_JPEG_PROGRESSIVE, 1))]
+    coarse = np.random.default_rng(0).integers(90, 220, (24, 32, 3)).astype(np.uint8)
+    with process("--camera", "pattern") as (started, (address, *_)):
+        for name, suffix, width, height, flags in large:
+            pixels = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
+            content = cv2.imencode(suffix, pixels, flags)[1].tobytes()
+            answer = httpx.post(f"{address}/result", files={"photo": content}, timeout=120)
+            assert answer.status_code == 200, (name, answer.text)
+            assert httpx.get(f"{address}/camera/status").status_code == 200
+        assert peak_mb(started.pid) < 250
 
 
 @pytest.mark.soak

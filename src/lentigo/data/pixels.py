@@ -19,8 +19,9 @@ from lentigo.data.contents import Contents
 from lentigo.data.duplicates import perceptual_hash
 from lentigo.errors import ImageError
 from lentigo.image.decode import REDUCTIONS, decode_bgr
-from lentigo.image.header import Header, read_header
+from lentigo.image.header import read_header
 from lentigo.image.spec import SPARE, PreprocessSpec
+from lentigo.image.strips import is_striped
 
 HASH_PX = 448
 """Pixels a side that a reduced JPEG keeps for its hash, whatever the size asked for.
@@ -147,15 +148,16 @@ def pixels_of(content: bytes, spec: PreprocessSpec) -> tuple[NDArray[np.uint8], 
     bgr = decode_bgr(content, background=spec.background, enough_px=enough_px)
     rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
     for_hash = rgb
-    if enough_px != HASH_PX and _may_differ(read_header(content), enough_px):
+    if enough_px != HASH_PX and _may_differ(content, enough_px):
         bgr = decode_bgr(content, background=spec.background, enough_px=HASH_PX)
         for_hash = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
     return spec.apply(rgb), perceptual_hash(for_hash).tobytes().hex()
 
 
-def _may_differ(header: Header, enough_px: int | None) -> bool:
+def _may_differ(content: bytes, enough_px: int | None) -> bool:
     """Whether a decoder that leaves ``enough_px`` might not leave what the hash takes."""
-    if header.kind != "JPEG":
+    header = read_header(content)
+    if header.kind != "JPEG" and not is_striped(content, header):
         return False
     least = HASH_PX if enough_px is None else min(enough_px, HASH_PX)
     return min(header.width, header.height) // min(REDUCTIONS) >= least

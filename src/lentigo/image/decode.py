@@ -10,6 +10,7 @@ that lack their end. ICC colour profiles are not applied.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ from lentigo.image.header import (
     read_header,
     sniff,
 )
+from lentigo.image.strips import LARGE_PX, is_striped, read_strips
 
 Rgb = tuple[int, int, int]
 
@@ -86,9 +88,10 @@ def decode_bgr(
         source: A file, or the content of one.
         background: RGB, each 0 to 255, behind transparent pixels.
         max_pixels: Larger images are refused.
-        enough_px: If given, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, by the
-            largest divisor that leaves its shorter side at least this many pixels. The
-            decoder then leaves out the high frequencies of each block: less memory and time.
+        enough_px: If given, a JPEG, or a PNG of more than ``LARGE_PX`` pixels, may be decoded at
+            1/2, 1/4 or 1/8 of its size, by the largest divisor that leaves its shorter side at
+            least this many pixels. A JPEG's decoder then leaves out the high frequencies of
+            each block, a PNG's blocks of pixels are averaged: less memory and time.
 
     Returns:
         (H, W, 3) uint8 BGR, upright.
@@ -100,10 +103,16 @@ def decode_bgr(
     try:
         data = source if isinstance(source, bytes) else _read(source)
         header = _header(data, max_pixels)
-        stored = _decode_stored(data, header, enough_px)
-        if stored.dtype == np.uint8 and stored.shape[2:] == (3,):
-            return _upright(stored, header.orientation)
-        return _upright(_eight_bit_bgr(stored, header, background), header.orientation)
+
+        def convert(stored: NDArray[Any]) -> NDArray[np.uint8]:
+            return _eight_bit_bgr(stored, header, background)
+
+        if is_striped(data, header):
+            with _quiet():
+                bgr = read_strips(data, header, convert, divisor_of(header, enough_px))
+        else:
+            bgr = convert(_decode_stored(data, header, enough_px))
+        return _upright(bgr, header.orientation)
     except HeaderError as error:
         raise ImageError(f"{name}: {error}.", todo=_TODO) from None
     except MemoryError:
@@ -140,11 +149,14 @@ def _decode_stored(data: bytes, header: Header, enough_px: int | None) -> NDArra
     flags = cv2.IMREAD_UNCHANGED
     if header.kind == "JPEG":
         # COLOR converts CMYK and YCCK; a JPEG has neither alpha nor 16 bits to lose.
-        divisor = _divisor(min(header.width, header.height), enough_px)
+        divisor = divisor_of(header, enough_px)
         flags = REDUCTIONS.get(divisor, cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
+    large = header.kind == "WebP" and header.width * header.height > LARGE_PX
     try:
         with _quiet():
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+            image = _decode_once(data, flags) if large else None
+            if image is None:
+                image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         _log.debug("OpenCV: %s", error)
         image = None
@@ -158,9 +170,29 @@ def _decode_stored(data: bytes, header: Header, enough_px: int | None) -> NDArra
     return np.asarray(image)
 
 
-def _divisor(shorter_px: int, enough_px: int | None) -> int:
+def _decode_once(data: bytes, flags: int) -> NDArray[Any] | None:
+    """As ``cv2.imdecode``, without the second copy of all pixels that it makes for Python.
+
+    ``cv2.imread`` writes into an array of Python's, but wants a file: one that lies in memory.
+    None where the system has no such files.
+    """
+    if not hasattr(os, "memfd_create"):
+        return None
+    descriptor = os.memfd_create("photo")
+    try:
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.write(data)
+        place = f"/proc/self/fd/{descriptor}"
+        return cv2.imread(place, np.empty(0, np.uint8), flags)
+    finally:
+        os.close(descriptor)
+
+
+def divisor_of(header: Header, enough_px: int | None) -> int:
+    """By what a JPEG, or a PNG that is read in strips, is shrunk while it is decoded: 1 to 8."""
     if enough_px is None:
         return 1
+    shorter_px = min(header.width, header.height)
     return max((d for d in (1, *REDUCTIONS) if shorter_px // d >= enough_px), default=1)
 
 
@@ -178,6 +210,8 @@ def _quiet() -> Iterator[None]:
 
 def _eight_bit_bgr(image: NDArray[Any], header: Header, background: Rgb) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 BGR from grey, 16 bits and transparency."""
+    if image.dtype == np.uint8 and image.shape[2:] == (3,):
+        return np.asarray(image)
     see_through = None
     if header.transparent_grey is not None and image.ndim == 2:
         see_through = image == header.transparent_grey

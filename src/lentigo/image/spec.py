@@ -47,7 +47,7 @@ class PreprocessSpec(BaseModel):
         colour_constancy: Shades of grey, or None.
         greyscale: Luma in all three channels.
         background: RGB behind transparent pixels.
-        reduce: Let the JPEG decoder work at 1/2, 1/4 or 1/8 where at least ``SPARE * size``
+        reduce: Let large photos be decoded at 1/2, 1/4 or 1/8 where at least ``SPARE * size``
             pixels a side remain. Belongs to the spec because it changes pixels a little.
     """
 

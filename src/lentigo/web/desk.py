@@ -13,9 +13,10 @@ from lentigo.deploy.bundle import BundleInfo
 from lentigo.deploy.prediction import Prediction
 from lentigo.deploy.runtime import BundlePredictor
 from lentigo.errors import ImageError
+from lentigo.image.spec import SPARE
 from lentigo.web.gates import Budget
 from lentigo.web.metrics import Metrics
-from lentigo.web.pictures import Portrait, portrait
+from lentigo.web.pictures import PHOTO_PX, Portrait, portrait
 from lentigo.web.refusals import Refusal
 from lentigo.web.screening import screen
 from lentigo.web.settings import Limits
@@ -35,6 +36,9 @@ class Desk:
     def __init__(self, predictor: BundlePredictor, limits: Limits, metrics: Metrics) -> None:
         self._predictor, self._limits, self._metrics = predictor, limits, metrics
         self._places = Budget(limits.waiting)
+        spec = predictor.spec
+        # The result page takes its picture from a second decode, which leaves more.
+        self._enough_px = max(PHOTO_PX, SPARE * spec.size) if spec.reduce else None
         self._pool = ThreadPoolExecutor(predictor.threads, thread_name_prefix="lentigo-desk")
         # Decoded photos are what fills the memory of a small device.
         self._decoding = threading.Lock()
@@ -96,7 +100,7 @@ class Desk:
 
     def _answer(self, content: bytes, name: str, *, attention: bool) -> Prediction:
         began = time.perf_counter()
-        screen(content, self._limits, reduced=self.info.spec.reduce)
+        screen(content, self._limits, enough_px=self._enough_px)
         prediction = self._predictor.predict_bytes(
             content,
             name=name,

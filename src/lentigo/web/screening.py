@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 
+from lentigo.image.cost import decoding_bytes
 from lentigo.image.header import Header, HeaderError, read_header
 from lentigo.web.refusals import Refusal, too_large
 from lentigo.web.settings import MEGABYTE, Limits
@@ -16,13 +17,14 @@ _ZIP_END, _ZIP_END_BYTES = b"PK\x05\x06", 22
 _COMMENT_BYTES = 0xFFFF
 
 
-def screen(content: bytes, limits: Limits, *, reduced: bool = True) -> Header:
+def screen(content: bytes, limits: Limits, *, enough_px: int | None = None) -> Header:
     """Let a photo through to the decoder.
 
     Args:
         content: The whole file.
         limits: Pixels, and memory while decoding.
-        reduced: Whether large JPEGs are decoded at a fraction of their size.
+        enough_px: How far large photos may be shrunk while they are decoded, as
+            `lentigo.image.decode.decode_bgr` is given it.
 
     Returns:
         What its header says.
@@ -47,7 +49,7 @@ def screen(content: bytes, limits: Limits, *, reduced: bool = True) -> Header:
             f"It has {header.width} x {header.height} pixels; "
             f"{limits.pixels // 1_000_000} megapixels are taken."
         )
-    if pixels * _bytes_per_pixel(content, header, reduced=reduced) > limits.decoding_bytes:
+    if decoding_bytes(content, header, enough_px) > limits.decoding_bytes:
         raise too_large(
             f"Decoding this {header.kind} of {header.width} x {header.height} pixels takes more "
             f"than {limits.decoding_bytes // MEGABYTE} MB of memory; as a plain JPEG it takes less."
@@ -112,33 +114,3 @@ def _gif_frames(content: bytes) -> int:
     except IndexError:
         pass
     return frames
-
-
-def _bytes_per_pixel(content: bytes, header: Header, *, reduced: bool) -> float:
-    """Memory that the decoder and the steps after it take at most, for each stored pixel.
-
-    Measured as growth of the resident memory (`benchmarks/serve_page.py`), and rounded up.
-    """
-    if header.kind == "JPEG":
-        # A progressive one holds the coefficients of all channels, two bytes each.
-        return (1.0 if reduced else 6.0) + (0.0 if _baseline(content) else 6.0)
-    if header.kind == "PNG":
-        depth, colour = content[24], content[25]
-        channels = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}.get(colour, 4)
-        plain = colour in {2, 3} and depth <= 8
-        return channels * (2 if depth == 16 else 1) + (3.0 if plain else 7.0)
-    return {"TIFF": 15.0}.get(header.kind, 9.0)
-
-
-def _baseline(content: bytes) -> bool:
-    """Whether the first frame header of a JPEG is sequential (ITU-T T.81, table B.1)."""
-    position = 2
-    while position + 4 <= len(content) and content[position] == 0xFF:
-        code = content[position + 1]
-        if code == 0xFF:
-            position += 1
-            continue
-        if 0xC0 <= code <= 0xCF and code not in {0xC4, 0xC8, 0xCC}:
-            return code in {0xC0, 0xC1}
-        position += 2 + struct.unpack_from(">H", content, position + 2)[0]
-    return False

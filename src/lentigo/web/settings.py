@@ -14,9 +14,10 @@ MEGABYTE = 1_000_000
 class Limits:
     """What one server takes upon itself, so that no visitor can take all of it.
 
-    The memory that a photo costs while it is decoded is bounded, not only its pixels: of the
-    40 megapixels a JPEG takes 40 MB, since it is decoded at a fraction of its size, and a PNG
-    240 MB; so PNGs are taken up to 18 megapixels.
+    The memory that a photo costs while it is decoded is bounded, not only its pixels
+    (`lentigo.image.cost`). JPEGs and PNGs are shrunk while they are decoded, so 40 megapixels fit;
+    a WebP cannot be, nor a progressive JPEG's coefficients, nor an interlaced PNG: these are
+    taken up to what the bound leaves.
 
     Attributes:
         body_bytes: Of one request.

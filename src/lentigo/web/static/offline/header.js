@@ -22,8 +22,8 @@ export class ImageError extends Error {}
  *
  * @param {Uint8Array} bytes The whole file.
  * @returns {{kind: string, type: string, width: number, height: number, orientation: number,
- *     sampling: number[][], clean: Uint8Array}} Size as stored; EXIF orientation 1 to 8; sampling
- *     factors of a JPEG's components; `clean` is for the decoder.
+ *     sampling: number[][], interlaced?: boolean, clean: Uint8Array}} Size as stored; EXIF
+ *     orientation 1 to 8; sampling factors of a JPEG's components; `clean` is for the decoder.
  * @throws {ImageError} Not an image, one that the browser does not read, or truncated.
  */
 export function readHeader(bytes) {
@@ -136,6 +136,7 @@ function nextMarker(bytes, from) {
 
 function png(bytes, view) {
   const [width, height] = [view.getUint32(16), view.getUint32(20)];
+  const interlaced = bytes[28] !== 0;
   const kept = [bytes.subarray(0, 8)];
   let [at, orientation] = [8, 1];
   while (at + 12 <= bytes.length) {
@@ -145,7 +146,7 @@ function png(bytes, view) {
     if (name === "eXIf") orientation = exifOrientation(bytes.subarray(at + 8, at + 8 + length));
     // Without gAMA, iCCP and the like the values are what they are.
     if (["IHDR", "PLTE", "tRNS", "IDAT", "IEND"].includes(name)) kept.push(bytes.subarray(at, end));
-    if (name === "IEND") return { width, height, orientation, clean: join(kept) };
+    if (name === "IEND") return { width, height, orientation, interlaced, clean: join(kept) };
     at = end;
   }
   throw new ImageError(`${TRUNCATED}: the PNG has no end chunk`);

@@ -16,6 +16,8 @@ export const MAX_PIXELS = 40_000_000;
 const SPARE = 2;
 /** lentigo.image.quality.SHARPNESS_PX */
 const SHARPNESS_PX = 224;
+/** lentigo.image.strips.LARGE_PX: Python decodes larger PNGs in strips, and shrinks them. */
+const LARGE_PX = 8_000_000;
 /** Rows a band; every divisor of a reduced JPEG divides it. */
 const BAND = 64;
 const KNOWN = new Set([
@@ -106,8 +108,9 @@ async function decode({ clean, type, kind, width, height }) {
 }
 
 /** By how much Python's decoder shrinks: the largest divisor that leaves enough pixels. */
-function divisor({ kind, width, height }, spec) {
-  if (!spec.reduce || kind !== "JPEG") return 1;
+function divisor({ kind, width, height, interlaced }, spec) {
+  const striped = kind === "PNG" && !interlaced && width * height > LARGE_PX;
+  if (!spec.reduce || !(kind === "JPEG" || striped)) return 1;
   return [8, 4, 2].find((d) => Math.floor(Math.min(width, height) / d) >= SPARE * spec.size) ?? 1;
 }
 
@@ -149,7 +152,8 @@ function* bands(bitmap, background) {
  * The photo at 1/d of its size.
  *
  * libjpeg's reduced inverse transforms give the averages of the pixels that the full one gives,
- * so averages are what Python's decoder makes, but for the colour planes.
+ * so averages are what Python's decoder makes, but for the colour planes. Of a large PNG it makes
+ * averages itself.
  */
 function reduced(bitmap, background, d, sampling) {
   const [width, height] = [Math.ceil(bitmap.width / d), Math.ceil(bitmap.height / d)];
