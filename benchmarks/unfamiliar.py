@@ -13,9 +13,13 @@ validation images. Printed is the share that it calls unfamiliar of
 
 Expected: the residual of 64 directions, which export writes, above the energy.
 
+Of a bundle there is one score to measure, its own, by its own threshold; name the prepared set
+that made it with --data.
+
 Run::
 
     python benchmarks/unfamiliar.py RUN --photos FOLDER... [--others FOLDER...]
+    python benchmarks/unfamiliar.py BUNDLE --data PREPARED --photos FOLDER... [--others FOLDER...]
 """
 
 from __future__ import annotations
@@ -153,23 +157,15 @@ def photographs(folder: Path, spec: Any, seed: int) -> tuple[Any, Any]:
     return np.stack(images), np.array(groups)
 
 
-def material(args: argparse.Namespace) -> tuple[Any, dict[str, Group], dict[str, Any]]:
-    """Training features and labels, and the groups of images that are asked about."""
-    from lentigo.data.prepared import open_prepared
+def asked_about(
+    data: Any, fold: int, args: argparse.Namespace, seen: Callable[[Any, Any], Any]
+) -> dict[str, Any]:
+    """What ``seen`` makes of every group of images (n, S, S, 3) and their groups (n,)."""
     from lentigo.image.spec import preprocess
-    from lentigo.train import open_run
-    from lentigo.train.features import training_features, training_rows
 
-    run = open_run(args.run)
-    data = open_prepared(args.data or run.info.prepared_path)
-    rows = data.rows("validation", fold=run.info.fold)
+    rows = data.rows("validation", fold=fold)
     images = np.stack([data.images[row] for row in rows])
     lesions = data.manifest["group_id"].to_numpy()[rows]
-
-    def seen(pixels: Any, groups: Any) -> Group:
-        found = run.see(pixels)
-        return Group(found.features.astype(float), found.logits.astype(float), np.asarray(groups))
-
     asked = {"validation": seen(images, lesions)}
     for folder in args.photos:
         asked[f"photos: {folder.name}"] = seen(*photographs(folder, data.spec, 0))
@@ -180,41 +176,85 @@ def material(args: argparse.Namespace) -> tuple[Any, dict[str, Group], dict[str,
         chosen = [files[i] for i in np.random.default_rng(0).permutation(len(files))[:OTHERS]]
         pixels = np.stack([preprocess(path, data.spec) for path in chosen])
         asked[f"other set: {folder.name}"] = seen(pixels, np.arange(len(chosen)))
+    return asked
+
+
+def material(args: argparse.Namespace) -> tuple[Any, dict[str, Group], dict[str, Any]]:
+    """Training features and labels, and the groups of images that are asked about."""
+    from lentigo.data.prepared import open_prepared
+    from lentigo.train import open_run
+    from lentigo.train.features import training_features, training_rows
+
+    run = open_run(args.run)
+    data = open_prepared(args.data or run.info.prepared_path)
+
+    def seen(pixels: Any, groups: Any) -> Group:
+        found = run.see(pixels)
+        return Group(found.features.astype(float), found.logits.astype(float), np.asarray(groups))
+
+    asked = asked_about(data, run.info.fold, args, seen)
     features = training_features(run, data).astype(float)
     own = training_rows(run, data)
     # The head is one dense layer here, so the logits of training images follow from their features.
     head = run.model.get_layer("logits")
     logits = features @ np.asarray(head.kernel, float) + np.asarray(head.bias, float)
-    return (features, logits, data.labels[own]), asked, {"run": run.name, "images": len(rows)}
+    return (features, logits, data.labels[own]), asked, {"run": run.name}
+
+
+def told_by_bundle(args: argparse.Namespace) -> None:
+    """Print what a bundle calls unfamiliar by the threshold that it carries."""
+    from lentigo.data.prepared import open_prepared
+    from lentigo.deploy.runtime import BundlePredictor
+
+    bundle = BundlePredictor(args.run)
+    stated = bundle.info.familiarity
+    if stated is None or args.data is None:
+        raise SystemExit("The bundle says nothing of familiarity, or --data is missing.")
+    print({"bundle": bundle.name, "threshold": stated.threshold, "kept": stated.kept})
+
+    def seen(pixels: Any, groups: Any) -> tuple[Any, Any]:
+        scores = [answer.unfamiliarity for answer in bundle.see(pixels)]
+        return np.asarray(scores) > stated.threshold, np.asarray(groups)
+
+    asked = asked_about(open_prepared(args.data), bundle.info.fold or 0, args, seen)
+    for title, (above, groups) in asked.items():
+        print_share(title, above, groups)
+
+
+def print_share(title: str, above: Any, groups: Any) -> None:
+    """One line: the share of images (n,) called unfamiliar, groups (n,) resampled."""
+    from lentigo.score.bootstrap import bootstrap_estimate
+
+    above = above.astype(float)
+    share = bootstrap_estimate(
+        lambda weights: float(weights @ above / weights.sum()), groups, proportion=True
+    )
+    print(
+        f"  {title:36s} {share.value:.3f} [{share.low:.3f}, {share.high:.3f}]"
+        f"  {len(above)} images of {share.n_groups}"
+    )
 
 
 def main() -> None:
     """Print a table: a row a group of images, a column a score."""
-    from lentigo.score.bootstrap import bootstrap_estimate
     from lentigo.score.familiarity import threshold_keeping
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("run", type=Path)
+    parser.add_argument("run", type=Path, help="a run, or a bundle")
     parser.add_argument("--data", type=Path, help="the prepared set, where it has moved")
     parser.add_argument("--photos", type=Path, nargs="+", default=[], help="without a lesion")
     parser.add_argument("--others", type=Path, nargs="+", default=[], help="other dermoscopy")
     args = parser.parse_args()
+    if args.run.is_file():
+        told_by_bundle(args)
+        return
     fitted, asked, told = material(args)
     print(told)
     for name, score in scores_of(*fitted).items():
         threshold = threshold_keeping(score(asked["validation"]))
         print(name)
         for title, group in asked.items():
-            above = (score(group) > threshold).astype(float)
-            share = bootstrap_estimate(
-                lambda weights, above=above: float(weights @ above / weights.sum()),
-                group.groups,
-                proportion=True,
-            )
-            print(
-                f"  {title:36s} {share.value:.3f} [{share.low:.3f}, {share.high:.3f}]"
-                f"  {len(above)} images of {share.n_groups}"
-            )
+            print_share(title, score(group) > threshold, group.groups)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deploy_models import OWN_NETWORK, SIZE, Graphs, Trained, convert_all, pictures, train_nothing
+from deploy_models import (
+    OWN_NETWORK,
+    SIGHT,
+    SIZE,
+    Graphs,
+    Trained,
+    convert_all,
+    pictures,
+    train_nothing,
+)
 from lentigo.deploy import export as export_module
 from lentigo.deploy import runtime
 from lentigo.deploy.bundle import Bundle, read_bundle
@@ -26,13 +35,16 @@ from lentigo.deploy.job import Converted, convert_apart
 from lentigo.deploy.prediction import Failure, Prediction
 from lentigo.deploy.runtime import BundlePredictor, load_default
 from lentigo.errors import BundleError, ImageError, InputError, LentigoError, ParityError, RunError
+from lentigo.files import write_json
 from lentigo.image.spec import PreprocessSpec, preprocess
-from lentigo.model import Watcher
+from lentigo.model import Sight, Watcher
 from lentigo.score.familiarity import fit_subspace, residual
 from lentigo.taxonomy import BINARY, HAM10000
 from lentigo.train import features as features_module
+from lentigo.train import sight as sight_module
 from lentigo.train.features import training_features, training_rows
 from lentigo.train.run import open_run
+from lentigo.train.sight import kept_sight
 from test_deploy_bundle import info as bundle_info
 
 # Keras 3 reads TensorFlow variables in a way that NumPy 2 calls deprecated.
@@ -119,7 +131,7 @@ def test_other_heads_carry_grad_cam_in_their_graph(
     prediction = predictor(graphs, name).predict_file(files[0], attention=True)
     assert graphs.made[name].attention == "grad-cam"
     image = preprocess(files[0], PreprocessSpec(size=SIZE))
-    wanted = Watcher(graphs.models[name]).see(image[None]).maps[0]
+    wanted = Watcher(graphs.models[name], SIGHT).see(image[None]).maps[0]
     assert prediction.attention is not None
     np.testing.assert_allclose(prediction.attention, wanted, atol=1e-4)
     assert wanted.max() > 0
@@ -165,7 +177,12 @@ def test_a_network_of_the_users_own_module_converts(
     own_network: str, graphs: Graphs, tmp_path: Path
 ) -> None:
     graphs.models["hidden"].save(tmp_path / "own.keras")
-    converted = convert_apart(tmp_path / "own.keras", "float32", modules=("own_toy_network",))
+    converted = convert_apart(
+        tmp_path / "own.keras",
+        "float32",
+        modules=("own_toy_network",),
+        sight=(SIGHT.down, SIGHT.across),
+    )
     assert converted.graph == graphs.made["hidden"].graph
 
 
@@ -233,6 +250,24 @@ def test_kept_features_are_read_not_computed_again(
     other = replace(trained.data, info=trained.data.info.model_copy(update={"digest": "e" * 64}))
     with pytest.raises(RunError, match="not the prepared set that made"):
         training_features(run, other)
+
+
+def test_how_far_off_the_maps_are_is_measured_once_and_bundle_and_run_make_up_for_it(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (trained.run / "sight.json").unlink(missing_ok=True)
+    found = kept_sight(open_run(trained.run), trained.data)
+    assert max(abs(found.down), abs(found.across)) <= 0.5
+    write_json(trained.run / "sight.json", {"down": 0.25, "across": -0.125})
+    run = open_run(trained.run)
+    monkeypatch.setattr(sight_module, "sight_of", None)
+    assert kept_sight(run, trained.data) == Sight(0.25, -0.125)
+    written = export(run, data=trained.data, out=tmp_path / "moved.tflite")
+    images = pictures(4, seed=8)
+    maps = BundlePredictor(written.path).attention(images)
+    np.testing.assert_allclose(maps, run.attention(images), atol=1e-3)
+    assert np.abs(maps - Watcher(run.model).see(images).maps).max() > 0.1
+    (trained.run / "sight.json").unlink()
 
 
 @pytest.fixture

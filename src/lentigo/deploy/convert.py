@@ -27,7 +27,7 @@ from lentigo.errors import LentigoError, MissingExtraError
 from lentigo.files import read_json, write_bytes, write_json
 
 # Importing lentigo.model also registers every layer of its own that a saved model may hold.
-from lentigo.model import Anatomy, dissect
+from lentigo.model import Anatomy, Sight, dissect
 
 _CLOSE = 1e-3
 
@@ -49,7 +49,7 @@ def convert(job: ConversionJob) -> None:
         importlib.import_module(module)
     model = keras.saving.load_model(job.model, compile=False)
     in_float32(model)
-    anatomy = dissect(model)
+    anatomy = dissect(model, None if job.sight is None else Sight(*job.sight))
     serve = _serving(anatomy, job.subspace)
     size = model.input_shape[1]
     _check_wrapping(model, serve, size)

@@ -17,6 +17,7 @@ from lentigo.evaluate.rebuild import read_context, rebuild
 from lentigo.evaluate.sides import find_evaluation
 from lentigo.train import NetworkRun, Run, open_run
 from lentigo.train.features import training_features, training_rows
+from lentigo.train.sight import kept_sight
 
 
 def open_predictor(path: Path | str) -> Run | BundlePredictor:
@@ -191,4 +192,5 @@ def _memory(predictor: Run | BundlePredictor, prepared: PreparedSet) -> Memory |
     own = _own_set(predictor, prepared) if isinstance(predictor, Run) else None
     if own is None or not isinstance(predictor, NetworkRun):
         return None
+    kept_sight(predictor, own)  # before anything is seen, which it corrects
     return Memory(training_features(predictor, own), training_rows(predictor, own), own)

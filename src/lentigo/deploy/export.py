@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from lentigo.score.familiarity import Subspace, fit_subspace, threshold_keeping
 from lentigo.taxonomy import INTENDED_USE, LIMITS
 from lentigo.train.features import training_features, training_rows
 from lentigo.train.run import NetworkRun, Run, need_network, open_run
+from lentigo.train.sight import kept_sight
 
 QUANTIZATIONS: tuple[Quantization, ...] = ("float32", "float16", "int8", "dynamic")
 REPRESENTATIVE_IMAGES = 200
@@ -158,6 +159,7 @@ def draft(
         quant,
         representative=_representative(run, prepared) if quant in {"int8", "float16"} else None,
         subspace=_subspace(run, prepared),
+        sight=astuple(kept_sight(run, prepared)),
         modules=(own_network.partition(":")[0],) if ":" in own_network else (),
         keep_float=tuple(keep_float),
     )

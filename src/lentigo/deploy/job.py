@@ -35,6 +35,7 @@ class ConversionJob(BaseModel):
             float16.
         subspace: An ``.npz`` with the ``mean`` and ``axes`` of a
             `lentigo.score.familiarity.Subspace`; with it the graph has a third output.
+        sight: How far off the maps are, down and across, in cells; the graph's make up for it.
         modules: Modules to import first, because they register layers of the model.
         keep_float: With int8, layers to leave in float32: parts of their names, or ``auto``.
         graph: Where the graph goes.
@@ -47,6 +48,7 @@ class ConversionJob(BaseModel):
     quantization: Quantization
     representative: Path | None = None
     subspace: Path | None = None
+    sight: tuple[float, float] | None = None
     modules: tuple[str, ...] = ()
     keep_float: tuple[str, ...] = ()
     graph: Path
@@ -85,6 +87,7 @@ def convert_apart(
     *,
     representative: NDArray[np.uint8] | None = None,
     subspace: Subspace | None = None,
+    sight: tuple[float, float] | None = None,
     modules: tuple[str, ...] = (),
     keep_float: tuple[str, ...] = (),
 ) -> Converted:
@@ -96,6 +99,7 @@ def convert_apart(
         representative: Training images (n, S, S, 3), which int8 needs and float16 is better with.
         subspace: What training images fill; the graph then says how far outside it an image
             lies.
+        sight: How far off the model's maps are, down and across, in cells.
         modules: Modules that register layers of the model.
         keep_float: With int8, layers to leave in float32; ``("auto",)`` finds them.
 
@@ -120,6 +124,7 @@ def convert_apart(
             quantization=quantization,
             representative=images,
             subspace=directions,
+            sight=sight,
             modules=modules,
             keep_float=keep_float,
             graph=folder / "graph.tflite",

@@ -1,6 +1,6 @@
 """Networks, heads, losses and augmentation: the only floor below train that imports Keras."""
 
-from lentigo.model.attention import Anatomy, AttentionKind, Seen, Watcher, dissect
+from lentigo.model.attention import Anatomy, AttentionKind, Seen, Watcher, dissect, sight_of
 from lentigo.model.augmentation import (
     PARAMETERS,
     SHARE,
@@ -20,6 +20,7 @@ from lentigo.model.heads import (
 )
 from lentigo.model.losses import FocalLoss, build_loss, class_weights
 from lentigo.model.networks import NETWORKS, NetworkEntry, batch_norms, build_backbone
+from lentigo.model.sight import Sight, measure_sight
 from lentigo.model.sparsity import adopt_head, prunable, prune_smallest
 from lentigo.model.views import MeanOfViews, Views, with_views
 
@@ -36,6 +37,7 @@ __all__ = [
     "MeanOfViews",
     "NetworkEntry",
     "Seen",
+    "Sight",
     "Teachers",
     "TwoLogits",
     "Views",
@@ -51,10 +53,12 @@ __all__ = [
     "dissect",
     "draw_parameters",
     "head_layers",
+    "measure_sight",
     "mix",
     "prunable",
     "prune_smallest",
     "shift_logits",
+    "sight_of",
     "split_at_head",
     "with_views",
 ]

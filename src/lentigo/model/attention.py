@@ -8,7 +8,7 @@ stand in the exported graph, and cost next to nothing beside the backbone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import keras
@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 
 from lentigo.errors import LentigoError
 from lentigo.model.heads import TwoLogits
-from lentigo.model.views import MeanOfViews
+from lentigo.model.sight import Sight, measure_sight
+from lentigo.model.views import MeanOfViews, Views
+
+_PIECE = 32
 
 AttentionKind = Literal["class-activation", "grad-cam", "feature-mean"]
 
@@ -46,11 +49,14 @@ class Anatomy:
         trunk: From images to the feature map.
         head: From the feature map to the logits.
         kind: What its maps are.
+        sight: How far off the cells of the feature map look, which the maps make up for;
+            None where that is not known.
     """
 
     trunk: tuple[keras.layers.Layer, ...]
     head: tuple[keras.layers.Layer, ...]
     kind: AttentionKind
+    sight: Sight | None = None
 
     def see(self, images: Any) -> Seen:
         """Logits, maps and features of images (B, S, S, 3) in [0, 255]."""
@@ -64,6 +70,8 @@ class Anatomy:
         logits, steps = _through(self.head, features)
         features = ops.cast(features, "float32")  # convolutions take no two precisions
         maps = _DRAWN[self.kind](features, steps)
+        if self.sight is not None:  # of each view by itself, before it is turned back
+            maps = self.sight.drawn(maps)
         means = ops.mean(features, axis=(1, 2))
         views = next((layer for layer in self.head if isinstance(layer, MeanOfViews)), None)
         if views is not None:
@@ -80,7 +88,7 @@ class _Step:
     out: Any
 
 
-def dissect(model: keras.Model) -> Anatomy:
+def dissect(model: keras.Model, sight: Sight | None = None) -> Anatomy:
     """Cut a classifier into trunk and head, and say which maps it can have.
 
     Where the head is pooling and one dense layer, the map of a class is its class activation
@@ -98,7 +106,7 @@ def dissect(model: keras.Model) -> Anatomy:
         raise LentigoError(f"The model has no layer 'backbone', only {names}.")
     cut = names.index("backbone") + 1
     head = tuple(model.layers[cut:])
-    return Anatomy(tuple(model.layers[1:cut]), head, _kind(head))
+    return Anatomy(tuple(model.layers[1:cut]), head, _kind(head), sight)
 
 
 class Watcher:
@@ -106,13 +114,14 @@ class Watcher:
 
     Args:
         model: A classifier as ``build_model`` makes it, or read from a file.
+        sight: How far off its maps are, where that was measured.
 
     Raises:
         LentigoError: A model of another make.
     """
 
-    def __init__(self, model: keras.Model) -> None:
-        self._anatomy = dissect(model)
+    def __init__(self, model: keras.Model, sight: Sight | None = None) -> None:
+        self._anatomy = dissect(model, sight)
         # Below the head runs compiled, as in training; what is above is small.
         self._trunk = keras.Model(model.input, self._anatomy.head[0].input)
 
@@ -130,6 +139,26 @@ class Watcher:
                 for each in (seen.logits, seen.maps, seen.features)
             )
         )
+
+
+def sight_of(model: keras.Model, images: NDArray[np.uint8]) -> Sight:
+    """How far off a classifier's maps are, measured on images (n, S, S, 3) that it knows."""
+    anatomy = dissect(model)
+    image = keras.Input(model.input_shape[1:])
+    features = image
+    for layer in anatomy.trunk:
+        if not isinstance(layer, Views):
+            features = layer(features)
+    trunk = keras.Model(image, features)
+    head = tuple(layer for layer in anatomy.head if not isinstance(layer, MeanOfViews))
+    single = replace(anatomy, head=head)
+
+    def maps_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        pieces = np.array_split(pixels, -(-len(pixels) // _PIECE))
+        maps = [single.see_features(trunk.predict_on_batch(each)).maps for each in pieces]
+        return np.concatenate([ops.convert_to_numpy(each) for each in maps])
+
+    return measure_sight(maps_of, images)
 
 
 def _kind(head: tuple[keras.layers.Layer, ...]) -> AttentionKind:

@@ -19,7 +19,7 @@ from lentigo.errors import RunError, listed
 from lentigo.files import digest_file, digest_json, read_json
 from lentigo.image import PreprocessSpec
 from lentigo.image.handcrafted import Descriptors, describe_batch
-from lentigo.model import Seen, Watcher
+from lentigo.model import Seen, Sight, Watcher
 from lentigo.outside import problems
 from lentigo.recipe import Recipe, load_recipe
 from lentigo.score.calibration import softmax
@@ -34,6 +34,7 @@ from lentigo.train.state import HistoryRow
 SCHEMA_VERSION = 1
 MODEL = "model.keras"
 MACHINE = "model.npz"
+SIGHT = "sight.json"
 _BATCH = 64
 
 
@@ -184,9 +185,15 @@ class NetworkRun(Run):
         """Logits (N, k) of prepared ``images`` (N, S, S, 3) uint8."""
         return predict_rows(self.model, images, np.arange(len(images)))
 
+    @property
+    def sight(self) -> Sight | None:
+        """How far off its maps are, which they make up for; None where nobody measured it."""
+        path = self.path / SIGHT
+        return Sight(**read_json(path)) if path.is_file() else None
+
     @cached_property
     def _watcher(self) -> Watcher:
-        return Watcher(self.model)
+        return Watcher(self.model, self.sight)
 
     def see(self, images: NDArray[np.uint8]) -> Seen:
         """Logits (N, k), attention maps and pooled features (N, C) of prepared ``images``."""

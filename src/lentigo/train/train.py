@@ -39,6 +39,7 @@ from lentigo.train.run import (
 )
 from lentigo.train.sampling import drawn_share, spoken_mixture, used_rows
 from lentigo.train.seal import seal
+from lentigo.train.sight import kept_sight
 from lentigo.train.state import HistoryRow
 from lentigo.train.trackers import Tracker
 
@@ -114,6 +115,7 @@ def train(
         _finish(path, recipe, made, data, fold, seed, weights)
     run = open_run(path)
     if isinstance(run, NetworkRun):
+        kept_sight(run, data)
         training_features(run, data)  # where this is killed, whoever needs them computes them
     return run
 
