@@ -114,6 +114,25 @@ def test_masks_of_another_frame_are_refused_by_name_before_the_look_is_counted(
     assert not (tmp_path / "test_access.jsonl").exists()
 
 
+def test_masks_of_whole_frames_are_cropped_as_the_images_were(prepared, tmp_path) -> None:
+    crop = tmp_path / "frames" / "crop.png"
+    cv2.imwrite(str(crop), np.zeros((32, 32, 3), np.uint8))
+    prepared.manifest["path"] = str(crop)
+    masks = outlines(prepared, tmp_path / "masks", quarter())
+    with pytest.raises(InputError, match="the image is 32 x 32, its mask 48 x 32") as caught:
+        run(prepared, tmp_path / "out", masks=masks)
+    assert "--mask-crop center-square" in str(caught.value)
+    found = run(prepared, tmp_path / "out", masks=masks, mask_crop="center-square")
+    assert found.lesions.estimates["lesion_area"].value == pytest.approx(0.25)
+    assert found.lesions.estimates["attention_in_lesion"].value == pytest.approx(1)
+    told = "--masks masks --mask-crop center-square"
+    assert told in (tmp_path / "out" / "report.html").read_text()
+    # What is not square was cropped in another way.
+    prepared.manifest["path"] = str(tmp_path / "frames" / "frame.png")
+    with pytest.raises(InputError, match="of which the central square was to be taken"):
+        run(prepared, tmp_path / "out", masks=masks, mask_crop="center-square")
+
+
 def test_a_folder_without_masks_is_refused(prepared, tmp_path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no mask of these 120 images"):

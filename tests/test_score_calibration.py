@@ -17,6 +17,7 @@ from lentigo.score import (
     softmax,
     threshold_for_sensitivity,
 )
+from lentigo.score.curves import reliability_estimates
 
 
 def _logits(seed: int = 0, n: int = 4000, factor: float = 2.5) -> tuple[np.ndarray, np.ndarray]:
@@ -100,3 +101,27 @@ def test_nine_of_ten_reach_ninety_percent() -> None:
 def test_a_threshold_without_malignant_images_is_refused() -> None:
     with pytest.raises(InputError, match="No malignant image"):
         threshold_for_sensitivity([False], [0.3], 0.9)
+
+
+def test_each_bin_of_confidence_has_its_share_and_interval() -> None:
+    rng = np.random.default_rng(0)
+    stated = rng.uniform(0.5, 1, 4000)
+    right = rng.random(4000) < stated
+    probability = np.stack([stated, 1 - stated], axis=1)
+    groups = np.arange(4000) // 2
+    found = reliability_estimates(np.where(right, 0, 1), probability, groups, replicates=200)
+    table = reliability(np.where(right, 0, 1), probability)
+    assert [each.value is None for each in found] == (table.weight == 0).tolist()
+    for each, share, weight in zip(found, table.accuracy, table.weight, strict=True):
+        if each.value is None:
+            continue
+        assert each.value == pytest.approx(share)
+        half = 1.96 * np.sqrt(share * (1 - share) / weight)
+        assert each.high - each.low == pytest.approx(2 * half, rel=0.35)
+
+
+def test_a_bin_without_an_error_has_the_binomial_interval_of_its_groups() -> None:
+    probability = np.tile([0.97, 0.03], (12, 1))
+    found = reliability_estimates(np.zeros(12, int), probability, np.arange(12) // 2)[-1]
+    assert (found.value, found.high, found.n_groups) == (1.0, 1.0, 6)
+    assert found.low == pytest.approx(0.025 ** (1 / 6))

@@ -1,41 +1,20 @@
-"""`lentigo train`, `evaluate`, `export` and `demo`."""
+"""`lentigo train`, `export` and `demo`."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from lentigo.cli.options import Json, Seed, names_in
 from lentigo.cli.output import (
     as_json,
-    as_table,
-    counting,
-    figure,
     need_training,
     training_progress,
 )
-from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
-
-Headline = (
-    "balanced_accuracy",
-    "accuracy",
-    "roc_auc.macro",
-    "roc_auc.malignant",
-    "expected_calibration_error",
-)
-
-
-class Split(StrEnum):
-    """Which images are measured."""
-
-    test = "test"
-    validation = "validation"
-    train = "train"
-    all = "all"
 
 
 class Quantization(StrEnum):
@@ -97,74 +76,6 @@ def train(
         return
     print(f"Run: {finished.path} (best epoch {finished.info.best_epoch})")
     print(f"Next: lentigo evaluate {finished.path} --data {data}")
-
-
-def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="RUN_OR_BUNDLE", help="What to measure.")],
-    data: Annotated[Path, typer.Option(help="The prepared set.")],
-    *,
-    split: Annotated[Split, typer.Option(help="Which images.")] = Split.test,
-    fold: Annotated[int | None, typer.Option(help="The fold that validates.", min=0)] = None,
-    out: Annotated[Path | None, typer.Option(help="The folder to write.")] = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="Maps another set's classes onto the model's.")
-    ] = None,
-    masks: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Lesion outlines: how much attention is inside?"),
-    ] = None,
-    prevalence: Annotated[
-        float | None,
-        typer.Option(help="Restate predictive values for this share of malignant lesions."),
-    ] = None,
-    seed: Seed = 0,
-    replicates: Annotated[int, typer.Option(help="Of the bootstrap.", min=100)] = 1000,
-    json: Json = False,
-) -> None:
-    """Measure a run or a bundle. Every figure comes with its interval."""
-    need_training()
-    from lentigo.deploy.evaluating import evaluate as run
-
-    with counting("predicting") as progress:
-        result = run(
-            model,
-            data,
-            out=out,
-            split=split.value,
-            fold=fold,
-            labels_map=labels,
-            seed=seed,
-            replicates=replicates,
-            masks=masks,
-            prevalence=prevalence,
-            progress=progress,
-        )
-    if json:
-        metrics = {name: estimate.to_dict() for name, estimate in result.metrics.items()}
-        facts: dict[str, Any] = {
-            "leaky": result.leaky,
-            "cautions": list(result.cautions),
-            "looks": result.looks,
-        }
-        if result.lesions is not None:
-            facts["attention"] = result.lesions.to_dict()
-        as_json({"path": str(result.path), **facts, "metrics": metrics})
-        return
-    if result.leaky:
-        print("LEAKY: what was trained on also sits among these images.")
-    for caution in result.cautions:
-        print(f"Caution: {caution}")
-    rows = [
-        {"metric": name, "value": figure(result.metrics[name])}
-        for name in Headline
-        if name in result.metrics
-    ]
-    if result.lesions is not None:
-        shares = result.lesions.estimates.items()
-        rows += [{"metric": name, "value": figure(each)} for name, each in shares]
-    as_table(rows, {"metric": "metric", "value": "value [95% interval]"})
-    print(f"{result.images} images of {result.groups} groups; look number {result.looks} at them.")
-    print(f"Report: {result.report}\n{NOT_A_MEDICAL_DEVICE}")
 
 
 def export(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from lentigo.data.prepared import PreparedSet, open_prepared
@@ -10,11 +11,14 @@ from lentigo.deploy.runtime import BundlePredictor
 from lentigo.errors import InputError, LentigoError
 from lentigo.evaluate import Evaluation
 from lentigo.evaluate import evaluate as measure
+from lentigo.evaluate.evaluation import check_prevalence
 from lentigo.evaluate.facts import Findings
-from lentigo.evaluate.outputs import METRICS, write_pages
+from lentigo.evaluate.lesions import MaskCrop
+from lentigo.evaluate.outputs import CONTEXT, METRICS, context, write_pages
 from lentigo.evaluate.reasons import Memory
 from lentigo.evaluate.rebuild import read_context, rebuild
 from lentigo.evaluate.sides import find_evaluation
+from lentigo.files import write_json
 from lentigo.train import NetworkRun, Run, open_run
 from lentigo.train.features import training_features, training_rows
 from lentigo.train.sight import kept_sight
@@ -45,6 +49,7 @@ def evaluate(
     seed: int = 0,
     replicates: int = 1000,
     masks: Path | None = None,
+    mask_crop: MaskCrop = "none",
     prevalence: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
@@ -62,12 +67,15 @@ def evaluate(
         seed: Of the bootstrap.
         replicates: Of the bootstrap.
         masks: A folder of lesion outlines, to say how much of the attention they hold.
+        mask_crop: ``center-square`` where the masks are of whole frames, and the image files
+            the central squares of those.
         prevalence: Share of malignant lesions in (0, 1) that predictive values are restated for.
         progress: Told of (images done, images).
 
     Raises:
         LentigoError: See `lentigo.evaluate.evaluate` and `open_predictor`.
     """
+    check_prevalence(prevalence)
     predictor = open_predictor(model)
     prepared = data if isinstance(data, PreparedSet) else open_prepared(data)
     if split not in {"train", "validation"}:
@@ -88,6 +96,7 @@ def evaluate(
         training_files=_training_files(predictor, prepared),
         memory=_memory(predictor, prepared),
         masks=masks,
+        mask_crop=mask_crop,
         prevalence=prevalence,
         progress=progress,
     )
@@ -99,6 +108,7 @@ def report(
     split: str = "test",
     data: PreparedSet | Path | str | None = None,
     out: Path | None = None,
+    prevalence: float | None = None,
 ) -> Path:
     """Write the page of a finished evaluation anew: nothing is predicted, no look is counted.
 
@@ -110,15 +120,22 @@ def report(
         split: Which evaluation: the name of its folder in ``RUN/evaluation``, or its path.
         data: The prepared set, where it has moved.
         out: The folder to write; by default that of the evaluation.
+        prevalence: Share of malignant lesions in (0, 1) that predictive values are restated
+            for, in place of that of the evaluation; ``evaluation.json`` then has them too.
 
     Returns:
         The page.
 
     Raises:
-        InputError: There is no such evaluation, or it is of other images.
+        InputError: There is no such evaluation, it is of other images, or no such share.
     """
-    folder = _evaluation(model, split)
-    return write_pages(out or folder, findings_of(model, split=split, data=data))
+    check_prevalence(prevalence)
+    folder = out or _evaluation(model, split)
+    findings = findings_of(model, split=split, data=data)
+    if prevalence is not None:
+        findings = replace(findings, prevalence=prevalence)
+        write_json(folder / CONTEXT, context(findings))
+    return write_pages(folder, findings)
 
 
 def findings_of(

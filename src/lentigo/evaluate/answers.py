@@ -77,3 +77,14 @@ class Asked:
     protocol: str
     leaky: bool
     cautions: tuple[str, ...]
+
+    @property
+    def trained_digest(self) -> str | None:
+        """Digest of the set that made the model; None where unknown."""
+        told = self.description
+        return told.get("prepared_digest") or told.get("data_digest") or None
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the images are of another prepared set than the model was trained on."""
+        return self.trained_digest not in (None, self.data_digest)

@@ -14,33 +14,34 @@ from lentigo.evaluate.facts import Findings
 from lentigo.evaluate.svg import Plot, percent_ticks, round_ticks
 from lentigo.score.arrays import Floats
 from lentigo.score.calibration import reliability
-from lentigo.score.curves import recall_band, recall_points, roc_band
-from lentigo.score.decision import BENEFIT_GRID, benefit_band, net_benefit
+from lentigo.score.curves import Band, recall_points, roc_band
+from lentigo.score.decision import BENEFIT_GRID, net_benefit
 from lentigo.score.estimate import Estimate
 from lentigo.score.official import roc_points
 from lentigo.score.recalibration import Recalibration
 
 UNIT = (0.0, 1.0)
+# Benign images called malignant, at which the tables behind ROC curves are read.
+RATES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 # Of a share such as 90%, in drawing units.
 LABEL_WIDTH, LABEL_HEIGHT = 30.0, 12.0
 
 
 @dataclass(frozen=True)
 class SmallRoc:
-    """One class of the small multiples."""
+    """One class of the small multiples; ``shares`` its sensitivities at `RATES`."""
 
     code: str
     name: str
     malignant: bool
     plot: Markup
     auc: Estimate
+    shares: tuple[tuple[float, float, float], ...]
 
 
-def malignant_roc(findings: Findings) -> Markup | None:
+def malignant_roc(findings: Findings, band: Band) -> Markup:
     """ROC curve of malignant against benign with its band and the operating points."""
     truth, score = findings.malignant
-    if truth.all() or not truth.any():
-        return None
     area = findings.metrics["roc_auc.malignant"]
     plot = Plot(
         UNIT,
@@ -52,7 +53,6 @@ def malignant_roc(findings: Findings) -> Markup | None:
     plot.axes("benign called malignant (1 − specificity)", "malignant found (sensitivity)",
               percent_ticks(), percent_ticks())  # fmt: skip
     plot.line(UNIT, UNIT, "chance")
-    band = roc_band(truth, score, findings.scored.group_ids, seed=findings.seed)
     plot.band(band.at, band.low, band.high)
     fpr, tpr, _ = roc_points(truth, score)
     plot.line(fpr, tpr, "main")
@@ -77,7 +77,7 @@ def _points(plot: Plot, findings: Findings) -> None:
         plot.text(x, y, f"{point.target_sensitivity:.0%}", kind="point-label")
 
 
-def malignant_recall(findings: Findings) -> Markup:
+def malignant_recall(findings: Findings, band: Band) -> Markup:
     """Precision against sensitivity of malignant, with its band."""
     truth, score = findings.malignant
     area = findings.metrics["average_precision.malignant"]
@@ -87,19 +87,17 @@ def malignant_recall(findings: Findings) -> Markup:
               percent_ticks(), percent_ticks())  # fmt: skip
     share = float(truth.mean())
     plot.line(UNIT, (share, share), "chance")
-    band = recall_band(truth, score, findings.scored.group_ids, seed=findings.seed)
     plot.band(band.at, band.low, band.high)
     recall, precision = recall_points(truth, score)
     plot.line(recall, precision, "main")
     return plot.render()
 
 
-def decision_curve(findings: Findings) -> Markup:
+def decision_curve(findings: Findings, band: Band) -> Markup:
     """Net benefit by threshold, beside that of calling every image malignant, or none."""
     truth, score = findings.malignant
     share = float(truth.mean())
     low = -0.25 * share
-    band = benefit_band(truth, score, findings.scored.group_ids, seed=findings.seed)
     top = max(share, float(band.high.max())) * 1.05
     plot = Plot((0.0, 0.6), (low, top), "Decision curve",
                 "Net benefit by threshold; the table beside it holds the numbers.")  # fmt: skip
@@ -113,22 +111,6 @@ def decision_curve(findings: Findings) -> Markup:
     benefit = net_benefit(truth, score, BENEFIT_GRID)
     plot.line(BENEFIT_GRID, np.maximum(benefit, low), "main")
     return plot.render()
-
-
-def curve_rows(truth: np.ndarray, score: Floats) -> list[dict[str, float]]:
-    """The numbers behind both curves, at the first threshold that reaches each sensitivity."""
-    positive = np.sort(score[truth])[::-1]
-    rows = []
-    for wanted in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0):
-        called = score >= positive[max(0, math.ceil(wanted * len(positive) - 1e-9) - 1)]
-        rows.append(
-            {
-                "sensitivity": float(called[truth].mean()),
-                "false_positive": float(called[~truth].mean()),
-                "precision": float(truth[called].mean()),
-            }
-        )
-    return rows
 
 
 def _pair(metrics: Mapping[str, Estimate], what: str) -> tuple[float, float]:
@@ -151,14 +133,33 @@ def class_rocs(findings: Findings) -> list[SmallRoc]:
         plot = Plot(UNIT, UNIT, f"ROC curve of {each.name}", f"Area {auc.value:.3f}.",
                     width=110, height=110, bare=True)  # fmt: skip
         plot.line(UNIT, UNIT, "chance")
-        fpr, tpr, _ = roc_points(truth, scored.probability[:, c])
+        value = scored.probability[:, c]
+        band = roc_band(truth, value, scored.group_ids, seed=findings.seed)
+        plot.band(band.at, band.low, band.high, "band warn" if each.malignant else "band")
+        fpr, tpr, _ = roc_points(truth, value)
         plot.line(fpr, tpr, "warn" if each.malignant else "main")
-        found.append(SmallRoc(each.code, each.name, each.malignant, plot.render(), auc))
+        shares = tuple(roc_rows(truth, value, band))
+        found.append(SmallRoc(each.code, each.name, each.malignant, plot.render(), auc, shares))
     return found
 
 
-def reliability_diagram(findings: Findings, change: Recalibration | None) -> Markup:
-    """Accuracy against confidence by bin, and as it was before the temperature."""
+def roc_rows(truth: np.ndarray, score: Floats, band: Band) -> list[tuple[float, float, float]]:
+    """The sensitivity at each of `RATES`, with the ends of its band."""
+    fpr, tpr, _ = roc_points(truth, score)
+    ends = (
+        np.interp(RATES, fpr, tpr),
+        *(np.interp(RATES, band.at, e) for e in (band.low, band.high)),
+    )
+    return list(zip(*(each.tolist() for each in ends), strict=True))
+
+
+def reliability_diagram(
+    findings: Findings, change: Recalibration | None, right: Sequence[Estimate]
+) -> Markup:
+    """Accuracy against confidence by bin, and as it was before the temperature.
+
+    ``right`` is the accuracy of each bin with its interval.
+    """
     table = reliability(findings.scored.labels, findings.scored.probability)
     error = findings.metrics["expected_calibration_error"].value
     plot = Plot(
@@ -181,6 +182,9 @@ def reliability_diagram(findings: Findings, change: Recalibration | None) -> Mar
     filled = table.weight > 0
     confidence, accuracy = table.confidence[filled], table.accuracy[filled]
     plot.line(confidence, accuracy, "main")
+    for x, each in zip(confidence, (e for e in right if e.value is not None), strict=True):
+        if each.low is not None and each.high is not None:
+            plot.line([x, x], [each.low, each.high], "spread")
     for x, y, n in zip(confidence, accuracy, table.weight[filled], strict=True):
         radius = 2.5 + 3 * math.sqrt(n / table.weight.max())
         plot.dot(x, y, "main", radius, f"{int(n)} images: stated {x:.1%}, right {y:.1%}")

@@ -6,11 +6,12 @@ from typing import Any
 
 from lentigo.evaluate.facts import Findings
 from lentigo.evaluate.predictor import PointLike
-from lentigo.score.decision import BENEFIT_GRID, net_benefit, predictive_values
+from lentigo.score.curves import reliability_estimates
+from lentigo.score.decision import BENEFIT_GRID, benefit_band, net_benefit, predictive_values
 from lentigo.score.estimate import Estimate
 from lentigo.score.recalibration import Recalibration, recalibration
 
-Restated = list[tuple[PointLike, Estimate, Estimate]]
+Restated = tuple[tuple[PointLike, Estimate, Estimate], ...]
 
 
 def temperature_change(findings: Findings) -> Recalibration | None:
@@ -29,12 +30,24 @@ def temperature_change(findings: Findings) -> Recalibration | None:
     )
 
 
+def right_by_confidence(findings: Findings) -> tuple[Estimate, ...]:
+    """The share that was right in each bin of the reliability diagram."""
+    scored = findings.scored
+    return reliability_estimates(
+        scored.labels,
+        scored.probability,
+        scored.group_ids,
+        replicates=findings.replicates,
+        seed=findings.seed,
+    )
+
+
 def restated(findings: Findings) -> Restated:
     """Predictive values of each operating point at the wanted prevalence, if one is."""
     if findings.prevalence is None:
-        return []
+        return ()
     truth, score = findings.malignant
-    return [
+    return tuple(
         (
             point,
             *predictive_values(
@@ -47,7 +60,7 @@ def restated(findings: Findings) -> Restated:
             ),
         )
         for point in findings.asked.points
-    ]
+    )
 
 
 def to_dict(findings: Findings) -> dict[str, Any]:
@@ -73,8 +86,10 @@ def to_dict(findings: Findings) -> dict[str, Any]:
         }
     truth, score = findings.malignant
     if truth.any() and not truth.all():
+        band = benefit_band(truth, score, findings.scored.group_ids, seed=findings.seed)
+        columns = (BENEFIT_GRID, net_benefit(truth, score, BENEFIT_GRID), band.low, band.high)
         found["decision_curve"] = [
-            {"threshold": float(at), "net_benefit": float(value)}
-            for at, value in zip(BENEFIT_GRID, net_benefit(truth, score, BENEFIT_GRID), strict=True)
+            dict(zip(("threshold", "net_benefit", "low", "high"), row, strict=True))
+            for row in zip(*(each.tolist() for each in columns), strict=True)
         ]
     return found

@@ -15,13 +15,20 @@ from lentigo.data.labels import DROPPED, class_table, read_labels_map
 from lentigo.errors import InputError
 from lentigo.evaluate import access, outputs
 from lentigo.evaluate.answers import Asked, Scored
-from lentigo.evaluate.facts import Findings
+from lentigo.evaluate.derived import Restated, restated
+from lentigo.evaluate.facts import Findings, Options
 from lentigo.evaluate.holdings import holdings_of
-from lentigo.evaluate.lesions import LesionAttention, find_outlines, lesion_attention
+from lentigo.evaluate.lesions import (
+    LesionAttention,
+    MaskCrop,
+    find_outlines,
+    lesion_attention,
+)
 from lentigo.evaluate.pictures import worst_mistakes
 from lentigo.evaluate.predictor import Predictor, Watching, check_spec, predict_rows
 from lentigo.evaluate.reasons import Memory, reasons_for
 from lentigo.evaluate.subgroups import Subgroups, subgroups_of
+from lentigo.evaluate.twins import twins_of
 from lentigo.files import digest_list
 from lentigo.score.bootstrap import REPLICATES
 from lentigo.score.estimate import Estimate
@@ -48,6 +55,8 @@ class Evaluation:
         leaky: Whether the figures are inflated by groups on both sides of a split.
         cautions: What else a reader must know, in sentences, as the report shows them.
         lesions: How much of the attention falls on the lesion, where masks were given.
+        restated: Each operating point with its positive and negative predictive value at the
+            wanted prevalence; empty where none was.
     """
 
     path: Path
@@ -59,6 +68,7 @@ class Evaluation:
     leaky: bool
     cautions: tuple[str, ...]
     lesions: LesionAttention | None = None
+    restated: Restated = ()
 
     @property
     def report(self) -> Path:
@@ -80,6 +90,7 @@ def evaluate(
     training_files: frozenset[str] = frozenset(),
     memory: Memory | None = None,
     masks: Path | None = None,
+    mask_crop: MaskCrop = "none",
     prevalence: float | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
@@ -105,6 +116,8 @@ def evaluate(
         memory: Its training images, for those nearest to the worst errors.
         masks: A folder of lesion outlines, to say how much of the attention they hold;
             ``attention.json`` and ``attention.csv`` are written too.
+        mask_crop: ``center-square`` where the masks are of whole frames, and the image files
+            the central squares of those.
         prevalence: Share of malignant lesions in (0, 1) that predictive values are restated for.
         progress: Called with (images done, images).
 
@@ -114,11 +127,11 @@ def evaluate(
     """
     # Longer than 40 lines for its options: the body is one call a step.
     check_spec(predictor, prepared)
-    _check_prevalence(prevalence)
+    check_prevalence(prevalence)
     rows, labels, dropped = _select(predictor, prepared, split, fold, labels_map)
     shared = _shared(prepared, rows, training_files)
     asked = question(predictor, prepared, split, fold, shared)
-    outlines = None if masks is None else find_outlines(masks, prepared, rows)
+    outlines = None if masks is None else find_outlines(masks, prepared, rows, mask_crop)
     outputs.begin(out)
     looks = access.log_look(
         asked.list_digest,
@@ -145,6 +158,7 @@ def evaluate(
         looks=looks,
         lesions=lesions,
         prevalence=prevalence,
+        options=_told(labels_map, masks, mask_crop),
         **drawn,
     )
     outputs.write(out, findings)
@@ -158,6 +172,7 @@ def evaluate(
         leaky=asked.leaky,
         cautions=asked.cautions,
         lesions=lesions,
+        restated=restated(findings),
     )
 
 
@@ -172,6 +187,7 @@ def found(
     looks: access.Looks,
     lesions: LesionAttention | None,
     prevalence: float | None,
+    options: Options,
     replicates: int,
     seed: int,
 ) -> Findings:
@@ -190,11 +206,24 @@ def found(
         lesions=lesions,
         prevalence=prevalence,
         holdings=holdings_of(prepared),
+        options=options,
+        twins=twins_of(prepared),
     )
 
 
-def _check_prevalence(prevalence: float | None) -> None:
-    """Refused before the look, which could not be taken back."""
+def _told(
+    labels_map: Mapping[str, str] | Path | None, masks: Path | None, mask_crop: MaskCrop
+) -> Options:
+    labels = labels_map.name if isinstance(labels_map, Path) else "given" if labels_map else ""
+    return Options(labels, masks.name if masks else "", mask_crop)
+
+
+def check_prevalence(prevalence: float | None) -> None:
+    """Refuse what is no share of malignant lesions, before anything is opened or looked at.
+
+    Raises:
+        InputError: Not between 0 and 1.
+    """
     if prevalence is not None and not 0 < prevalence < 1:
         raise InputError(
             f"A prevalence of {prevalence} is not between 0 and 1.",

@@ -13,7 +13,23 @@ from lentigo.evaluate.holdings import Holdings
 from lentigo.evaluate.lesions import LesionAttention
 from lentigo.evaluate.pictures import Mistake
 from lentigo.evaluate.subgroups import Subgroups
+from lentigo.evaluate.twins import Twins
 from lentigo.score.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an evaluation was told beside model, data and split: names, no paths of a machine.
+
+    Attributes:
+        labels: Of the file that mapped classes, ``given`` for a map without one; empty for none.
+        masks: Of the folder of outlines; empty for none.
+        mask_crop: How the outlines were cropped.
+    """
+
+    labels: str = ""
+    masks: str = ""
+    mask_crop: str = "none"
 
 
 @dataclass(frozen=True)
@@ -32,6 +48,8 @@ class Findings:
         holdings: What is known of the prepared set.
         seed: Of the resampling.
         replicates: Of the resampling.
+        options: What else it was told, for those who want to repeat it.
+        twins: Pictures that stand in the set more than once.
     """
 
     asked: Asked
@@ -45,6 +63,8 @@ class Findings:
     lesions: LesionAttention | None = None
     prevalence: float | None = None
     holdings: Holdings | None = None
+    options: Options = Options()
+    twins: tuple[Twins, ...] = ()
 
     @property
     def malignant(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

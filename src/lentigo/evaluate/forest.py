@@ -11,7 +11,7 @@ from markupsafe import Markup
 from lentigo.evaluate.facts import Findings
 from lentigo.evaluate.strata import UNKNOWN
 from lentigo.evaluate.subgroups import CAUTIONS, Division, Subgroups
-from lentigo.evaluate.svg import Plot
+from lentigo.evaluate.svg import MARGIN_RIGHT, Plot
 from lentigo.score.estimate import Estimate
 from lentigo.score.subgroups import Stratum
 
@@ -21,7 +21,7 @@ NAMES = {
     "sensitivity": "Malignant images found (sensitivity)",
     "specificity": "Benign images left alone (specificity)",
 }
-_LABELS, _ROW, _FOOT = 132.0, 15.0, 38.0
+_LABELS, _BARE, _PANEL, _ROW, _FOOT = 158.0, 16.0, 190.0, 17.0, 38.0
 
 
 def section(findings: Findings) -> dict[str, Any]:
@@ -31,8 +31,14 @@ def section(findings: Findings) -> dict[str, Any]:
     given, apart = findings.subgroups.differences
     shown = {
         "figures": [
-            {"key": key, "name": _name(key), "plot": forest(divisions, key, findings.metrics[key])}
-            for key in keys
+            {
+                "key": key,
+                "name": _name(key),
+                "plot": forest(divisions, key, findings.metrics[key]),
+                # Where there is room, the names of the strata stand once.
+                "beside": forest(divisions, key, findings.metrics[key], named=False) if i else None,
+            }
+            for i, key in enumerate(keys)
         ],
         "divisions": [_table(each, keys) for each in divisions],
         "silences": silences(findings.subgroups),
@@ -82,8 +88,11 @@ def _silences(division: Division) -> list[str]:
     return found
 
 
-def forest(divisions: Sequence[Division], key: str, whole: Estimate) -> Markup:
+def forest(
+    divisions: Sequence[Division], key: str, whole: Estimate, *, named: bool = True
+) -> Markup:
     """One row a stratum: value and interval, or why there is none."""
+    left = _LABELS if named else _BARE
     rows = sum(len(each.strata) + 1 for each in divisions)
     figures = [stratum.metrics[key] for each in divisions for stratum in each.strata]
     shown = [each for each in figures if each.value is not None]
@@ -94,8 +103,9 @@ def forest(divisions: Sequence[Division], key: str, whole: Estimate) -> Markup:
         (0.0, float(rows)),
         f"{_name(key)} by subgroup",
         f"{len(shown)} strata with a figure; the table below holds the numbers.",
+        width=left + _PANEL + MARGIN_RIGHT,
         height=rows * _ROW + _FOOT + 10,
-        margin_left=_LABELS,
+        margin_left=left,
     )
     step = 0.1 if start >= 0.5 else 0.2
     count = round((1 - plot.x[0]) / step)
@@ -106,16 +116,22 @@ def forest(divisions: Sequence[Division], key: str, whole: Estimate) -> Markup:
     at = float(rows)
     for division in divisions:
         at -= 1
-        plot.text(4, plot.up(at + 0.3), division.title, kind="point-label")
+        if named:
+            plot.text(4, plot.up(at + 0.3), division.title, kind="point-label")
         for stratum in division.strata:
             at -= 1
+            if named:
+                plot.text(12, plot.up(at + 0.5) + 3.5, _labelled(stratum))
             _row(plot, stratum, stratum.metrics[key], at + 0.5)
     return plot.render()
 
 
-def _row(plot: Plot, stratum: Stratum, figure: Estimate, at: float) -> None:
+def _labelled(stratum: Stratum) -> str:
     name = stratum.name if len(stratum.name) < 18 else f"{stratum.name[:16]}…"
-    plot.text(12, plot.up(at) + 3.5, f"{name} ({stratum.counts.groups})")
+    return f"{name} ({stratum.counts.groups})"
+
+
+def _row(plot: Plot, stratum: Stratum, figure: Estimate, at: float) -> None:
     if figure.value is None:
         told = "no images: nothing known"
         if stratum.counts.images:

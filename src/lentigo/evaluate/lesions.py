@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -19,9 +19,25 @@ from lentigo.score.arrays import predicted
 from lentigo.score.bootstrap import grouped_bootstrap
 from lentigo.score.estimate import Estimate, summarise
 
+MaskCrop = Literal["none", "center-square"]
 ENDINGS = ("", "_segmentation", "_mask", "_Segmentation")
 # A frame whose sides were rounded when it was reduced has nearly the same shape.
 _SHAPE_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """The lesion outlines of some images.
+
+    Attributes:
+        folder: Where they lie.
+        crop: What was cut from the frames that they were drawn on before the images came here.
+        files: Image id to mask.
+    """
+
+    folder: Path
+    crop: MaskCrop
+    files: dict[str, Path]
 
 
 @dataclass(frozen=True)
@@ -63,7 +79,7 @@ def lesion_attention(
     prepared: PreparedSet,
     rows: NDArray[np.int64],
     probability: NDArray[np.float64],
-    outlines: dict[str, Path],
+    outlines: Outlines,
     *,
     replicates: int,
     seed: int,
@@ -80,7 +96,7 @@ def lesion_attention(
         seed: Of the bootstrap.
     """
     ids = prepared.manifest["image_id"].to_numpy(dtype=object)
-    has = np.array([str(ids[row]) in outlines for row in rows])
+    has = np.array([str(ids[row]) in outlines.files for row in rows])
     rows, top = rows[has], predicted(probability)[has]
     inside, area = [], []
     for start in range(0, len(rows), BATCH):
@@ -88,7 +104,8 @@ def lesion_attention(
         maps = predictor.attention(np.ascontiguousarray(prepared.images[part]))
         for row, each, c in zip(part, maps, top[start : start + BATCH], strict=True):
             evidence = np.maximum(each[..., min(max(c, 0), each.shape[2] - 1)], 0)
-            lesion = lesion_share(outlines[str(ids[row])], prepared.spec, evidence.shape)
+            mask = outlines.files[str(ids[row])]
+            lesion = lesion_share(mask, prepared.spec, evidence.shape, outlines.crop)
             told = evidence.sum() > 0 and lesion.sum() > 0
             inside.append((evidence * lesion).sum() / evidence.sum() if told else np.nan)
             area.append(lesion.mean())
@@ -105,8 +122,17 @@ def lesion_attention(
     )
 
 
-def find_outlines(folder: Path, prepared: PreparedSet, rows: NDArray[np.int64]) -> dict[str, Path]:
+def find_outlines(
+    folder: Path, prepared: PreparedSet, rows: NDArray[np.int64], crop: MaskCrop = "none"
+) -> Outlines:
     """The outline of each image that has one: ``ID.png`` or ``ID_segmentation.png``.
+
+    Args:
+        folder: Where they lie.
+        prepared: Where the images are.
+        rows: (n,) which of them.
+        crop: ``center-square`` where the masks are of whole frames, and the image files are
+            the central squares of those.
 
     Raises:
         InputError: No folder, no outline of any of these images, or outlines of another frame.
@@ -127,16 +153,18 @@ def find_outlines(folder: Path, prepared: PreparedSet, rows: NDArray[np.int64]) 
             todo=f"Name each after its image: {image_ids[0]}.png or "
             f"{image_ids[0]}_segmentation.png.",
         )
-    _check_frames(prepared, rows, found)
-    return found
+    _check_frames(prepared, rows, found, crop)
+    return Outlines(folder, crop, found)
 
 
 _SUFFIXES = frozenset({".png", ".bmp", ".tif", ".tiff", ".jpg"})
 
 
-def _check_frames(prepared: PreparedSet, rows: NDArray[np.int64], files: dict[str, Path]) -> None:
+def _check_frames(
+    prepared: PreparedSet, rows: NDArray[np.int64], files: dict[str, Path], crop: MaskCrop
+) -> None:
     """A mask of the whole frame lies wrong on a crop, and nothing in the pixels would tell."""
-    problems = []
+    problems, squares = [], 0
     named = prepared.manifest[["image_id", "path"]].iloc[rows].astype(str)
     for image_id, path in named.itertuples(index=False):
         if image_id not in files:
@@ -146,29 +174,41 @@ def _check_frames(prepared: PreparedSet, rows: NDArray[np.int64], files: dict[st
             problems.append(f"{image_id}: {path} cannot be read, so its frame is unknown")
         elif mask is None:
             problems.append(f"{image_id}: {files[image_id]} is not a readable image")
-        elif abs(size[0] * mask[1] / (size[1] * mask[0]) - 1) > _SHAPE_TOLERANCE:
+        elif not _same_shape(size, (1, 1) if crop == "center-square" else mask):
+            squares += _same_shape(size, (1, 1))
             problems.append(
-                f"{image_id}: the image is {size[0]} x {size[1]}, "
-                f"its mask {mask[0]} x {mask[1]} pixels"
-            )
+                f"{image_id}: the image is {size[0]} x {size[1]}, its mask {mask[0]} x {mask[1]} "
+                + ("pixels, of which the central square was to be taken" if crop != "none"
+                   else "pixels")
+            )  # fmt: skip
     if problems:
+        cropped = squares == len(problems)
         raise InputError(
             f"Masks must have the frame of the images:\n{listed(problems)}",
-            todo="Crop the masks as the images were cropped, or prepare the images that the "
+            todo="If the images are the central squares of the frames that the masks were drawn "
+            "on, add --mask-crop center-square."
+            if cropped
+            else "Crop the masks as the images were cropped, or prepare the images that the "
             "masks were drawn on.",
         )
 
 
-def lesion_share(path: Path, spec: PreprocessSpec, cells: tuple[int, ...]) -> NDArray[np.float64]:
+def _same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return abs(one[0] * other[1] / (one[1] * other[0]) - 1) <= _SHAPE_TOLERANCE
+
+
+def lesion_share(
+    path: Path, spec: PreprocessSpec, cells: tuple[int, ...], crop: MaskCrop = "none"
+) -> NDArray[np.float64]:
     """The share of each cell (h, w) of an attention map that is lesion, in [0, 1].
 
-    The mask is cropped as ``spec`` crops its image.
+    The mask is cropped as its image file was, by ``crop``, and then as ``spec`` crops that.
     """
     mask: Any = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if mask is None:
         raise InputError(f"{path} is not a readable image.")
     filled = (mask > mask.max() / 2).astype(np.uint8) if mask.max() else mask
-    if spec.crop == "center-square":
+    if "center-square" in (crop, spec.crop):
         filled = centre_square(filled)
     grown = filled.astype(np.float64)
     return np.asarray(cv2.resize(grown, (cells[1], cells[0]), interpolation=cv2.INTER_AREA))

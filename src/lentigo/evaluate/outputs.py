@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,7 @@ def context(findings: Findings) -> dict[str, Any]:
         "groups": scored.n_groups,
         "dropped": scored.dropped,
         "looks": {"total": findings.looks.total, "models": findings.looks.models},
+        "options": asdict(findings.options),
         "bootstrap": {"replicates": findings.replicates, "seed": findings.seed, "level": 0.95},
         "classes": [
             {"code": each.code, "malignant": each.malignant} for each in asked.taxonomy.classes
@@ -134,13 +136,14 @@ def context(findings: Findings) -> dict[str, Any]:
             }
             for point in asked.points
         ],
-        "reliability": _reliability_table(scored),
+        "reliability": _reliability_table(findings),
         **derived.to_dict(findings),
     }
 
 
-def _reliability_table(scored: Scored) -> list[dict[str, float | None]]:
+def _reliability_table(findings: Findings) -> list[dict[str, Any]]:
     """The numbers behind the reliability diagram, one entry a bin."""
+    scored, right = findings.scored, derived.right_by_confidence(findings)
     table = reliability(scored.labels, scored.probability)
     return [
         {
@@ -149,6 +152,8 @@ def _reliability_table(scored: Scored) -> list[dict[str, float | None]]:
             "images": int(table.weight[b]),
             "confidence": _plain(table.confidence[b]),
             "accuracy": _plain(table.accuracy[b]),
+            "low": right[b].low,
+            "high": right[b].high,
         }
         for b in range(len(table.weight))
     ]

@@ -15,7 +15,7 @@ from lentigo.evaluate import outputs
 from lentigo.evaluate.access import Looks
 from lentigo.evaluate.answers import Scored
 from lentigo.evaluate.evaluation import found, question, scored_rows
-from lentigo.evaluate.facts import Findings
+from lentigo.evaluate.facts import Findings, Options
 from lentigo.evaluate.lesions import LesionAttention
 from lentigo.evaluate.predictor import Predictor
 from lentigo.evaluate.reasons import Memory
@@ -79,6 +79,8 @@ def rebuild(
         looks=Looks(**context["looks"]),
         lesions=_lesions(folder),
         prevalence=context.get("prevalence", {}).get("prevalence"),
+        # An evaluation of an earlier lentigo did not write them down.
+        options=Options(**context.get("options", {})),
         replicates=context["bootstrap"]["replicates"],
         seed=context["bootstrap"]["seed"],
     )

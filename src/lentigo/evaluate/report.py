@@ -32,6 +32,7 @@ def render(findings: Findings) -> str:
     common = {
         "asked": findings.asked,
         "scored": findings.scored,
+        "same_list": findings.asked.description.get("test_digest") == findings.asked.list_digest,
         "metrics": findings.metrics,
         "looks": findings.looks,
         "replicates": findings.replicates,

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lentigo.score.arrays import Floats
-from lentigo.score.bootstrap import grouped_bootstrap
-from lentigo.score.estimate import LEVEL
+from lentigo.score.arrays import Floats, predicted, ratio
+from lentigo.score.bootstrap import REPLICATES, grouped_bootstrap
+from lentigo.score.calibration import BINS, confidence_bin
+from lentigo.score.estimate import LEVEL, Estimate, summarise
 
 GRID = np.linspace(0, 1, 101)
 BAND_REPLICATES = 300
@@ -104,6 +105,44 @@ def recall_band(
         return Band(grid, np.zeros_like(grid), np.ones_like(grid))
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=1)
     return Band(grid, low, high)
+
+
+def reliability_estimates(
+    labels: ArrayLike,
+    probability: ArrayLike,
+    group_ids: NDArray[Any],
+    *,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> tuple[Estimate, ...]:
+    """The share that is right in each of the 15 bins of a reliability diagram.
+
+    Args:
+        labels: (n,) class indices.
+        probability: (n, k) of each class.
+        group_ids: (n,) the group of each image.
+        replicates: Of the bootstrap.
+        seed: Of the bootstrap.
+
+    Returns:
+        An estimate a bin; a bin without an image has no value. Where all or none of a bin are
+        right, its interval is the exact binomial one of its groups.
+    """
+    truth, scores = np.asarray(labels), np.asarray(probability, dtype=np.float64)
+    right = (predicted(scores) == truth).astype(np.float64)
+    where = confidence_bin(scores.max(axis=1))
+    inside = (where == np.arange(BINS)[:, None]).astype(np.float64)
+
+    def shares(weights: Floats) -> Floats:
+        return ratio((inside * right) @ weights, inside @ weights)
+
+    observed = shares(np.ones((len(truth), 1)))[:, 0]
+    drawn = grouped_bootstrap(shares, group_ids, replicates=replicates, seed=seed)
+    groups = [len(set(np.asarray(group_ids)[where == b].tolist())) for b in range(BINS)]
+    return tuple(
+        summarise(value, each, n, proportion=True)
+        for value, each, n in zip(observed, drawn, groups, strict=True)
+    )
 
 
 def _by_score(value: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

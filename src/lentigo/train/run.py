@@ -217,8 +217,17 @@ class NetworkRun(Run):
 
     def describe(self) -> dict[str, Any]:
         """What a report says about this run."""
-        network = self.recipe().network.model_dump(mode="json")
-        return super().describe() | {"network": network, "history": self.history()}
+        network = self.recipe().network
+        told: dict[str, Any] = {
+            "network": network.model_dump(mode="json"),
+            "history": self.history(),
+        }
+        if (began := _earlier(Path(network.weights))) is not None:
+            told["began_from"] = began
+        if (distillation := self.recipe().distillation) is not None:
+            taught = [_earlier(Path(each)) for each in distillation.teachers]
+            told["taught_by"] = [each for each in taught if each is not None]
+        return super().describe() | told
 
 
 class ClassicRun(Run):
@@ -244,6 +253,20 @@ class ClassicRun(Run):
         """What a report says about this run; its grid stands in ``history.csv``."""
         facts = dict(describe_machine(self.machine, self.history()[self.info.best_epoch - 1]))
         return super().describe() | {"network": facts}
+
+
+def _earlier(weights: Path) -> dict[str, Any] | None:
+    """What is known of the run whose model this is; None where it is no run's model."""
+    if weights.suffix != ".keras":
+        return None
+    try:
+        first = open_run(weights.parent)
+    except RunError:
+        return {"name": weights.parent.name}
+    told = ("name", "recipe", "recipe_digest", "source", "prepared_digest", "training_images",
+            "validation_images", "seed", "fold", "protocol", "leaky")  # fmt: skip
+    found = {key: getattr(first.info, key) for key in told}
+    return {**found, "size": first.spec.size}
 
 
 def _number(text: str) -> float | int | str:

@@ -9,6 +9,7 @@ from importlib.resources import files
 import jinja2
 
 from lentigo.evaluate import forest
+from lentigo.evaluate.again import commands, earlier_runs
 from lentigo.evaluate.facts import Findings
 from lentigo.evaluate.formats import FILTERS
 from lentigo.evaluate.holdings import Holdings
@@ -48,6 +49,8 @@ def model_card(
     return _render(
         "model.md.j2",
         asked=asked,
+        again=commands(findings),
+        earlier=earlier_runs(findings),
         name=name or asked.model,
         license=license_,
         remarks=remarks,

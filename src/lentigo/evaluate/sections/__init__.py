@@ -33,17 +33,18 @@ class Section:
 
 
 SECTIONS = (
+    Section("asked", provenance.asked),
     Section("headline", overview.headline),
     Section("malignant", overview.malignant),
-    Section("points", decisions.points),
-    Section("decision_curve", decisions.decision_curve),
     Section("confusion", classes.confusion),
     Section("classes", classes.classes),
     Section("calibration", calibration.calibration),
+    Section("points", decisions.points),
+    Section("decision_curve", decisions.decision_curve),
     Section("subgroups", forest.section),
+    Section("training", provenance.training),
     Section("errors", provenance.errors),
     Section("lesions", provenance.lesions),
     Section("holdings", provenance.holdings),
-    Section("training", provenance.training),
-    Section("asked", provenance.asked),
+    Section("again", provenance.again),
 )

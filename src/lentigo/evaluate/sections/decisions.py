@@ -9,7 +9,7 @@ import numpy as np
 from lentigo.evaluate import charts
 from lentigo.evaluate.derived import restated
 from lentigo.evaluate.facts import Findings
-from lentigo.score.decision import net_benefit
+from lentigo.score.decision import benefit_band, net_benefit
 
 
 def points(findings: Findings) -> dict[str, Any]:
@@ -31,10 +31,13 @@ def decision_curve(findings: Findings) -> dict[str, Any]:
     truth, score = findings.malignant
     if truth.all() or not truth.any():
         return {}
+    band = benefit_band(truth, score, findings.scored.group_ids, seed=findings.seed)
     at = np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.5])
     model = net_benefit(truth, score, at)
     everyone = net_benefit(truth, np.ones(len(truth)), at)
+    ends = [np.interp(at, band.at, each) for each in (band.low, band.high)]
+    columns = (at, model, *ends, everyone)
     return {
-        "benefit_plot": charts.decision_curve(findings),
-        "benefit_rows": list(zip(at.tolist(), model.tolist(), everyone.tolist(), strict=True)),
+        "benefit_plot": charts.decision_curve(findings, band),
+        "benefit_rows": list(zip(*(each.tolist() for each in columns), strict=True)),
     }

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from lentigo.evaluate import charts
 from lentigo.evaluate.facts import Findings
+from lentigo.score.arrays import Floats
+from lentigo.score.curves import Band, recall_band, recall_points, roc_band
 
 
 def headline(findings: Findings) -> dict[str, Any]:
@@ -30,16 +34,33 @@ def malignant(findings: Findings) -> dict[str, Any]:
     truth, score = findings.malignant
     if truth.all() or not truth.any():
         return {}
+    drawn: Any = {"group_ids": findings.scored.group_ids, "seed": findings.seed}
+    roc, recall = roc_band(truth, score, **drawn), recall_band(truth, score, **drawn)
     return {
-        "roc": charts.malignant_roc(findings),
-        "recall_plot": charts.malignant_recall(findings),
-        "curve_rows": charts.curve_rows(truth, score),
+        "roc": charts.malignant_roc(findings, roc),
+        "recall_plot": charts.malignant_recall(findings, recall),
+        "rates": charts.RATES,
+        "roc_rows": charts.roc_rows(truth, score, roc),
+        "recall_rows": _recall_rows(truth, score, recall),
         "class_rocs": charts.class_rocs(findings),
         "stated": _stated(findings),
         "malignant_names": [c.name for c in findings.asked.taxonomy.classes if c.malignant],
         "malignant_count": int(truth.sum()),
         "malignant_share": float(truth.mean()),
     }
+
+
+def _recall_rows(
+    truth: np.ndarray, score: Floats, band: Band
+) -> list[tuple[float, float, float, float]]:
+    """Precision with the ends of its band, at the first threshold that reaches each recall."""
+    recall, precision = recall_points(truth, score)
+    rows = []
+    for wanted in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0):
+        at = int(np.searchsorted(recall, wanted - 1e-9))
+        row = int(np.abs(band.at - wanted).argmin())
+        rows.append((wanted, float(precision[at]), float(band.low[row]), float(band.high[row])))
+    return rows
 
 
 def _stated(findings: Findings) -> dict[str, Any] | None:
