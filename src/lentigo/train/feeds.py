@@ -152,6 +152,7 @@ class FeatureFeed:
         folder: Path,
     ) -> None:
         self._recipe, self._stage, self._material = recipe, stage, material
+        self._count = min(stage.cached_views, stage.epochs)  # no epoch would take the others
         trunk, self.model = split_at_head(classifier)
         rows = (material.training, material.validation)
         key = [recipe.network, recipe.augmentation, recipe.precision, recipe.head.kind]
@@ -159,7 +160,7 @@ class FeatureFeed:
         known += [each if isinstance(each, str) else each.model_dump(mode="json") for each in key]
         self._views = kept_array(
             folder,
-            ["views", stage.cached_views, *known],
+            ["views", self._count, *known],
             lambda path: self._compute_views(trunk, path),
         )
         self._validation = kept_array(
@@ -173,7 +174,7 @@ class FeatureFeed:
 
     def _compute_views(self, trunk: keras.Model, path: Path) -> None:
         """(views, n, ...) float32 in a file, so that memory stays flat."""
-        m, recipe, count = self._material, self._recipe, self._stage.cached_views
+        m, recipe, count = self._material, self._recipe, self._count
         forward = _augmenter(recipe, trunk)
         shape = (count, len(m.training), *trunk.output_shape[1:])
         views: NDArray[Any] = np.lib.format.open_memmap(path, "w+", np.float32, shape)
