@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -15,33 +12,7 @@ import numpy as np
 import pytest
 
 from lentigo.data.phantom import generate
-
-TESTS = Path(__file__).parent
-RECIPE = """
-name = "tiny"
-title = "tiny"
-[network]
-name = "tiny_network:build"
-weights = "none"
-size = 32
-[[stages]]
-epochs = 2
-learning_rate = 3e-3
-"""
-
-
-def lentigo(*arguments: object, code: int = 0) -> tuple[str, str]:
-    """Run the command in a process of its own; stdout and stderr."""
-    done = subprocess.run(
-        [sys.executable, "-m", "lentigo", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout, done.stderr
+from small import SMALL, lentigo
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +20,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Everything the path leaves behind: images, prepared set, run, evaluation, bundle."""
     folder = tmp_path_factory.mktemp("work")
     generate(folder / "images", lesions=70, seed=0, size=64)
-    (folder / "tiny.toml").write_text(RECIPE)
+    (folder / "tiny.toml").write_text(SMALL)
     data = ("--data", folder / "prepared")
     lentigo("prepare", "phantom", folder / "images", "--out", folder / "prepared", "--size", 32)
     lentigo("train", folder / "tiny.toml", *data, "--out", folder / "runs", "--json")

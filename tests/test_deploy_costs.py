@@ -13,34 +13,18 @@ import pytest
 from typer.testing import CliRunner
 
 from lentigo.cli.app import app
-from lentigo.data.phantom import generate
-from lentigo.data.prepare import prepare
 from lentigo.deploy import costs as costs_module
 from lentigo.deploy.costs import HEADINGS, VARIANTS, Cost, as_csv, as_markdown, costs
 from lentigo.errors import InputError
-from lentigo.recipe import load_recipe
+from lentigo.recipe import parse_recipe
 from lentigo.train import Run, train
-
-RECIPE = """
-name = "tiny"
-title = "tiny"
-[network]
-name = "tiny_network:build"
-weights = "none"
-size = 32
-[[stages]]
-epochs = 2
-learning_rate = 3e-3
-"""
+from small import SMALL, small_set
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("costs")
-    generate(folder / "images", lesions=70, seed=0, size=48)
-    data = prepare("phantom", folder / "images", folder / "prepared", size=32)
-    (folder / "tiny.toml").write_text(RECIPE)
-    return train(load_recipe(str(folder / "tiny.toml")), data, out=folder / "runs")
+    return train(parse_recipe(SMALL, "tiny"), small_set(folder), out=folder / "runs")
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
-import sys
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from lentigo.model import NETWORKS
 from lentigo.papers import binary_search, class_search
 from lentigo.papers.check_scores import check_scores, packaged_scores, read_scores
 from lentigo.papers.printed import Printed
+from small import lentigo
 
 # What the notes on the five studies say of them, one verdict a check.
 VERDICTS = {
@@ -238,16 +237,11 @@ def test_a_bad_file_is_told_all_at_once(tmp_path: Path) -> None:
     assert "greater than or equal to 1" in said
 
 
-def test_the_command_prints_verdicts_and_json(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "lentigo", "check-scores"]
-    text = subprocess.run([*command, "yilmaz2021"], capture_output=True, text=True, check=True)
-    assert "INCONSISTENT: accuracies, official test set" in text.stdout
-    assert text.stdout.endswith("\n3 consistent, 3 inconsistent, 1 undecidable\n")
-    found = subprocess.run(
-        [*command, "sun2023", "--json"], capture_output=True, text=True, check=True
-    )
-    assert json.loads(found.stdout)["checks"][0]["verdict"] == "inconsistent"
-    refused = subprocess.run([*command, "nobody2020"], capture_output=True, text=True, check=False)
-    assert refused.returncode == 2
-    assert "sun2023" in refused.stderr
-    assert "Traceback" not in refused.stderr
+def test_the_command_prints_verdicts_and_json() -> None:
+    text, _ = lentigo("check-scores", "yilmaz2021")
+    assert "INCONSISTENT: accuracies, official test set" in text
+    assert text.endswith("\n3 consistent, 3 inconsistent, 1 undecidable\n")
+    found, _ = lentigo("check-scores", "sun2023", "--json")
+    assert json.loads(found)["checks"][0]["verdict"] == "inconsistent"
+    _, refused = lentigo("check-scores", "nobody2020", code=2)
+    assert "sun2023" in refused

@@ -17,6 +17,7 @@ from lentigo.errors import InputError
 from lentigo.papers.cluster import check_address
 from lentigo.papers.reproduce import Request, reproduce
 from lentigo.train.state import load_checkpoint
+from small import environment
 
 EPOCHS = 40
 PAPER = f"""
@@ -75,12 +76,8 @@ def test_a_killed_worker_loses_its_unsaved_epochs_and_nothing_else(tmp_path: Pat
     paper.write_text(PAPER, encoding="utf-8")
     command = [sys.executable, "-m", "lentigo", "reproduce", str(paper), "--protocol", "leak-free"]
     command += ["--data", f"phantom={images}", "--cluster", "local", "--out", str(out), "--json"]
-    tests = str(Path(__file__).parent)
-    path = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), tests])
     with (tmp_path / "said").open("w") as said:
-        process = subprocess.Popen(
-            command, env=os.environ | {"PYTHONPATH": path}, stdout=said, stderr=said
-        )
+        process = subprocess.Popen(command, env=environment(), stdout=said, stderr=said)
     runs = out.resolve() / "spread2031" / "runs"
     deadline, before = time.monotonic() + 300, None
     while before is None and time.monotonic() < deadline and process.poll() is None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +19,7 @@ from lentigo.errors import InputError
 from lentigo.papers.dealing import FAIR, WAYS, Way, deal
 from lentigo.papers.leak import STAMP, leak, paired
 from lentigo.recipe import parse_recipe, to_toml
+from small import lentigo
 
 RECIPE = parse_recipe(
     """
@@ -204,11 +203,11 @@ def test_on_a_cluster_the_figures_are_the_same(data: PreparedSet, tmp_path: Path
     recipe = tmp_path / "quick.toml"
     recipe.write_text(to_toml(RECIPE), encoding="utf-8")
     # Ray warns of its own future, and warnings are errors here.
-    command = [sys.executable, "-m", "lentigo", "leak", recipe, "--data", data.path, "--seeds", 1]
-    command += ["--up-to", 0.6, "--cluster", "local", "--out", tmp_path / "there", "--json"]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["figures"] == here.figures
+    said, _ = lentigo(
+        *("leak", recipe, "--data", data.path, "--seeds", 1, "--up-to", 0.6),
+        *("--cluster", "local", "--out", tmp_path / "there", "--json"),
+    )
+    assert json.loads(said)["figures"] == here.figures
 
 
 def test_no_cluster_is_told_before_anything_is_made(data: PreparedSet, tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import get_args
 
@@ -21,6 +19,7 @@ from lentigo.papers.paper import experiment, packaged_papers, read_paper
 from lentigo.papers.reproduce import Reproduction, Request, reproduce
 from lentigo.papers.schema import DataPlan, FigureName, with_changes
 from lentigo.train import open_run
+from small import lentigo
 
 SIXTH = """
 schema_version = 1
@@ -349,11 +348,6 @@ def test_every_packaged_paper_can_be_run(name: str) -> None:
 def test_the_command_reproduces_and_refuses(
     done: Reproduction, paper_file: Path, images: Path
 ) -> None:
-    command = [sys.executable, "-m", "lentigo", "reproduce", str(paper_file)]
-    refused = subprocess.run(
-        [*command, "--data", f"phantom={images}", "--variants", "none,grey"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert refused.returncode == 2
-    assert "'none' is no variant" in refused.stderr
-    assert "Traceback" not in refused.stderr
+    data = ("--data", f"phantom={images}")
+    _, refused = lentigo("reproduce", paper_file, *data, "--variants", "none,grey", code=2)
+    assert "'none' is no variant" in refused

@@ -9,39 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from lentigo.data.phantom import generate
-from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import InputError, RecipeError
 from lentigo.papers.running import Task, Work, do
 from lentigo.papers.sweep import parse_grid, sweep
+from small import SMALL, small_set
 
-RECIPE = """
-name = "tiny"
-title = "Tiny"
-[network]
-name = "tiny_network:build"
-weights = "none"
-size = 32
-[[stages]]
-name = "train"
-epochs = 2
-batch_size = 16
-"""
 GRID = {"stages.0.batch_size": [8, 32], "network.alpha": [1.0, 2.0]}
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
-    folder = tmp_path_factory.mktemp("phantom")
-    generate(folder / "images", lesions=70, seed=0, size=64)
-    return prepare("phantom", folder / "images", folder / "prepared", size=32, workers=1)
+    return small_set(tmp_path_factory.mktemp("phantom"))
 
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("recipes") / "tiny.toml"
-    path.write_text(RECIPE, encoding="utf-8")
+    path.write_text(SMALL, encoding="utf-8")
     return str(path)
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.errors import InputError
 from lentigo.train.devices import devices, divisible, spread
+from small import lentigo
 
 RECIPE = """
 name = "two-devices"
@@ -40,17 +38,13 @@ def trained(folder: Path, count: int, batch: int, norm: str) -> tuple[np.ndarray
     """Numbers of the history and of the validation logits."""
     recipe, out = folder / f"{batch}.toml", folder / f"{count}-{batch}"
     recipe.write_text(RECIPE.format(batch=batch, norm=norm), encoding="utf-8")
-    tests = str(Path(__file__).parent)
-    path = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), tests])
     # Every device of the same kind of threads, so that only their number differs.
     flags = "--xla_force_host_platform_device_count=2"
-    environment = {"KERAS_BACKEND": "jax", "XLA_FLAGS": flags, "PYTHONPATH": path}
-    command = [sys.executable, "-m", "lentigo", "train", str(recipe), "--devices", str(count)]
-    command += ["--data", str(folder / "set"), "--out", str(out)]
-    done = subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, check=False
+    lentigo(
+        *("train", recipe, "--devices", count, "--data", folder / "set", "--out", out),
+        KERAS_BACKEND="jax",
+        XLA_FLAGS=flags,
     )
-    assert done.returncode == 0, done.stderr
     (run,) = out.iterdir()
     return tuple(
         np.array([[float(v) for k, v in row.items() if wanted(k)] for row in rows(run / name)])

@@ -20,7 +20,7 @@ from lentigo.score.calibration import softmax
 from lentigo.train import Progress, Run, open_run, train
 from lentigo.train.lineage import follow_runs
 from lentigo.train.teachers import open_teachers
-from test_train_run import TINY, KilledError, history
+from small import TINY, KilledError, history
 
 
 def recipe(*teachers: object, name: str = "tiny", weight: float = 0.5) -> Recipe:

@@ -15,7 +15,7 @@ from lentigo.recipe import Sampling, parse_recipe
 from lentigo.train import train
 from lentigo.train.features import training_rows
 from lentigo.train.sampling import used_rows
-from test_train_run import TINY
+from small import TINY
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from lentigo.model import build_model
 from lentigo.recipe import Recipe, parse_recipe
 from lentigo.train import Run, open_run, train
 from lentigo.train.lineage import follow_runs
-from test_train_run import TINY
+from small import TINY
 
 
 def recipe(weights: str = "none", *, size: int = 32, name: str = "tiny") -> Recipe:

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from lentigo.data.phantom import generate
-from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import RunError
 from lentigo.recipe import Recipe, parse_recipe
@@ -18,42 +16,28 @@ from lentigo.train import Progress, mining, train
 from lentigo.train.feeding import predict_rows
 from lentigo.train.feeds import gather_material
 from lentigo.train.mining import hard_places
+from small import SMALL, KilledError, small_set
 
-MINED = """
-name = "mined"
-title = "Train, then go on with what is hard"
-keep = "last"
-[network]
-name = "tiny_network:build"
-weights = "none"
-size = 32
-[[stages]]
-name = "train"
-epochs = 2
-batch_size = 16
-learning_rate = 1e-2
+MINED = (
+    SMALL.replace("3e-3", "1e-2")
+    + """
 [[stages]]
 name = "mined"
 epochs = 3
 batch_size = 16
 hard_below = 0.3
 """
-
-
-class KilledError(Exception):
-    """Stands in for a kill between two batches."""
+)
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
-    folder = tmp_path_factory.mktemp("phantom")
-    generate(folder / "images", lesions=70, seed=0, size=64)
-    return prepare("phantom", folder / "images", folder / "prepared", size=32, workers=1)
+    return small_set(tmp_path_factory.mktemp("phantom"))
 
 
 @pytest.fixture
 def recipe() -> Recipe:
-    return parse_recipe(MINED, "mined")
+    return parse_recipe(MINED, "mined", ["keep=last"])
 
 
 def test_hard_is_what_is_wrong_tied_or_unsure() -> None:
@@ -107,7 +91,7 @@ def test_nothing_hard_is_said(
 ) -> None:
     sure = 50.0 * np.eye(len(data.taxonomy.codes), dtype=np.float32)[data.labels]
     monkeypatch.setattr(mining, "predict_rows", lambda model, images, rows: sure[rows])
-    material = gather_material(parse_recipe(MINED, "mined"), data, 0, 0)
+    material = gather_material(parse_recipe(MINED, "mined", ["keep=last"]), data, 0, 0)
     with pytest.raises(RunError, match="nothing to mine"):
         mining.hard_rows(keras.Model(), material, 0.5, tmp_path / "hard.npy")
     assert not (tmp_path / "hard.npy").exists()

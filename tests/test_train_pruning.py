@@ -7,29 +7,19 @@ import numpy as np
 import pytest
 
 from deploy_models import pictures, recipe
-from lentigo.data.phantom import generate
-from lentigo.data.prepare import prepare
 from lentigo.errors import InputError
 from lentigo.model import build_model, prunable, prune_smallest
-from lentigo.recipe import Network, load_recipe
+from lentigo.recipe import Network, parse_recipe
 from lentigo.train import Run, train
 from lentigo.train.pruning import prune, pruning_recipe
+from small import SMALL, small_set
 
-RECIPE = """
-name = "tiny"
-title = "tiny"
-[network]
-name = "tiny_network:build"
-weights = "none"
-size = 32
-[head]
-hidden = [128]
-[output]
-prior_power = 0.5
-[[stages]]
-epochs = 1
-average_decay = 0.9
-"""
+CHANGES = (
+    "head.hidden=[128]",
+    "output.prior_power=0.5",
+    "stages.0.epochs=1",
+    "stages.0.average_decay=0.9",
+)
 
 
 def zeros(variables: list[keras.Variable]) -> list[float]:
@@ -39,10 +29,7 @@ def zeros(variables: list[keras.Variable]) -> list[float]:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("pruning")
-    generate(folder / "images", lesions=70, seed=0, size=48)
-    data = prepare("phantom", folder / "images", folder / "prepared", size=32)
-    (folder / "tiny.toml").write_text(RECIPE)
-    return train(load_recipe(str(folder / "tiny.toml")), data, out=folder / "runs")
+    return train(parse_recipe(SMALL, "tiny", CHANGES), small_set(folder), out=folder / "runs")
 
 
 def test_the_smallest_weights_of_each_large_kernel_become_zero_and_stay_so() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -16,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import LeakageError, LentigoError, RecipeError, RunError
@@ -25,71 +23,17 @@ from lentigo.recipe import Output, Recipe, parse_recipe
 from lentigo.train import Progress, open_run, train
 from lentigo.train.feeds import FeatureFeed
 from lentigo.train.run import run_name
-
-TINY = """
-name = "tiny"
-title = "Two stages that use every part that keeps state"
-command = "lentigo train tiny"
-[network]
-name = "tiny_network:build"
-weights = "none"
-size = 32
-[head]
-hidden = [8]
-dropout = 0.3
-[loss]
-kind = "focal"
-class_weights = "balanced"
-label_smoothing = 0.05
-[sampling]
-kind = "weighted"
-power = 0.5
-[augmentation]
-rotation_deg = 90
-zoom = [0.9, 1.1]
-flip_horizontal = true
-hue = 0.05
-contrast = [0.8, 1.2]
-[[stages]]
-name = "head"
-epochs = 3
-train = "head"
-cached_views = 2
-schedule = "plateau"
-plateau_patience = 1
-batch_size = 16
-[[stages]]
-name = "all"
-epochs = 4
-optimizer = "adamw"
-schedule = "cosine"
-warmup_epochs = 0.5
-batch_size = 16
-reestimate_batches = 3
-average_decay = 0.8
-early_stopping_patience = 3
-"""
-TESTS = Path(__file__).parent
-
-
-class KilledError(Exception):
-    """Stands in for a kill between two batches."""
+from small import TINY, KilledError, environment, history, lentigo, small_set
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
-    folder = tmp_path_factory.mktemp("phantom")
-    generate(folder / "images", lesions=70, seed=0, size=64)
-    return prepare("phantom", folder / "images", folder / "prepared", size=32, workers=1)
+    return small_set(tmp_path_factory.mktemp("phantom"))
 
 
 @pytest.fixture
 def tiny() -> Recipe:
     return parse_recipe(TINY, "tiny")
-
-
-def history(run: Path) -> str:
-    return (run / "history.csv").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +106,15 @@ def test_features_that_another_run_kept_give_the_same_history(
     train(other, data, out=tmp_path, seed=3, kept=shared)
     assert len(list(shared.iterdir())) == 2  # views, and validation
 
+    views = max((np.load(each) for each in shared.iterdir()), key=lambda array: array.ndim)
+    assert len(views) == 2
+    short = other.model_copy(
+        update={"name": "short", "stages": (faster.model_copy(update={"epochs": 1}),)}
+    )
+    train(short, data, out=tmp_path, seed=3, kept=tmp_path / "short")
+    once = max((np.load(each) for each in (tmp_path / "short").iterdir()), key=lambda a: a.ndim)
+    np.testing.assert_array_equal(once, views[:1])  # no view that no epoch takes
+
     def never(*_: object) -> None:
         raise AssertionError("the backbone ran again")
 
@@ -189,23 +142,6 @@ def test_interrupted_anywhere_it_reaches_the_same_history_to_the_last_bit(
     assert (resumed / kept).read_bytes() == (finished / kept).read_bytes()
 
 
-def command(*arguments: object, backend: str) -> str:
-    """Run ``lentigo`` in a process of its own on a backend; its stdout."""
-    done = subprocess.run(
-        [sys.executable, "-m", "lentigo", *map(str, arguments)],
-        env=environment(backend),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def environment(backend: str) -> dict[str, str]:
-    return os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(TESTS)}
-
-
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_after_kill_9_either_backend_reaches_the_same_history_and_exports_it(
     data: PreparedSet, tmp_path: Path, backend: str
@@ -214,13 +150,13 @@ def test_after_kill_9_either_backend_reaches_the_same_history_and_exports_it(
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(TINY)
     call = ("train", recipe, "--data", data.path, "--seed", "3", "--out")
-    command(*call, tmp_path / "whole", backend=backend)
+    lentigo(*call, tmp_path / "whole", KERAS_BACKEND=backend)
     whole = next(path.parent for path in (tmp_path / "whole").glob("*/run.json"))
 
     out = tmp_path / "killed"
     with subprocess.Popen(
         [sys.executable, "-m", "lentigo", *map(str, call), str(out)],
-        env=environment(backend),
+        env=environment(KERAS_BACKEND=backend),
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     ) as process:
@@ -231,15 +167,15 @@ def test_after_kill_9_either_backend_reaches_the_same_history_and_exports_it(
     assert list(out.glob("*/checkpoint/last.npz"))
     assert not list(out.glob("*/run.json"))
 
-    command(*call, out, backend=backend)
+    lentigo(*call, out, KERAS_BACKEND=backend)
     resumed = next(path.parent for path in out.glob("*/run.json"))
     assert history(resumed) == history(whole)
     assert open_run(resumed).info.environment["backend"] == backend
-    of_run = command("evaluate", resumed, "--data", data.path, "--json", backend=backend)
+    of_run, _ = lentigo("evaluate", resumed, "--data", data.path, "--json", KERAS_BACKEND=backend)
     bundle = tmp_path / "tiny.tflite"
     # The gate of export compares the bundle with what the run itself predicted.
-    command("export", resumed, "--out", bundle, backend=backend)
-    of_bundle = command("evaluate", bundle, "--data", data.path, "--json", backend=backend)
+    lentigo("export", resumed, "--out", bundle, KERAS_BACKEND=backend)
+    of_bundle, _ = lentigo("evaluate", bundle, "--data", data.path, "--json", KERAS_BACKEND=backend)
     first, second = (json.loads(text)["metrics"] for text in (of_run, of_bundle))
     assert second["accuracy"] == first["accuracy"]
     assert second["brier_score"]["value"] == pytest.approx(first["brier_score"]["value"], abs=1e-4)
