@@ -109,7 +109,8 @@ SPOILT: dict[str, tuple[str, Callable[[Image, np.random.Generator], Image]]] = {
     "blue light": ("no colour cast", lambda x, _: scaled(x, (0.65, 0.9, 1.4))),
     "green light": ("no colour cast", lambda x, _: scaled(x, (0.8, 1.2, 0.7))),
     "ink, three strokes": ("no ink or sticker", with_ink),
-    "JPEG of quality 10": ("sharpness", lambda x, _: compressed(x, 10)),
+    "JPEG of quality 10": ("no JPEG blocks", lambda x, _: compressed(x, 10)),
+    "JPEG of quality 20": ("no JPEG blocks", lambda x, _: compressed(x, 20)),
 }
 
 
@@ -141,6 +142,31 @@ def skin_only(rgb: Image, lesion: NDArray[np.bool_]) -> Image | None:
     if 2 * reach < 64:
         return None
     return np.ascontiguousarray(rgb[row - reach : row + reach, column - reach : column + reach])
+
+
+def shrunken(rgb: Image, lesion: NDArray[np.bool_], share: float) -> Image | None:
+    """The lesion made small, to a share of the frame, on its own skin; None where it was smaller.
+
+    What it covered is filled from the skin around it, so that the light stays as it was.
+    """
+    was = float(lesion.mean())
+    rows, columns = np.nonzero(lesion)
+    if was <= share or not len(rows):
+        return None
+    rim = cv2.dilate(lesion.astype(np.uint8), np.ones((11, 11), np.uint8))
+    if rim.mean() > 0.6:
+        return None  # hardly any skin to fill with
+    skin = cv2.inpaint(rgb, rim, 5, cv2.INPAINT_TELEA)
+    top, left = max(rows.min() - 5, 0), max(columns.min() - 5, 0)
+    place = slice(top, rows.max() + 6), slice(left, columns.max() + 6)
+    by = (share / was) ** 0.5
+    small = cv2.resize(rgb[place], None, fx=by, fy=by, interpolation=cv2.INTER_AREA)
+    soft = cv2.resize(rim[place].astype(np.float32), small.shape[1::-1])[..., None]
+    height, width = small.shape[:2]
+    down, across = (rgb.shape[0] - height) // 2, (rgb.shape[1] - width) // 2
+    there = slice(down, down + height), slice(across, across + width)
+    skin[there] = (skin[there] * (1 - soft) + small * soft).astype(np.uint8)
+    return np.asarray(skin, np.uint8)
 
 
 def everyday(data: Path) -> list[tuple[str, Image]]:
@@ -225,6 +251,10 @@ def framing(data: Path, paths: list[Path]) -> None:
     hits("cropped through the lesion", "lesion not cut off", measured(cut))
     bare = [each for each in (skin_only(*pair) for pair in pairs) if each is not None]
     hits("skin without the lesion", "a lesion stands out", measured(bare))
+    for share in (0.01, 0.005):
+        small = [each for each in (shrunken(*pair, share) for pair in pairs) if each is not None]
+        title = f"lesion shrunk to {share:.1%} of the frame"
+        hits(title, "lesion large enough", measured(small))
     tiny = [rgb for rgb, lesion in pairs if lesion.mean() < 0.02]
     hits("outline under 2% of the frame", "lesion large enough", measured(tiny))
 

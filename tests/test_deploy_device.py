@@ -24,6 +24,7 @@ from lentigo.deploy.doctor import (
 )
 from lentigo.deploy.inspection import describe_bundle
 from lentigo.errors import InputError
+from lentigo.image import verdict
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
 SHIPPED = Path(str(files("lentigo") / "models" / "lentigo-ham10000.tflite"))
@@ -41,6 +42,12 @@ def test_inspect_prints_every_fact_that_a_bundle_carries() -> None:
         assert point.name in text
     for key in info.metrics or {}:
         assert f"  {key}: " in text
+    assert info.familiarity is not None
+    assert f"above {info.familiarity.threshold:.4g}" in text
+    for check in verdict.CHECKS:
+        limit = getattr(info.quality or verdict.DEFAULT_THRESHOLDS, check.limit)
+        assert f"  {check.name}: at " in text
+        assert f" {limit:g} {check.unit}" in text
     assert info.license in text
     assert text.endswith(NOT_A_MEDICAL_DEVICE)
 

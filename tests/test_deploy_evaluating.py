@@ -74,6 +74,7 @@ def run(sets: list[PreparedSet], tmp_path: Path) -> Path:
     seal(path, data, rows, logits.astype(np.float32))
     write_text(path / "recipe.toml", to_toml(recipe()))
     write_text(path / "history.csv", "epoch,loss\n1,0.5\n")
+    write_json(path / "sight.json", {"down": 0.0, "across": 0.0})  # there is no network to measure
     described = RunInfo(
         name="toy-run",
         recipe="toy",

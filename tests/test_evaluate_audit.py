@@ -252,6 +252,9 @@ def test_the_command_writes_a_page_a_table_and_json(first: PreparedSet, tmp_path
         lines = list(csv.DictReader(stream))
     assert len(lines) == sum(n for each in content["pairs"].values() for n in each.values())
     page = (out / "audit.html").read_text()
+    behind = re.findall(r'<tr><td>(\d+) to \d+</td><td class="n">([\d,]+)</td></tr>', page)
+    unrelated = sum(int(pairs.replace(",", "")) for _, pairs in behind)
+    assert unrelated == content["unrelated"]["pairs"]
     assert page.count("<img") == page.count("alt=")
     assert not re.search(r"(src|href)=\"(?!data:)", page)
     assert "not a medical device" in page

@@ -126,7 +126,7 @@ def test_blue_lesions_are_no_ink() -> None:
 def test_where_there_is_no_skin_nothing_is_asked_of_a_lesion() -> None:
     verdict = verdict_on(photo()[..., ::-1].copy())
     assert not verdict.skin_like
-    assert [each.ok for each in verdict.findings if each.check.of_skin] == [None] * 7
+    assert [each.ok for each in verdict.findings if each.check.of_skin] == [None] * 6
     assert verdict.warnings[0].startswith("This does not look like")
 
 
@@ -197,7 +197,9 @@ def test_json_and_csv_hold_what_was_measured(folder: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [row["good"] for row in rows] == ["true", "false"]
     assert "lesion not cut off" in rows[1]["failed"]
-    assert float(rows[1]["lesion_cut_share"]) == pytest.approx(values["lesion not cut off"], 1e-4)
+    assert float(rows[1]["lesion_cut_share (share)"]) == pytest.approx(
+        values["lesion not cut off"], 1e-4
+    )
 
 
 def test_an_unreadable_image_is_named_and_the_others_are_judged(folder: Path) -> None:
@@ -216,3 +218,33 @@ def test_small_and_large_photos_are_judged_alike(tmp_path: Path) -> None:
     for one, other in zip(small.findings, big.findings, strict=True):
         if one.check.measure in {"lesion_share", "brightness", "colour_cast"}:
             assert other.value == pytest.approx(one.value, rel=0.05)
+
+
+def through_jpeg(rgb: np.ndarray, quality: int) -> np.ndarray:
+    code = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+@pytest.mark.parametrize("offset", [0, 3])
+def test_strong_compression_is_seen_and_weak_is_not(offset: int) -> None:
+    for seed in range(5):
+        whole = photo(seed=seed)
+        for quality, seen in ((10, True), (90, False)):
+            found = through_jpeg(whole, quality)[offset:, offset:]
+            assert ("no JPEG blocks" in failed(found)) is seen
+        assert study(whole).blockiness < 2
+
+
+def test_what_is_too_small_to_have_blocks_has_none() -> None:
+    assert study(photo()[:20, :20]).blockiness == 1.0
+
+
+def test_skin_in_blue_or_green_light_has_a_colour_cast_and_a_room_is_not_asked() -> None:
+    for gains in ((0.5, 0.8, 1.5), (0.6, 1.3, 0.6)):
+        lit = np.clip(photo() * np.array(gains), 0, 255).astype(np.uint8)
+        found = verdict_on(lit)
+        assert not found.skin_like
+        assert "no colour cast" in found.failed
+    room = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
+    asked = {each.check.name: each.ok for each in verdict_on(room).findings}
+    assert asked["no colour cast"] is None

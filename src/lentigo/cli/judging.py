@@ -85,7 +85,7 @@ def _csv_writer() -> Any:
     from lentigo.image.verdict import CHECKS
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    measures = dict.fromkeys(check.measure for check in CHECKS)
+    measures = dict.fromkeys(f"{check.measure} ({check.unit})" for check in CHECKS)
     writer.writerow(["image", "good", "failed", *measures])
     return writer
 
@@ -101,7 +101,7 @@ def _in_words(name: str, verdict: Verdict) -> str:
     for each in verdict.findings:
         least = each.check.limit.startswith("min_")
         mark = {True: "ok", False: "no", None: "-"}[each.ok]
-        bound = f"{'at least' if least else 'at most'} {each.limit:g}"
+        bound = f"{'at least' if least else 'at most'} {each.limit:g} {each.check.unit}"
         value = f"{each.value:.3g} {each.check.unit}"
         lines.append(f"  {mark:2}  {each.check.name:21} {value:22} {bound}")
     return "\n".join(lines)

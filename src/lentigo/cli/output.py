@@ -39,8 +39,8 @@ def figure(estimate: Mapping[str, Any] | Any) -> str:
     if fields["value"] is None:
         return "undefined"
     if fields["low"] is None:
-        return f"{fields['value']:.3f} [no interval]"
-    return f"{fields['value']:.3f} [{fields['low']:.3f}, {fields['high']:.3f}]"
+        return f"{fields['value']:z.3f} [no interval]"
+    return f"{fields['value']:z.3f} [{fields['low']:z.3f}, {fields['high']:z.3f}]"
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lentigo.deploy.bundle import Bundle, Figure
+from lentigo.image.verdict import CHECKS, DEFAULT_THRESHOLDS
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
 
@@ -48,6 +49,8 @@ def describe_bundle(bundle: Bundle) -> str:
         lines += [
             f"  {point.name}: at least {point.threshold:.4f}" for point in info.operating_points
         ]
+    lines += _familiarity(bundle)
+    lines += _quality(bundle)
     if info.parity is not None:
         p = info.parity
         told = (
@@ -78,6 +81,27 @@ def _classes(bundle: Bundle) -> list[str]:
         share = "" if mixture is None else f", taken for {mixture[place]:.1%} of all"
         lines.append(f"  {each.code}: {each.name} ({kind}{share})")
     return lines
+
+
+def _familiarity(bundle: Bundle) -> list[str]:
+    if (known := bundle.info.familiarity) is None:
+        return ["unfamiliar images: the graph does not tell them"]
+    kept = f"which keeps {known.kept:.1%} of {known.images} validation images"
+    return [f"unfamiliar ({known.method})", f"  above {known.threshold:.4g}, {kept}"]
+
+
+def _quality(bundle: Bundle) -> list[str]:
+    """What a photo must keep, and whose limits those are."""
+    own = bundle.info.quality
+    limits = own or DEFAULT_THRESHOLDS
+    return [
+        "photo quality" if own else "photo quality (lentigo's own limits: the bundle has none)",
+        *(
+            f"  {check.name}: {'at least' if check.limit.startswith('min_') else 'at most'} "
+            f"{getattr(limits, check.limit):g} {check.unit}"
+            for check in CHECKS
+        ),
+    ]
 
 
 def _figure(figure: Figure) -> str:

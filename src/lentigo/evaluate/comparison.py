@@ -54,13 +54,13 @@ class Difference:
         e, name = self.estimate, self.metric
         if e.value is None or e.low is None or e.high is None:
             return f"{name}: {self.first} and {self.second} cannot be compared ({e.reason})."
-        span = f"{e.value:+.3f} (95% interval of the difference {e.low:+.3f} to {e.high:+.3f})"
-        chance = f"{self.test}, p = {_p(self.p_value)}, corrected {_p(self.p_corrected)}"
+        span = f"{e.value:+z.3f} (95% interval of the difference {e.low:+z.3f} to {e.high:+z.3f})"
+        chance = f"{self.test}, p {_p(self.p_value)}, corrected {_p(self.p_corrected)}"
         higher = (e.value > 0) != (name in _LOSSES)
         better, worse = (self.first, self.second) if higher else (self.second, self.first)
         if self.p_corrected < _LEVEL and (e.low > 0 or e.high < 0):
             low, high = sorted((abs(e.low), abs(e.high)))
-            by = f"{abs(e.value):.3f} (95% interval {low:.3f} to {high:.3f})"
+            by = f"{abs(e.value):z.3f} (95% interval {low:z.3f} to {high:z.3f})"
             return f"{name}: {better} is better than {worse} by {by}; {chance}."
         return f"{name}: {self.first} and {self.second} cannot be told apart, {span}; {chance}."
 
@@ -292,4 +292,4 @@ def _families(
 
 
 def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else "below 0.001"
+    return f"= {value:.3f}" if value >= 0.001 else "< 0.001"

@@ -1,4 +1,4 @@
-"""How figures are written on the page."""
+"""How figures are written on the page; none is written as minus zero."""
 
 from __future__ import annotations
 
@@ -46,29 +46,35 @@ def count(value: int) -> str:
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A share as per cent, or a dash."""
-    return "–" if value is None else f"{value * 100:.{digits}f}%"
+    return "–" if value is None else f"{value * 100:z.{digits}f}%"
+
+
+def plain(value: float, digits: int = 3) -> str:
+    """A bare number."""
+    return f"{value:z.{digits}f}"
 
 
 def figure(estimate: Estimate, digits: int = 3) -> str:
     """An estimate's value, or a dash."""
-    return "–" if estimate.value is None else f"{estimate.value:.{digits}f}"
+    return "–" if estimate.value is None else f"{estimate.value:z.{digits}f}"
 
 
 def signed(estimate: Estimate, digits: int = 3) -> str:
     """A difference with its sign, or a dash."""
-    return "–" if estimate.value is None else f"{estimate.value:+.{digits}f}"
+    return "–" if estimate.value is None else f"{estimate.value:+z.{digits}f}"
 
 
 def interval(estimate: Estimate, digits: int = 3) -> str:
     """An estimate's interval, or why there is none."""
     if estimate.low is None or estimate.high is None:
         return "no interval" if estimate.value is not None else "undefined"
-    return f"{estimate.low:.{digits}f} to {estimate.high:.{digits}f}"
+    return f"{estimate.low:z.{digits}f} to {estimate.high:z.{digits}f}"
 
 
 FILTERS: dict[str, Callable[..., str]] = {
     "count": count,
     "percent": percent,
+    "plain": plain,
     "figure": figure,
     "signed": signed,
     "interval": interval,

@@ -25,6 +25,8 @@ _HAIR = np.ones((9, 9), np.uint8)
 _SPECK = np.ones((5, 5), np.uint8)
 _SPOT_CONTRAST, _SPOT_LEVEL = 45, 200
 _EDGE_PX, _SAMPLE_STEP = 2, 4
+# JPEG's blocks; and the usual step, in grey levels, below which a ratio would be one of noise.
+_BLOCK_PX, _FEWEST_BLOCKS, _LEAST_STEP = 8, 4, 0.05
 # Bluer or greener than the skin around it, and blue or green in itself (CIE a*, b*).
 _INK_STEP, _INK_BLUE, _INK_GREEN = 22, -8, -6
 
@@ -46,6 +48,9 @@ class Subject:
         ink_share: Share of pixels of the colour of ink, stickers and patches outside the
             lesion: blue, violet or green, in [0, 1].
         ruler_regularity: How regular the ticks beside a straight line are, 0 to 1.
+        blockiness: How much steeper the steps at one of eight columns, and of eight rows, are
+            than at the others, as a ratio: the edges of strongly compressed JPEG blocks. 1 is
+            none; a photograph that is shrunk to be judged has none left.
     """
 
     glare_share: float
@@ -55,6 +60,7 @@ class Subject:
     lesion_cut_share: float
     ink_share: float
     ruler_regularity: float
+    blockiness: float
 
 
 def study(rgb: NDArray[np.uint8]) -> Subject:
@@ -69,7 +75,7 @@ def study(rgb: NDArray[np.uint8]) -> Subject:
     darker, skin = lesion_and_skin(whole, where)
     glare = _glare(of_channels(whole, cv2.min))
     if not skin.any():
-        return Subject(glare, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return Subject(glare, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, _blockiness(rgb))
     lab = cv2.cvtColor(whole, cv2.COLOR_RGB2LAB)
     usual, lesion = _medians(lab[skin]), _middlemost(darker)
     around = ~frame & ~cv2.dilate(lesion.astype(np.uint8), _SPECK).astype(bool)
@@ -81,7 +87,28 @@ def study(rgb: NDArray[np.uint8]) -> Subject:
         lesion_cut_share=_cut_share(whole, where, skin) if lesion.any() else 0.0,
         ink_share=_ink(lab, usual, around),
         ruler_regularity=ruler_regularity(rgb),
+        blockiness=_blockiness(rgb),
     )
+
+
+def _blockiness(rgb: NDArray[np.uint8]) -> float:
+    """Steps at the edges of blocks of eight pixels against those between, the lesser direction.
+
+    A step counts by how much it is steeper than those beside it, so that slopes do not; where
+    the blocks begin is not known, since the photograph may have been cropped.
+    """
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return min(_steps(grey), _steps(grey.T))
+
+
+def _steps(grey: NDArray[np.float32]) -> float:
+    if grey.shape[1] < _FEWEST_BLOCKS * _BLOCK_PX:
+        return 1.0
+    slope = np.abs(np.diff(grey, axis=1))
+    above = np.maximum(slope[:, 1:-1] - (slope[:, :-2] + slope[:, 2:]) / 2, 0).mean(axis=0)
+    by_place = np.array([above[place::_BLOCK_PX].mean() for place in range(_BLOCK_PX)])
+    usual = max(float(np.median(by_place)), _LEAST_STEP)
+    return max(1.0, float(by_place.max()) / usual)
 
 
 def _glare(darkest: NDArray[np.uint8]) -> float:

@@ -39,6 +39,7 @@ class QualityThresholds(BaseModel):
     max_lesion_cut_share: float = Field(default=0.2, ge=0, le=1)
     max_ink_share: float = Field(default=0.008, ge=0, le=1)
     max_ruler_regularity: float = Field(default=0.18, ge=0, le=1)
+    max_blockiness: float = Field(default=5.0, ge=1)
     max_busyness: float = Field(default=88.0, ge=0)
     min_redness: float = Field(default=2.0, ge=-255, le=255)
 
@@ -59,6 +60,8 @@ class Check:
         limit: Field of ``QualityThresholds``; ``min_`` or ``max_`` says which way.
         hint: What to do, in plain words.
         of_skin: Whether it means anything only where the photograph shows skin.
+        of_closeup: Whether it means anything only where the photograph is calm as a close-up;
+            in the wrong light skin is not red.
         closer: Whether only ``lentigo quality`` asks it, and neither ``predict`` nor a page.
     """
 
@@ -68,6 +71,7 @@ class Check:
     limit: str
     hint: str
     of_skin: bool = False
+    of_closeup: bool = False
     closer: bool = False
 
 
@@ -118,7 +122,7 @@ CHECKS: tuple[Check, ...] = (
         "ΔE*ab",
         "max_colour_cast",
         "The colours are off: use white light, and let the camera balance its white.",
-        of_skin=True,
+        of_closeup=True,
         closer=True,
     ),
     Check(
@@ -171,6 +175,14 @@ CHECKS: tuple[Check, ...] = (
         "max_ruler_regularity",
         "A ruler is in the photo: keep it out of the picture.",
         of_skin=True,
+        closer=True,
+    ),
+    Check(
+        "no JPEG blocks",
+        "blockiness",
+        "ratio",
+        "max_blockiness",
+        "The photo was compressed too strongly: save or send it in better quality.",
         closer=True,
     ),
 )
@@ -249,12 +261,18 @@ def judge(
         thresholds: None are the defaults.
     """
     limits = thresholds or DEFAULT_THRESHOLDS
-    skin = quality.busyness <= limits.max_busyness and quality.redness >= limits.min_redness
+    calm = quality.busyness <= limits.max_busyness
+    skin = calm and quality.redness >= limits.min_redness
     values = asdict(quality) | ({} if subject is None else asdict(subject))
     asked = [check for check in CHECKS if subject is not None or not check.closer]
     return Verdict(
         tuple(
-            _answer(check, values[check.measure], float(getattr(limits, check.limit)), skin=skin)
+            _answer(
+                check,
+                values[check.measure],
+                float(getattr(limits, check.limit)),
+                meant=(skin or not check.of_skin) and (calm or not check.of_closeup),
+            )
             for check in asked
         )
     )
@@ -275,6 +293,6 @@ def judge_file(source: Path | bytes, thresholds: QualityThresholds | None = None
     return judge(assess(small, seen), study(small), thresholds)
 
 
-def _answer(check: Check, value: float, limit: float, *, skin: bool) -> Finding:
+def _answer(check: Check, value: float, limit: float, *, meant: bool) -> Finding:
     kept = value >= limit if check.limit.startswith("min_") else value <= limit
-    return Finding(check, value, limit, None if check.of_skin and not skin else kept)
+    return Finding(check, value, limit, kept if meant else None)

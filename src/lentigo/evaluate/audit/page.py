@@ -38,6 +38,7 @@ def render(found: Audit, images: Stack) -> str:
         sets=found.sets,
         content=found.to_dict(),
         histogram=_histogram(found),
+        distances=_distances(found),
         pairs=[_pair(p, found, images, wrong=p in wrong) for p in order[:SHOWN_PAIRS]],
         n_pairs=len(found.pairs),
         poor=[_poor(row, failed, found, images) for row, failed in poor[:SHOWN_POOR]],
@@ -68,6 +69,17 @@ def _histogram(found: Audit) -> Any:
     threshold = float(found.unrelated.threshold)
     plot.line([threshold, threshold], [0.0, top], "warn")
     return plot.render()
+
+
+def _distances(found: Audit) -> list[tuple[str, int]]:
+    """The numbers behind the histogram, eight bits a row, from the closest pair to the farthest."""
+    counts = found.unrelated.histogram
+    rows = [
+        (f"{start} to {min(start + 7, 256)}", int(counts[start : start + 8].sum()))
+        for start in range(0, len(counts), 8)
+    ]
+    filled = [place for place, (_, pairs) in enumerate(rows) if pairs]
+    return rows[filled[0] : filled[-1] + 1] if filled else []
 
 
 def _pair(pair: Pair, found: Audit, images: Stack, *, wrong: bool) -> dict[str, Any]:
