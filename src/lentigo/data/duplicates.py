@@ -11,9 +11,9 @@ ISIC_0030074, which are one photograph in two colour balances, filed as two lesi
 false pairs are rarer than 1 in 10 million. Of 300 copies each, all that were saved again as
 JPEG of quality 90 or 50, resized, blurred, brightened, or given a gamma of 1.4 or noise lie
 within 23, and 99% of those cropped by 1% a side within 24. Cropped by 2.5% a side only 5% of
-500 lie within 28, by 5% a side none: the hash does not survive cropping. ``near_crops`` searches
-for the hashes of central parts too (``CROPS``), ``near_cuts`` for those of parts that lack one
-side (``CUTS``); what they find stands in docs/results.md.
+500 lie within 28, by 5% a side none: the hash does not survive cropping. ``near_parts`` searches
+for the hashes of smaller squares too (``PARTS``), from the middle and from each side; what it
+finds stands in docs/results.md.
 
 The search misses nothing up to ``SEARCHED_BITS``: 31 wrong bits in 16 bands of 16 leave a
 band with at most one. DCT hash: Zauner 2010. Multi-index hashing: Norouzi 2012.
@@ -30,10 +30,8 @@ from numpy.typing import NDArray
 NEAR_BITS = 28
 SEARCHED_BITS = 31
 HASH_BYTES = 32
-# Shares of the sides that are cut away; the hash bears about 2% more or less.
-CROPS = (0.04, 0.08, 0.12)
-# Shares that one side lacks; the hash bears about 1.5% more or less.
-CUTS = (0.03, 0.06, 0.09)
+# Shares by which a part is smaller; the hash bears about 1.5% more or less.
+PARTS = (0.03, 0.06, 0.09, 0.12)
 _SIDE = 16
 _THUMBNAIL_PX = 64
 # A picture with less than this (root mean square, grey levels) in the frequencies of the hash
@@ -80,25 +78,15 @@ def _hash(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.packbits(waves > 0)
 
 
-def crop_hashes(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Hashes (len(CROPS), 32) of the central parts of a picture (H, W, 3)."""
-    height, width = rgb.shape[:2]
-    found = []
-    for share in CROPS:
-        top, left = round(height * share / 2), round(width * share / 2)
-        found.append(perceptual_hash(rgb[top : height - top, left : width - left]))
-    return np.stack(found)
+def part_hashes(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Hashes (len(PARTS), 5, 32) of parts of the central square of a picture (H, W, 3).
 
-
-def cut_hashes(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Hashes (len(CUTS), 5, 32) of parts of the central square of a picture (H, W, 3).
-
-    Squares smaller by each share: from the middle, then those that lack only the left, the
+    Squares that are smaller by each share: the middle, then those that lack only the left, the
     right, the top, the bottom, and half as much on either side across.
     """
     grey = cv2.cvtColor(_square(rgb), cv2.COLOR_RGB2GRAY)
     found = []
-    for share in CUTS:
+    for share in PARTS:
         all_, half = round(len(grey) * share), round(len(grey) * share / 2)
         side = len(grey) - all_
         places = ((half, half), (half, all_), (half, 0), (all_, half), (0, half))
@@ -178,58 +166,35 @@ def near_duplicates(
     return sorted(pairs)
 
 
-def near_crops(
+def near_parts(
     hashes: NDArray[np.uint8], parts: NDArray[np.uint8], *, max_bits: int = NEAR_BITS
 ) -> list[tuple[int, int]]:
-    """Pairs of which one looks like a central part of the other, in any of eight orientations.
+    """Pairs of which one is a part of the other, or lacks a side of it, in any of 8 orientations.
 
-    Args:
-        hashes: (N, 32) of whole pictures; all-zero rows pair with nothing.
-        parts: (N, m, 32) from ``crop_hashes`` of the same pictures.
-        max_bits: 0 to ``SEARCHED_BITS``.
-
-    Returns:
-        Sorted (i, j), i < j.
-    """
-    whole = np.flatnonzero(hashes.any(axis=1))
-    pairs: set[tuple[int, int]] = set()
-    for each in range(parts.shape[1]):
-        asked = np.flatnonzero(parts[:, each].any(axis=1))
-        for a, b in _within(parts[asked, each], hashes[whole], max_bits, None, _ONE_WRONG):
-            i, j = sorted((int(asked[a]), int(whole[b])))
-            if i != j:
-                pairs.add((i, j))
-    return sorted(pairs)
-
-
-def near_cuts(
-    hashes: NDArray[np.uint8], cuts: NDArray[np.uint8], *, max_bits: int = NEAR_BITS
-) -> list[tuple[int, int]]:
-    """Pairs of which one lacks a side of the other, in any of eight orientations.
-
-    Two cases: one square lies within the other at its edge, so a part of this looks like the
-    whole of that; or both are central squares of wider frames and one is shifted, so a part of
-    this at the edge looks like the middle of that.
+    Two cases: one square lies within the other, in its middle or at an edge, so a part of this
+    looks like the whole of that; or both are central squares of wider frames of which one lacks
+    a side, so that it is shifted, and a part of this at the edge looks like the middle of that.
 
     Only pairs that agree in at least one of 16 bands of the hash are seen: were errors spread
     by chance, that would miss one copy in 1,600 at 20 bits and one in 25 at 28. In return a
-    part costs a seventeenth of one of ``CROPS``.
+    part costs a seventeenth of a search that misses none.
 
     Args:
         hashes: (N, 32) of whole pictures; all-zero rows pair with nothing.
-        cuts: (N, m, 5, 32) from ``cut_hashes`` of the same pictures.
+        parts: (N, m, 5, 32) from ``part_hashes`` of the same pictures.
         max_bits: 0 to ``SEARCHED_BITS``.
 
     Returns:
         Sorted (i, j), i < j.
     """
     pairs: set[tuple[int, int]] = set()
-    for share in range(cuts.shape[1]):
-        among = np.concatenate([hashes, cuts[:, share, 0]])
-        known = np.flatnonzero(among.any(axis=1))
-        for side in range(1, cuts.shape[2]):
-            asked = np.flatnonzero(cuts[:, share, side].any(axis=1))
-            found = _within(cuts[asked, share, side], among[known], max_bits, None, _SAME)
+    for share in range(parts.shape[1]):
+        for place in range(parts.shape[2]):
+            middles = [] if place == 0 else [parts[:, share, 0]]
+            among = np.concatenate([hashes, *middles])
+            known = np.flatnonzero(among.any(axis=1))
+            asked = np.flatnonzero(parts[:, share, place].any(axis=1))
+            found = _within(parts[asked, share, place], among[known], max_bits, None, _SAME)
             for a, b in found:
                 i, j = sorted((int(asked[a]), int(known[b]) % len(hashes)))
                 if i != j:

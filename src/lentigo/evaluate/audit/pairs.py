@@ -11,13 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.data.duplicates import (
-    crop_hashes,
-    cut_hashes,
     exact_duplicates,
-    near_crops,
-    near_cuts,
     near_duplicates,
+    near_parts,
     orientations,
+    part_hashes,
     perceptual_hash,
 )
 from lentigo.data.splits import connected_groups
@@ -59,19 +57,6 @@ class Pair:
     bits: int
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Hashes of parts of every picture.
-
-    Attributes:
-        central: (N, m, 32), from ``crop_hashes``.
-        cut: (N, m, 5, 32), from ``cut_hashes``.
-    """
-
-    central: NDArray[np.uint8]
-    cut: NDArray[np.uint8]
-
-
 def hashes_of(images: Pictures) -> NDArray[np.uint8]:
     """Perceptual hashes (N, 32) of ``images`` (N, S, S, 3), a few in memory at a time."""
     hashes = np.zeros((len(images), 32), np.uint8)
@@ -80,14 +65,12 @@ def hashes_of(images: Pictures) -> NDArray[np.uint8]:
     return hashes
 
 
-def parts_of(images: Pictures) -> Parts:
-    """Hashes of parts of ``images`` (N, S, S, 3), a few images in memory at a time."""
+def parts_of(images: Pictures) -> NDArray[np.uint8]:
+    """Hashes (N, m, 5, 32) of parts of ``images`` (N, S, S, 3), a few images in memory at once."""
     # OpenCV works outside the interpreter's lock, so threads are enough.
     with ThreadPoolExecutor(usable_cores()) as pool:
-        rows = range(len(images))
-        central = np.stack(list(pool.map(lambda row: crop_hashes(images[row]), rows)))
-        cut = np.stack(list(pool.map(lambda row: cut_hashes(images[row]), rows)))
-    return Parts(central, cut)
+        found = pool.map(lambda row: part_hashes(images[row]), range(len(images)))
+        return np.stack(list(found))
 
 
 def distances(
@@ -110,7 +93,7 @@ def find_pairs(
     hashes: NDArray[np.uint8],
     told: Mapping[tuple[int, int], Kind],
     threshold: int,
-    parts: Parts | None = None,
+    parts: NDArray[np.uint8] | None = None,
 ) -> list[Pair]:
     """All pairs that show the same picture, each once, by rows.
 
@@ -119,12 +102,11 @@ def find_pairs(
         hashes: (N, 32).
         told: Pairs that bear one id or that a publisher names, rows ascending.
         threshold: Bits that near duplicates may differ in.
-        parts: To find cropped copies by.
+        parts: (N, m, 5, 32) of parts of the pictures, to find cropped copies by.
     """
     kinds = dict(told)
     if parts is not None:
-        cropped = near_crops(hashes, parts.central, max_bits=threshold)
-        cropped += near_cuts(hashes, parts.cut, max_bits=threshold)
+        cropped = near_parts(hashes, parts, max_bits=threshold)
         kinds |= dict.fromkeys(cropped, "cropped copy")
     kinds |= dict.fromkeys(near_duplicates(hashes, max_bits=threshold), "near duplicate")
     kinds |= dict.fromkeys(exact_duplicates(list(sha256)), "identical file")
