@@ -50,7 +50,7 @@ lock: $(INSTALLED) ## Resolve requirements/dev.txt anew
 	  --no-emit-index-url --no-emit-find-links --group dev --extra train -c requirements/constraints.txt pyproject.toml \
 	  -o requirements/dev.txt
 
-screenshots: $(INSTALLED) ## Take the pictures of the page for the documentation (needs Chromium)
+screenshots: $(INSTALLED) offline-app ## Take the pictures of the page for the documentation (needs Chromium)
 	$(BIN)/python scripts/screenshots.py
 
 offline-app: $(INSTALLED) ## Fetch LiteRT.js (npm), which the offline app runs on

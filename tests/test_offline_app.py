@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from browsing import (
@@ -272,6 +274,21 @@ def test_what_the_visitor_says_of_the_dermatoscope_changes_the_words(
         shown = page.locator("#result").inner_text()
         assert CATALOGUE["result.plain"]["en"] not in shown
         assert CATALOGUE["result.unknown"]["en"] not in shown
+
+
+def test_what_makes_a_photo_doubtful_is_said_before_the_answer(
+    context: Any, app_folder: Path, tmp_path: Path
+) -> None:
+    black = tmp_path / "black.png"
+    assert cv2.imwrite(str(black), np.zeros((300, 300, 3), np.uint8))
+    with hosted(app_folder) as host:
+        page = open_app(context, host.url)
+        kept(page)
+        ask(page, black)
+        shown = page.locator("#result").inner_text()
+        quality, answer = (CATALOGUE[key]["en"] for key in ("result.quality", "result.top"))
+        assert shown.index(quality) < shown.index(answer)
+        assert page.locator("#result .warnings li").count() > 0
 
 
 def test_the_keyboard_alone_is_enough(context: Any, app_folder: Path, spot: Path) -> None:

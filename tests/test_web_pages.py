@@ -10,7 +10,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import httpx
+import numpy as np
 import pytest
 
 from lentigo.image.verdict import CHECKS
@@ -51,6 +53,15 @@ def test_a_photo_is_answered_without_javascript(client: httpx.Client) -> None:
     assert "not a medical device" in answer.text
     assert answer.text.count("data:image/") == 2
     assert words("result.plain") not in answer.text
+
+
+def test_what_makes_a_photo_doubtful_is_said_before_the_answer(client: httpx.Client) -> None:
+    good = client.post("/result", files={"photo": photo()}).text
+    black = cv2.imencode(".png", np.zeros((300, 300, 3), np.uint8))[1].tobytes()
+    doubtful = client.post("/result", files={"photo": black}).text
+    assert "alert warnings" not in good
+    assert doubtful.index("alert warnings") < doubtful.index("top-class")
+    assert Words("en")("result.quality.none") not in doubtful
 
 
 def test_a_photo_of_a_plain_camera_gets_its_warning(client: httpx.Client) -> None:

@@ -67,7 +67,7 @@ export class Shelf {
 
   button(key, what, action) {
     const label = this.text(key);
-    const made = element("button", { type: "button", "aria-label": `${label}: ${what}` }, label);
+    const made = element("button", { type: "button", class: "small", "aria-label": `${label}: ${what}` }, label);
     made.addEventListener("click", () => this.drop(action));
     return made;
   }

@@ -22,6 +22,10 @@ export function showModel(target, { info, digestChecked }, text) {
   target.replaceChildren(...parts);
 }
 
+/** A name that may be broken after its points and lines, as narrow pages need it. */
+const breakable = (name) =>
+  name.split(/(?<=[._])/).flatMap((part) => [part, element("wbr")]);
+
 function figures({ metrics }, text) {
   const heads = ["model.figure", "model.value", "model.interval", "model.groups"];
   const cell = (value) => element("td", {}, value);
@@ -30,7 +34,7 @@ function figures({ metrics }, text) {
     const known = each.low !== null && each.high !== null;
     const interval = known ? `${digits(each.low)} – ${digits(each.high)}` : "–";
     const cells = [digits(each.value), interval, String(each.n_groups)].map(cell);
-    return element("tr", {}, element("th", { scope: "row" }, name), ...cells);
+    return element("tr", {}, element("th", { scope: "row" }, ...breakable(name)), ...cells);
   });
   const head = element("tr", {}, ...heads.map((key) => element("th", { scope: "col" }, text(key))));
   const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));

@@ -27,14 +27,15 @@ export function showResult(target, answer, { info, words, scope, shelf }) {
   target.replaceChildren(
     element("h2", { id: "result-title" }, text("result.title")),
     ...alerts.map((key) => element("p", { class: "alert" }, text(key))),
+    ...warnings(answer, text),
     element(
       "div",
-      { class: "result" },
+      { class: answer.prediction.familiarity?.unfamiliar ? "result doubtful" : "result" },
       picture(answer, info, text),
       answerCard(answer.prediction, info, words, scope),
       next(answer.prediction, text),
       keeping(answer, info, words, shelf),
-      quality(answer, text),
+      ...(answer.hints.length ? [] : [flawless(text)]),
       classes(answer.prediction, info, words),
     ),
   );
@@ -114,14 +115,19 @@ function next(prediction, text) {
   return card("next", element("h3", {}, text("next.title")), element("ul", {}, ...items));
 }
 
-function quality({ prediction, hints }, text) {
+/** What makes the answer doubtful, before it. */
+function warnings({ prediction, hints }, text) {
+  if (!hints.length) return [];
   const items = hints.map((key, i) =>
     element("li", {}, text(`warning.${key}`, {}, prediction.warnings[i])),
   );
-  const found = items.length
-    ? element("ul", { class: "warnings" }, ...items)
-    : element("p", {}, text("result.quality.none"));
-  return card("", element("h3", {}, text("result.quality")), found);
+  const title = element("strong", {}, text("result.quality"));
+  return [element("div", { class: "alert warnings" }, title, element("ul", {}, ...items))];
+}
+
+function flawless(text) {
+  const title = element("h3", {}, text("result.quality"));
+  return card("", title, element("p", {}, text("result.quality.none")));
 }
 
 function classes({ probability }, info, { text, percent, className }) {
