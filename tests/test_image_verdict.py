@@ -248,3 +248,16 @@ def test_skin_in_blue_or_green_light_has_a_colour_cast_and_a_room_is_not_asked()
     room = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
     asked = {each.check.name: each.ok for each in verdict_on(room).findings}
     assert asked["no colour cast"] is None
+
+
+def test_a_small_lesion_is_told_from_the_shading_of_the_skin() -> None:
+    rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE
+    for seed in range(5):
+        angle = 2 * np.pi * seed / 5
+        bumps = np.sin(9 * (np.cos(angle) * rows + np.sin(angle) * columns))
+        shaded = (photo(radius=0.05, seed=seed) * (1 - 0.06 * (1 + bumps[..., None]))).astype(
+            np.uint8
+        )
+        assert "lesion large enough" in failed(shaded)
+        large = photo(radius=0.2, seed=seed) * (1 - 0.06 * (1 + bumps[..., None]))
+        assert "lesion large enough" not in failed(large.astype(np.uint8))

@@ -27,6 +27,8 @@ _SPOT_CONTRAST, _SPOT_LEVEL = 45, 200
 _EDGE_PX, _SAMPLE_STEP = 2, 4
 # JPEG's blocks; and the usual step, in grey levels, below which a ratio would be one of noise.
 _BLOCK_PX, _FEWEST_BLOCKS, _LEAST_STEP = 8, 4, 0.05
+# How many times as far the core of a lesion lies below the darker half as that below the rest.
+_CORE_STEP = 4.0
 # Bluer or greener than the skin around it, and blue or green in itself (CIE a*, b*).
 _INK_STEP, _INK_BLUE, _INK_GREEN = 22, -8, -6
 
@@ -42,7 +44,8 @@ class Subject:
             a* and b* (ΔE*ab without lightness); 0 where no skin was found.
         lesion_contrast: ΔE*ab between the median colours of the skin and of the darker
             region in the middle.
-        lesion_share: Share of the lit pixels that this region takes, in [0, 1].
+        lesion_share: Share of the lit pixels that it takes once the falloff of light is taken
+            off, in [0, 1]; of its core, where that stands out far more than the rest.
         lesion_cut_share: Share of its outline that lies at the edge of the picture, in
             [0, 1], once the falloff of light is taken off.
         ink_share: Share of pixels of the colour of ink, stickers and patches outside the
@@ -83,7 +86,7 @@ def study(rgb: NDArray[np.uint8]) -> Subject:
         glare_share=glare,
         colour_cast=math.dist(usual[1:], USUAL_AB),
         lesion_contrast=math.dist(usual, _medians(lab[lesion])) if lesion.any() else 0.0,
-        lesion_share=float(lesion.sum() / max((~frame).sum(), 1)),
+        lesion_share=_lesion_share(whole, where, skin, frame),
         lesion_cut_share=_cut_share(whole, where, skin) if lesion.any() else 0.0,
         ink_share=_ink(lab, usual, around),
         ruler_regularity=ruler_regularity(rgb),
@@ -145,6 +148,37 @@ def _middlemost(darker: NDArray[np.bool_], speck: NDArray[np.uint8] = _SPECK) ->
     return np.asarray(component == 1 + int(mass[1:].argmax()))
 
 
+def _lesion_share(
+    rgb: NDArray[np.uint8],
+    where: NDArray[np.bool_],
+    skin: NDArray[np.bool_],
+    frame: NDArray[np.bool_],
+) -> float:
+    """Share of the lit pixels that the darker region in the middle takes.
+
+    Where the lesion is small, the darker half of a picture is the skin's own shading with the
+    lesion in it. Divided once more, the lesion then lies much further below that half than
+    the half below the skin.
+    """
+    even = _evenly_lit(cv2.GaussianBlur(rgb[..., 2], (5, 5), 0), skin)
+    darker = _darker(even, where)
+    core = _darker(even, darker)
+    light, half, dark = where & ~darker, darker & ~core, core
+    if half.any() and light.any() and dark.any():
+        levels = [float(even[each].mean()) for each in (light, half, dark)]
+        if levels[1] - levels[2] > _CORE_STEP * max(levels[0] - levels[1], 1.0):
+            darker = core
+    return float(_middlemost(darker).sum() / max((~frame).sum(), 1))
+
+
+def _darker(channel: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The darker part of some pixels (H, W), by Otsu's threshold; none of none."""
+    if not where.any():
+        return where
+    threshold, _ = cv2.threshold(channel[where].reshape(-1, 1), 0, 255, cv2.THRESH_OTSU)
+    return np.asarray(where & (channel <= threshold))
+
+
 def _cut_share(rgb: NDArray[np.uint8], where: NDArray[np.bool_], skin: NDArray[np.bool_]) -> float:
     """Share of the lesion's outline that lies at the edge of the picture.
 
@@ -156,8 +190,7 @@ def _cut_share(rgb: NDArray[np.uint8], where: NDArray[np.bool_], skin: NDArray[n
     if not skin.any():
         return 0.0
     even = _evenly_lit(cv2.GaussianBlur(rgb[..., 2], (5, 5), 0)[::2, ::2], skin)
-    threshold, _ = cv2.threshold(even[where].reshape(-1, 1), 0, 255, cv2.THRESH_OTSU)
-    lesion = _middlemost(where & (even <= threshold), _SPECK[:3, :3])
+    lesion = _middlemost(_darker(even, where), _SPECK[:3, :3])
     inner = cv2.erode(lesion.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0)
     outline = lesion & (inner == 0)
     outline_px = int(outline.sum())

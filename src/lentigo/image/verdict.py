@@ -35,7 +35,7 @@ class QualityThresholds(BaseModel):
     max_colour_cast: float = Field(default=40.0, ge=0)
     max_black_frame_share: float = Field(default=0.35, ge=0, le=1)
     min_lesion_contrast: float = Field(default=9.0, ge=0)
-    min_lesion_share: float = Field(default=0.016, ge=0, le=1)
+    min_lesion_share: float = Field(default=0.014, ge=0, le=1)
     max_lesion_cut_share: float = Field(default=0.2, ge=0, le=1)
     max_ink_share: float = Field(default=0.008, ge=0, le=1)
     max_ruler_regularity: float = Field(default=0.18, ge=0, le=1)
