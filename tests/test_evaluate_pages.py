@@ -62,6 +62,27 @@ def test_a_printed_report_is_no_phone_and_no_small_table_is_cut(
     assert shown == ["table-header-group", "avoid", "table-row"]
 
 
+_SMALLEST_LETTERS_PX = """
+  [...document.querySelectorAll('.forests svg text')]
+    .filter(each => each.getClientRects().length)
+    .map(each => [parseFloat(getComputedStyle(each).fontSize), each.getScreenCTM()])
+    .map(([size, seen]) => size * Math.hypot(seen.a, seen.b))
+    .reduce((a, b) => Math.min(a, b))
+"""
+
+
+@pytest.mark.parametrize(("media", "width"), [("print", 680), ("screen", 390), ("screen", 1400)])
+def test_the_names_of_strata_can_be_read(
+    media: str, width: int, browser: Any, pages: dict[str, Path]
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.emulate_media(media=media)
+    page.goto(pages["report"].as_uri())
+    letters = page.evaluate(_SMALLEST_LETTERS_PX)
+    page.close()
+    assert letters >= 7.5 * 96 / 72
+
+
 def test_labels_of_operating_points_do_not_lie_on_each_other(pages: dict[str, Path]) -> None:
     text = pages["report"].read_text()
     labels = re.findall(r'class="point-label" x="([\d.]+)" y="([\d.]+)"[^>]*>\d\d%<', text)
@@ -72,5 +93,5 @@ def test_labels_of_operating_points_do_not_lie_on_each_other(pages: dict[str, Pa
 
 def test_every_plot_has_a_table(pages: dict[str, Path]) -> None:
     text = pages["report"].read_text()
-    assert text.count("The numbers behind") == 5
+    assert text.count("The numbers behind") == 6
     assert "<td>0.3333</td>" in text  # a loss of the history
