@@ -96,6 +96,8 @@ def test_the_distance_from_the_training_images_is_never_computed_in_8_bits(tmp_p
     least = distances(selective.keeping([]).graph)
     assert least.dtype == np.float32
     assert len(set(least.tolist())) > len(OTHERS) // 2
+    # Answers that leave the graph beside the distance can be ranked all the same.
+    assert set(selective.ranked()) == set(selective.layers)
 
 
 def test_an_unknown_layer_is_refused_with_those_that_exist(selective: Selective) -> None:

@@ -117,16 +117,14 @@ class Selective:
                 activation_num_bits=8,
                 weight_num_bits=8,
             )
+            _leave_answers(alone)
             return float(((_logits(self._quantized(alone), probed) - wanted) ** 2).mean())
 
         return sorted(self.layers, key=error, reverse=True)
 
     def _quantizer(self, kept: Sequence[str]) -> Any:
         made = quantizer.Quantizer(bytearray(self._graph), recipe.static_wi8_ai8())
-        # Answers leave the graph as float32, whatever computed them.
-        made.update_quantization_recipe(
-            ".*", TFLOperationName.OUTPUT, algorithm_key=AlgorithmName.NO_QUANTIZE
-        )
+        _leave_answers(made)
         # The distance is a small difference of large sums, which 256 steps cannot tell apart.
         untouched = [_exactly(each) for each in self._distance]
         for pattern in [*untouched, *(self._pattern(layer) for layer in kept)]:
@@ -146,6 +144,13 @@ class Selective:
 
     def _pattern(self, layer: str) -> str:
         return "|".join(f".*{re.escape(each)}.*" for each in self._tensors[layer])
+
+
+def _leave_answers(made: Any) -> None:
+    """Answers leave the graph as float32, whatever computed them."""
+    made.update_quantization_recipe(
+        ".*", TFLOperationName.OUTPUT, algorithm_key=AlgorithmName.NO_QUANTIZE
+    )
 
 
 @contextmanager
