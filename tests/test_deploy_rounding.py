@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
+from deploy_models import SIZE, enliven, pictures, recipe
+from lentigo.deploy.job import convert_apart
 from lentigo.deploy.rounding import absorb_rounding
+from lentigo.model import build_model
+from lentigo.recipe import Network
 
 
 @pytest.fixture
@@ -73,3 +80,22 @@ def test_the_folded_weights_are_float16_afterwards(
 
 def test_a_trunk_without_a_backbone_is_left_alone() -> None:
     absorb_rounding((keras.layers.Rescaling(2.0),), images(0))
+
+
+def test_the_biases_of_a_float16_graph_are_float32(tmp_path: Path) -> None:
+    network = Network(name="MobileNetV2", alpha=0.35, size=SIZE, weights="none")
+    model = build_model(recipe(network), 7)
+    enliven(model)
+    model.save(tmp_path / "model.keras")
+    shown = pictures(24, seed=3)
+    whole = convert_apart(tmp_path / "model.keras", "float32").graph
+    half = convert_apart(tmp_path / "model.keras", "float16", representative=shown).graph
+    assert len(half) < 0.56 * len(whole)
+    operations = Interpreter(model_content=half)._get_ops_details()
+    tensors = Interpreter(model_content=half).get_tensor_details()
+    shapes = {each["index"]: (np.dtype(each["dtype"]), len(each["shape"])) for each in tensors}
+    assert np.dtype(np.float16) in {kind for kind, _ in shapes.values()}
+    for operation in operations:
+        if operation["op_name"] in {"CONV_2D", "DEPTHWISE_CONV_2D"}:
+            assert shapes[operation["inputs"][2]] == (np.dtype(np.float32), 1)
+    assert (np.dtype(np.float16), 1) not in {shapes[o["inputs"][0]] for o in operations}

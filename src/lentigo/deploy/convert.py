@@ -1,9 +1,8 @@
 """The converter: ``python -m lentigo.deploy.convert JOB.json...``, started by ``lentigo export``.
 
-The only module that imports TensorFlow. It wraps a run's model so that it takes one uint8
-image and gives logits, an attention map and, where it is told what training images look
-like, how unlike them the image is; and writes it as a LiteRT graph of built-in
-operations only.
+With ``biases`` the only module that imports TensorFlow. It wraps a run's model so that it takes
+one uint8 image and gives logits, an attention map and, where it is told what training images look
+like, how unlike them the image is; and writes it as a LiteRT graph of built-in operations only.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from lentigo.deploy.biases import with_whole_biases
 from lentigo.deploy.job import ConversionJob, ConversionResult
 from lentigo.deploy.rounding import absorb_rounding
 from lentigo.errors import LentigoError, MissingExtraError
@@ -61,6 +61,8 @@ def convert(job: ConversionJob) -> None:
         graph, kept = _selected(_graph(serve, size, "float32", None), images, job.keep_float)
     else:
         graph = _graph(serve, size, job.quantization, images)
+    if job.quantization == "float16":
+        graph = with_whole_biases(graph, _graph(serve, size, "float32", None))
     write_bytes(job.graph, graph)
     result = ConversionResult(attention=anatomy.kind, tensorflow=tf.__version__, kept_float=kept)
     write_json(job.result, result.model_dump(mode="json"))
