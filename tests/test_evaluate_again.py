@@ -86,7 +86,7 @@ def test_the_commands_name_everything_that_was_asked_for(prepared, tmp_path) -> 
         assert second[-2:] == ["--set", "network.weights=FIRST"]
         assert asked[asked.index("--labels") + 1] == "labels.toml"
         assert asked[asked.index("--prevalence") + 1] == "0.0176"
-        assert again == ["lentigo", "report", "RUN"]
+        assert again == ["lentigo", "report", "RUN", "--split", "test-labels"]
 
 
 def test_every_option_of_the_commands_exists(prepared, tmp_path) -> None:
@@ -125,6 +125,15 @@ def test_images_from_elsewhere_are_not_said_to_be_split(prepared, tmp_path) -> N
     leaky = _run(prepared, tmp_path / "own", mine, split="all").report.read_text()
     assert "LEAKY" in leaky
     assert "leak-free" not in leaky.split("</h1>")[1].split("<h2>")[0]
+
+
+def test_the_report_is_asked_for_where_evaluate_puts_it(prepared, tmp_path) -> None:
+    other = FakePredictor(description={"kind": "run", "recipe": "x", "prepared_digest": "e" * 64})
+    (*_, again) = commands(_run(prepared, tmp_path / "a", other, split="all").report.read_text())
+    assert again == f"lentigo report RUN --split all-{'d' * 10}".split()
+    mine = FakePredictor(description={"kind": "run", "prepared_digest": prepared.digest})
+    (*_, again) = commands(_run(prepared, tmp_path / "b", mine).report.read_text())
+    assert again == ["lentigo", "report", "RUN"]
 
 
 def test_a_bad_prevalence_is_refused_before_anything_is_opened(tmp_path) -> None:

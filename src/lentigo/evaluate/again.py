@@ -25,7 +25,7 @@ def commands(findings: Findings) -> tuple[str, ...]:
         weights = " --set network.weights=FIRST" if first else ""
         found.append(_train("RUN", told, data) + weights)
     model = "RUN" if told.get("kind") == "run" else "BUNDLE"
-    return (*found, _evaluate(findings, model), f"lentigo report {model}")
+    return (*found, _evaluate(findings, model), f"lentigo report {model}{_named(findings)}")
 
 
 def earlier_runs(findings: Findings) -> list[tuple[str, dict[str, Any]]]:
@@ -49,7 +49,7 @@ def _prepare(findings: Findings) -> str | None:
     words += [
         f"--{name.replace('_', '-')} {info[name]}"
         for name in ("folds", "seed", "test_share")
-        if info.get(name) is not None
+        if info.get(name) is not None and not (name == "test_share" and not info[name])
     ]
     if info.get("group_by") in _KNOWN_GROUPS:
         words.append(f"--group-by {info['group_by']}")
@@ -77,11 +77,32 @@ def _evaluate(findings: Findings, model: str) -> str:
     words = [f"lentigo evaluate {model} --data PREPARED --split {asked.split}"]
     if asked.fold is not None:
         words.append(f"--fold {asked.fold}")
-    if options.labels:
-        words.append(f"--labels {options.labels if options.labels != 'given' else 'LABELS'}")
+    if labels := _labels(findings):
+        words.append(f"--labels {labels}")
     if options.masks:
         words.append(f"--masks {options.masks}")
         words += [f"--mask-crop {options.mask_crop}"] * (options.mask_crop != "none")
     if findings.prevalence is not None:
         words.append(f"--prevalence {findings.prevalence:g}")
     return " ".join([*words, f"--seed {findings.seed} --replicates {findings.replicates}"])
+
+
+def _labels(findings: Findings) -> str:
+    """The file that mapped classes; LABELS where one must have been given that is not known."""
+    named, holdings = findings.options.labels, findings.holdings
+    if named and named != "given":
+        return named
+    known = set(findings.asked.taxonomy.codes)
+    foreign = holdings is not None and not set(holdings.taxonomy.codes) <= known
+    return "LABELS" if named or foreign else ""
+
+
+def _named(findings: Findings) -> str:
+    """The folder that ``evaluate`` chooses for this question, where it is not that of the test."""
+    asked = findings.asked
+    name = asked.split + (f"-{asked.data_digest[:10]}" if asked.elsewhere else "")
+    if asked.fold is not None and asked.fold != asked.description.get("fold"):
+        name += f"-fold{asked.fold}"
+    if _labels(findings):
+        name += "-labels"
+    return "" if name == "test" else f" --split {name}"
