@@ -28,9 +28,12 @@ FIRST_PAGE_BYTES = 60_000
 SIZES = {"phone": (390, 844), "desk": (1400, 900)}
 
 
+@pytest.mark.parametrize("size", SIZES)
 def test_after_one_visit_it_answers_without_server_and_network(
-    context: Any, app_folder: Path, spot: Path
+    size: str, browser: Any, app_folder: Path, spot: Path
 ) -> None:
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, locale="en-GB")
     with hosted(app_folder) as host:
         page = open_app(context, host.url)
         kept(page)
@@ -41,6 +44,7 @@ def test_after_one_visit_it_answers_without_server_and_network(
         page = open_app(context, host.url)
         kept(page)
         assert ask(page, spot) == online
+    context.close()
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -254,10 +254,11 @@ def test_axe_finds_nothing_to_complain_of(
     assert violations(shown) == []
 
 
+@SIZES
 def test_a_series_stays_in_the_browser_and_can_be_exported_and_deleted(
-    visit: Visit, address: str, picture: Path
+    visit: Visit, address: str, picture: Path, size: tuple[int, int]
 ) -> None:
-    shown = visit()
+    shown = visit(size)
     shown.on("dialog", lambda dialog: dialog.accept())
     for _ in range(2):
         shown.goto(address)

@@ -77,15 +77,19 @@ class Engine:
             )
         self._input, self._logits = inputs[0]["index"], outputs[2]["index"]
         self._attention = outputs[4]["index"]
+        self._blank = np.zeros((1, size, size, 3), np.uint8)
         self._unfamiliarity = outputs[1]["index"] if 1 in outputs else None
 
     def run(self, image: NDArray[np.uint8]) -> Answer:
-        """The answer to one image (S, S, 3)."""
+        """The answer to one image (S, S, 3), of which nothing but the answer is left behind."""
         self._interpreter.set_tensor(self._input, image[None])
         self._interpreter.invoke()
         read = self._interpreter.get_tensor
         far = None if self._unfamiliarity is None else float(read(self._unfamiliarity)[0])
-        return Answer(read(self._logits)[0], read(self._attention)[0], far)
+        answer = Answer(read(self._logits)[0], read(self._attention)[0], far)
+        # Somebody's skin would lie here until the next photo.
+        self._interpreter.set_tensor(self._input, self._blank)
+        return answer
 
 
 class Engines:
