@@ -47,9 +47,9 @@ def one_script(args: argparse.Namespace) -> None:
     images, labels = [], []
     for row in rows:
         path = args.isic2017 / "ISIC-2017_Training_Data" / f"{row['image_id']}.jpg"
-        image = cv2.imread(str(path))
-        if image is None:
+        if not path.is_file():
             continue
+        image = cv2.imread(str(path))
         shrunk = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
         images.append(cv2.cvtColor(shrunk, cv2.COLOR_BGR2RGB))
         labels.append(
@@ -80,7 +80,8 @@ def one_script(args: argparse.Namespace) -> None:
     )
     for trainable, rate in ((False, 1e-3), (True, 1e-5)):
         backbone.trainable = trainable
-        model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
+        loss = "sparse_categorical_crossentropy"
+        model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
         model.fit(
             x[held_out:], y[held_out:], batch_size=batch, epochs=args.epochs, verbose=0,
             validation_data=(x[tested:held_out], y[tested:held_out]),
