@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from importlib.resources import files
 
 import cv2
 import numpy as np
@@ -105,6 +106,11 @@ def test_blocks_are_averaged(divisor: int, monkeypatch: pytest.MonkeyPatch) -> N
     height, width = inside.shape[0] // divisor, inside.shape[1] // divisor
     blocks = inside.reshape(height, divisor, width, divisor, 3).mean((1, 3))
     assert np.abs(striped[:height, :width] - blocks).max() <= 0.5
+
+
+def test_the_browser_shrinks_pngs_from_the_same_size_on() -> None:
+    script = files("lentigo") / "web" / "static" / "offline" / "preprocess.js"
+    assert f"const LARGE_PX = {strips.LARGE_PX:_};" in script.read_text("utf-8")
 
 
 def test_an_interlaced_png_is_decoded_whole() -> None:
