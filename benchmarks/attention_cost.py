@@ -24,7 +24,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from lentigo.deploy import convert
-from lentigo.model import build_model, dissect
+from lentigo.model import Sight, build_model, dissect
 from lentigo.recipe import Head, Network, Recipe, Stage
 
 HEADS = {
@@ -51,7 +51,7 @@ def graphs_of(head: Head, size: int, classes: int) -> dict[str, bytes]:
         stages=(Stage(epochs=1),),
     )
     keras.utils.set_random_seed(0)
-    anatomy = dissect(build_model(recipe, classes))
+    anatomy = dissect(build_model(recipe, classes), Sight(0.16, 0.16))
     axes = np.linalg.qr(np.random.default_rng(0).normal(0, 1, (1280, 64)))[0]
 
     def serve(image: Any) -> dict[str, Any]:
