@@ -18,6 +18,7 @@ from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import InputError
 from lentigo.evaluate.audit import audit
+from lentigo.evaluate.audit.likeness import confirmed, likeness
 from lentigo.evaluate.audit.pairs import (
     Pair,
     distances,
@@ -322,3 +323,23 @@ def test_everyday_photographs_among_lesions_are_found(shared_data: Path, tmp_pat
     named = {name.split(":")[1] for name in audit(data).to_dict()["not_dermoscopic"]}
     assert {f"good/{p.stem}.png" for p in files} <= named
     assert len([name for name in named if name.startswith("bad/")]) <= 2
+
+
+def spot(seed: int) -> np.ndarray:
+    """A dark round lesion with a soft edge on even skin, with a grain of its own."""
+    y, x = np.mgrid[:160, :160]
+    skin = 90 + 100 / (1 + np.exp(-(np.hypot(x - 80, y - 80) - 30) / 8))
+    noise = np.random.default_rng(seed).normal(0, 30, (160, 160))
+    grey = skin + cv2.GaussianBlur(noise, (0, 0), 1.5)
+    return np.clip(grey[..., None] + np.array([20, 0, -20]), 0, 255).astype(np.uint8)
+
+
+def test_two_lesions_of_one_shape_are_refused_and_a_copy_is_not() -> None:
+    images = np.stack([spot(0), spot(1), recompressed(np.ascontiguousarray(np.rot90(spot(0))))])
+    pairs = [Pair(0, 1, "near duplicate", 20), Pair(0, 2, "cropped copy", 30)]
+    pairs += [Pair(1, 2, "published", 20)]
+    kept, refused = confirmed(pairs, images)
+    assert kept == pairs[1:]
+    assert refused == pairs[:1]
+    assert likeness(images[0], images[2]) > 0.8
+    assert likeness(images[0], images[1]) < 0.4

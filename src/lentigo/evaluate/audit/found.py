@@ -29,6 +29,7 @@ class Audit:
         sets: Name, folder, digest and number of images of each set.
         table: A row an image of all sets: ``set``, ``malignant`` and the manifest's columns.
         pairs: Images that show the same picture.
+        refused: Pairs that the hash calls alike and whose details do not coincide.
         unrelated: What the threshold of the near duplicates rests on.
         precision: How many of the pairs may be no copies.
         largest: The largest group that near duplicates join.
@@ -45,6 +46,7 @@ class Audit:
     sets: tuple[dict[str, Any], ...]
     table: pd.DataFrame
     pairs: tuple[Pair, ...]
+    refused: tuple[Pair, ...]
     unrelated: Unrelated
     precision: Precision
     largest: dict[str, Any]
@@ -86,6 +88,7 @@ class Audit:
                 }
                 for kind in KINDS
             },
+            "look_alikes": [[ids[p.a], ids[p.b]] for p in self.refused],
             "unrelated": self.unrelated.to_dict(),
             "precision": self.precision.to_dict(),
             "largest_group": {

@@ -17,6 +17,7 @@ from lentigo.errors import InputError
 from lentigo.evaluate.audit import checks
 from lentigo.evaluate.audit.crossings import known_as, meetings
 from lentigo.evaluate.audit.found import Audit, Stack
+from lentigo.evaluate.audit.likeness import confirmed
 from lentigo.evaluate.audit.page import render
 from lentigo.evaluate.audit.pairs import Kind, find_pairs, hashes_of, largest_group, parts_of
 from lentigo.evaluate.audit.published import NamedPair, described, named_pairs
@@ -70,8 +71,9 @@ def audit(
     named = named_pairs(sets, table)
     told = _told(named, table)
     threshold = unrelated.threshold
-    pairs = find_pairs(table["sha256"].tolist(), hashes, told, threshold, parts_of(images))
-    logger.info("%d pairs within %d bits", len(pairs), threshold)
+    alike = find_pairs(table["sha256"].tolist(), hashes, told, threshold, parts_of(images))
+    pairs, refused = confirmed(alike, images)
+    logger.info("%d pairs within %d bits, %d look-alikes", len(pairs), threshold, len(refused))
     found = Audit(
         sets=tuple(
             {"name": n, "path": str(s.path), "digest": s.digest, "images": len(s.images)}
@@ -79,6 +81,7 @@ def audit(
         ),
         table=table,
         pairs=tuple(pairs),
+        refused=tuple(refused),
         unrelated=unrelated,
         precision=precision_of(pairs, strangers),
         largest=largest_group(len(table), pairs, hashes),
