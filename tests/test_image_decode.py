@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import struct
 from pathlib import Path
@@ -344,3 +345,32 @@ def test_real_images_agree_with_a_second_decoder(shared_data: Path):
     for file in [*files, *sorted((shared_data / "not_skin").iterdir())]:
         other = np.asarray(PIL.open(file).convert("RGB")).astype(int)
         assert np.abs(decode(file) - other).mean() < 1, file.name
+
+
+@pytest.mark.parametrize("channels", ["RGB", "RGBA"])
+@pytest.mark.parametrize("lossless", [False, True])
+def test_a_large_webp_has_the_same_pixels_without_the_second_copy(
+    channels: str, lossless: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The package's own name for it is that of the function.
+    module = importlib.import_module("lentigo.image.decode")
+    noise = np.random.default_rng(0).integers(0, 256, (61, 47, len(channels)), dtype=np.uint8)
+    stream = io.BytesIO()
+    PIL.fromarray(noise).save(stream, "WEBP", lossless=lossless, exact=True)
+    content = stream.getvalue()
+    damaged = content[:60] + bytes(len(content) - 60)
+    plain, spoilt = (pixels_or_none(each) for each in (content, damaged))
+    assert plain is not None
+    monkeypatch.setattr(module, "LARGE_PX", 0)
+    assert np.array_equal(decode_bgr(content), plain)
+    # Some damage is only garbage in the picture; then it is the same garbage.
+    assert np.array_equal(pixels_or_none(damaged), spoilt)
+    monkeypatch.delattr("os.memfd_create")
+    assert np.array_equal(decode_bgr(content), plain)
+
+
+def pixels_or_none(content: bytes) -> NDArray[np.uint8] | None:
+    try:
+        return decode_bgr(content)
+    except ImageError:
+        return None

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from web_server import page as served_page
 from web_server import photo
 
 CATALOGUE = catalogue()
+# A machine that does other things too takes its time.
+get, post = partial(httpx.get, timeout=60), partial(httpx.post, timeout=60)
 
 
 @contextmanager
@@ -51,7 +54,7 @@ def serving(wheel: Path, *options: str | Path) -> Iterator[tuple[subprocess.Pope
 
 def wait_until_kept(page: Any, address: str) -> None:
     """Wait until the worker has all that the app needs."""
-    listing = httpx.get(f"{address}/app/files.js").text
+    listing = get(f"{address}/app/files.js").text
     facts = json.loads(listing.removeprefix("self.LENTIGO = ").rstrip(";\n"))
     count = "caches.open('lentigo').then(async (cache) => (await cache.keys()).length)"
     # One of the two variants of the runtime, two files each, stays away; so do its licence texts.
@@ -129,8 +132,8 @@ def test_the_webassembly_travels_compressed_and_arrives_whole(installed_wheel: P
         with httpx.stream("GET", url, headers={"accept-encoding": "gzip"}) as response:
             raw = b"".join(response.iter_raw())
             assert response.headers["content-type"] == "application/wasm"
-        plain = httpx.get(url, headers={"accept-encoding": "identity"})
-        listing = httpx.get(f"{address}/app/files.js").text
+        plain = get(url, headers={"accept-encoding": "identity"})
+        listing = get(f"{address}/app/files.js").text
     assert len(raw) < 3_000_000
     assert gzip.decompress(raw) == plain.content
     assert hashlib.sha256(plain.content).hexdigest() in listing
@@ -138,10 +141,10 @@ def test_the_webassembly_travels_compressed_and_arrives_whole(installed_wheel: P
 
 def test_a_file_that_has_not_changed_is_not_sent_again(installed_wheel: Path) -> None:
     with serving(installed_wheel) as (_, address):
-        first = httpx.get(f"{address}/app/model.tflite")
+        first = get(f"{address}/app/model.tflite")
         assert first.content == MODEL.read_bytes()
         again = {"if-none-match": first.headers["etag"]}
-        assert httpx.get(f"{address}/app/model.tflite", headers=again).status_code == 304
+        assert get(f"{address}/app/model.tflite", headers=again).status_code == 304
 
 
 def test_a_bundle_that_browsers_cannot_do_is_answered_by_the_server_which_says_so(
@@ -154,11 +157,11 @@ def test_a_bundle_that_browsers_cannot_do_is_answered_by_the_server_which_says_s
     html = {"accept": "text/html"}
     with served_page(predictor=BundlePredictor(hairy)) as address:
         for language in LANGUAGES:
-            home = httpx.get(f"{address}/?lang={language}", headers=html).text
+            home = get(f"{address}/?lang={language}", headers=html).text
             assert CATALOGUE["offline.server"][language] in home.replace("&#39;", "'")
             assert "/app/" not in home
-        assert httpx.get(f"{address}/app/", headers=html).status_code == 404
-        answer = httpx.post(f"{address}/result", files={"photo": photo()}, headers=html)
+        assert get(f"{address}/app/", headers=html).status_code == 404
+        answer = post(f"{address}/result", files={"photo": photo()}, headers=html)
         assert answer.status_code == 200
 
 
@@ -167,10 +170,10 @@ def test_a_bare_checkout_serves_all_but_the_app_and_says_how_to_get_it(
 ) -> None:
     monkeypatch.setattr(litert, "runtime_folder", lambda: None)
     with served_page() as address:
-        home = httpx.get(address, headers={"accept": "text/html"})
+        home = get(address, headers={"accept": "text/html"})
         assert home.status_code == 200
         assert CATALOGUE["offline.missing"]["en"] in home.text
-        missing = httpx.get(f"{address}/app/")
+        missing = get(f"{address}/app/")
         assert missing.status_code == 404
         assert "make offline-app" in missing.json()["reason"]
 
@@ -178,12 +181,12 @@ def test_a_bare_checkout_serves_all_but_the_app_and_says_how_to_get_it(
 def test_a_path_outside_the_app_is_not_found(installed_wheel: Path) -> None:
     with serving(installed_wheel) as (_, address):
         for path in ("nothing.js", "..%2f..%2fapp.py", "litert/../../app.py", "%00"):
-            assert httpx.get(f"{address}/app/{path}").status_code in {400, 404}
+            assert get(f"{address}/app/{path}").status_code in {400, 404}
 
 
 def test_visitors_without_the_access_code_get_none_of_it(installed_wheel: Path) -> None:
     with serving(installed_wheel, "--code", "brown") as (_, address):
-        asked = httpx.get(address, headers={"accept": "text/html"})
+        asked = get(address, headers={"accept": "text/html"})
         assert asked.status_code == 401
         assert "/app/visit.js" not in asked.text
-        assert httpx.get(f"{address}/app/model.tflite").status_code == 401
+        assert get(f"{address}/app/model.tflite").status_code == 401

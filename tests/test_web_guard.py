@@ -295,7 +295,7 @@ def test_a_head_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_access_code_is_asked_for_and_opens_everything() -> None:
     with page(Settings(code="seven brown moles")) as address:
-        with httpx.Client(base_url=address, headers=BROWSER) as client:
+        with httpx.Client(base_url=address, timeout=60, headers=BROWSER) as client:
             assert client.get("/").status_code == 401
             assert EN("problem.code") in client.get("/").text
             assert client.post("/result", files={"photo": photo()}).status_code == 401

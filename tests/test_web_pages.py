@@ -25,7 +25,7 @@ BROWSER = {"accept": "text/html"}
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    with page() as address, httpx.Client(base_url=address, headers=BROWSER) as found:
+    with page() as address, httpx.Client(base_url=address, timeout=60, headers=BROWSER) as found:
         yield found
 
 
@@ -82,7 +82,7 @@ def test_each_language_is_spoken_throughout(client: httpx.Client, language: str)
 
 
 def test_a_language_once_chosen_is_remembered() -> None:
-    with page() as address, httpx.Client(base_url=address, headers=BROWSER) as client:
+    with page() as address, httpx.Client(base_url=address, timeout=60, headers=BROWSER) as client:
         assert '<html lang="tr">' in client.get("/?lang=tr").text
         assert '<html lang="tr">' in client.get("/model").text
 
