@@ -37,13 +37,7 @@ class Sight:
 
     def drawn(self, maps: Any) -> Any:
         """Maps (B, h, w, k) moved to where their cells look, the outermost ones repeated."""
-        height, width, count = maps.shape[1:]
-        # Two small products: gathering rows and columns would cost a device ten times as much.
-        rows = ops.reshape(maps, (-1, height, width * count))
-        rows = ops.matmul(_between(height, self.down), rows)
-        columns = ops.reshape(rows, (-1, width, count))
-        columns = ops.matmul(_between(width, self.across), columns)
-        return ops.reshape(columns, (-1, height, width, count))
+        return _moved(_moved(maps, self.down, 1), self.across, 2)
 
 
 def measure_sight(
@@ -69,18 +63,18 @@ def measure_sight(
     return Sight(*found)
 
 
-def _between(side: int, cells: float) -> NDArray[np.float32]:
-    """(side, side) that reads a column ``cells`` off, by cubic convolution (Keys 1981).
+def _moved(maps: Any, cells: float, axis: int) -> Any:
+    """Read between cells by cubic convolution (Keys 1981): straight lines would blur the map.
 
-    Straight lines between the cells would blur the map.
+    In slices and a convolution: graphics processors in browsers know no gathering of rows.
+    ``cells`` lies in [-1, 1].
     """
     whole = int(np.floor(-cells))
-    share = -cells - whole
-    found = np.zeros((side, side), np.float32)
-    for row in range(side):
-        for tap in (-1, 0, 1, 2):
-            found[row, np.clip(row + whole + tap, 0, side - 1)] += _keys(abs(tap - share))
-    return found
+    first, last = (maps[:, :1], maps[:, -1:]) if axis == 1 else (maps[:, :, :1], maps[:, :, -1:])
+    padded = ops.concatenate([first] * (1 - whole) + [maps] + [last] * (2 + whole), axis=axis)
+    taps = np.array([_keys(abs(tap + cells + whole)) for tap in (-1, 0, 1, 2)], np.float32)
+    line = taps.reshape((4, 1, 1, 1) if axis == 1 else (1, 4, 1, 1))
+    return ops.depthwise_conv(padded, np.tile(line, (1, 1, maps.shape[-1], 1)), padding="valid")
 
 
 def _keys(distance: float) -> float:
