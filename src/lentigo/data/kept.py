@@ -82,6 +82,8 @@ def kept_descriptions(
 
 def _names(data: PreparedSet, rows: NDArray[np.int64]) -> list[str]:
     table = data.manifest.iloc[rows]
+    if "seed" not in table:  # every image is an original
+        return [str(digest) for digest in table["sha256"]]
     made = data.info.oversampling
     drawn = digest_json([made.ranges.model_dump(mode="json"), made.fill])[:16] if made else ""
     return [
