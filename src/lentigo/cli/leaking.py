@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lentigo.cli.options import Json
+from lentigo.cli.options import Cluster, Json
 from lentigo.cli.output import as_json, figure, need_training, training_progress
 
 
@@ -23,14 +23,7 @@ def leak(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe.")
     ] = None,
-    cluster: Annotated[
-        str,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Train on Ray: local, or ray://HOST:PORT. [default: here]",
-            show_default=False,
-        ),
-    ] = "",
+    cluster: Cluster = "",
     out: Annotated[Path, typer.Option(help="The folder of all that is made.")] = Path("leak"),
     json: Json = False,
 ) -> None:

@@ -8,6 +8,14 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Seed = Annotated[int, typer.Option(help="All that is random is a function of it.", min=0)]
+Cluster = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Train on Ray: local, or ray://HOST:PORT. [default: here]",
+        show_default=False,
+    ),
+]
 
 
 def names_in(text: str) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from lentigo.cli.options import Json
+from lentigo.cli.options import Cluster, Json
 from lentigo.cli.output import as_json, need_training, training_progress
 
 
@@ -69,14 +69,7 @@ def reproduce(
         list[str] | None,
         typer.Option(metavar="NETWORK=FILE", help="In place of ImageNet's download; or none."),
     ] = None,
-    cluster: Annotated[
-        str,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Train on Ray: local, or ray://HOST:PORT. [default: here]",
-            show_default=False,
-        ),
-    ] = "",
+    cluster: Cluster = "",
     out: Annotated[Path, typer.Option(help="The folder of all that is made.")] = Path("reproduced"),
     json: Json = False,
 ) -> None:
@@ -132,14 +125,7 @@ def sweep(
     split: Annotated[str, typer.Option(help="validation, or test, which it wears out.")] = (
         "validation"
     ),
-    cluster: Annotated[
-        str,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Train on Ray: local, or ray://HOST:PORT. [default: here]",
-            show_default=False,
-        ),
-    ] = "",
+    cluster: Cluster = "",
     out: Annotated[Path, typer.Option(help="The folder of runs and tables.")] = Path("sweep"),
     json: Json = False,
 ) -> None:

@@ -28,14 +28,12 @@ def with_whole_biases(half: bytes, whole: bytes) -> bytes:
     codes = [each.builtinCode for each in model.operatorCodes]
     kept = []
     for operator in graph.operators:
+        if codes[operator.opcodeIndex] != schema.BuiltinOperator.DEQUANTIZE:
+            kept.append(operator)
+            continue
         source, target = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
         exact = known.get(source.name)
-        if (
-            codes[operator.opcodeIndex] != schema.BuiltinOperator.DEQUANTIZE
-            or len(source.shape) != 1
-            or exact is None
-            or other.buffers[exact.buffer].data is None
-        ):
+        if len(source.shape) != 1 or exact is None or other.buffers[exact.buffer].data is None:
             kept.append(operator)
             continue
         buffer = schema.BufferT()

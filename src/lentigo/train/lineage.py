@@ -13,7 +13,7 @@ from lentigo.recipe import Recipe
 from lentigo.train.run import MODEL, Run, open_network
 
 _NO_BACKBONE = "it has no backbone to go on from"
-_NO_TEACHER = "it cannot answer inside a training"
+NO_TEACHER = "it cannot answer inside a training"
 _NAMES = ("image_id", "lesion_id", "patient_id", "sha256")
 
 
@@ -48,7 +48,7 @@ def follow_runs(recipe: Recipe, data: PreparedSet, fold: int | None) -> Recipe:
     followed = []
     for teacher in recipe.distillation.teachers:
         folder = _run_behind(teacher) or Path(teacher)
-        run = open_network(folder, _NO_TEACHER)
+        run = open_network(folder, NO_TEACHER)
         _check_teaches(run, data)
         _check_ancestors(run, data, held_out, recipe.protocol)
         followed.append(str(folder / MODEL))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.data.prepared import PreparedSet
+from lentigo.data.splits import ranked_groups
 from lentigo.model import class_weights
 from lentigo.recipe import Recipe, Sampling
 
@@ -30,14 +30,10 @@ def used_rows(
     rows = data.rows("train", fold)
     if sampling.groups == 1:
         return rows
-    groups = data.manifest["group_id"].to_numpy()[rows]
-    first = dict(zip(groups[::-1], data.labels[rows][::-1], strict=True))
-    kept: set[str] = set()
-    for label in set(first.values()):
-        own = [group for group, other in first.items() if other == label]
-        own.sort(key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
-        kept.update(own[: math.ceil(sampling.groups * len(own))])
-    return rows[[group in kept for group in groups]]
+    table = data.manifest.iloc[rows]
+    ranked = ranked_groups(table["group_id"], table["label"], seed)
+    kept = {group for each in ranked for group in each[: math.ceil(sampling.groups * len(each))]}
+    return rows[table["group_id"].isin(kept).to_numpy()]
 
 
 def epoch_order(

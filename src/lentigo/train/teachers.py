@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lentigo.errors import RunError
 from lentigo.model import Teachers
 from lentigo.recipe import Output, Recipe
+from lentigo.train.lineage import NO_TEACHER
 from lentigo.train.run import open_network
 from lentigo.train.sampling import spoken_mixture
 
@@ -37,7 +38,7 @@ def open_teachers(recipe: Recipe, labels: NDArray[np.int64], classes: int) -> Te
     wanted = np.log(spoken_mixture(labels, untouched, classes).clip(_LEAST_SHARE))
     models, shifts = [], []
     for path in map(Path, recipe.distillation.teachers):
-        run = open_network(path.parent, "it cannot answer inside a training")
+        run = open_network(path.parent, NO_TEACHER)
         if run.calibration.mixture is None:
             raise RunError(
                 f"{run.path} does not state which population its answers speak of.",
