@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import pytest
 
-from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import LeakageError, RecipeError
@@ -20,7 +19,7 @@ from lentigo.score.calibration import softmax
 from lentigo.train import Progress, Run, open_run, train
 from lentigo.train.lineage import follow_runs
 from lentigo.train.teachers import open_teachers
-from small import TINY, KilledError, history
+from small import TINY, KilledError, history, small_set
 
 
 def recipe(*teachers: object, name: str = "tiny", weight: float = 0.5) -> Recipe:
@@ -33,13 +32,13 @@ def recipe(*teachers: object, name: str = "tiny", weight: float = 0.5) -> Recipe
 
 
 @pytest.fixture(scope="module")
-def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return generate(tmp_path_factory.mktemp("raw") / "images", lesions=70, seed=0, size=64)
+def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
+    return small_set(tmp_path_factory.mktemp("set"))
 
 
 @pytest.fixture(scope="module")
-def data(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
-    return prepare("phantom", raw, tmp_path_factory.mktemp("set") / "set", size=32, workers=1)
+def raw(data: PreparedSet) -> Path:
+    return data.path.parent / "images"
 
 
 @pytest.fixture(scope="module")

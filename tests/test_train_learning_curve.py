@@ -8,20 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lentigo.data.phantom import generate
-from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
 from lentigo.recipe import Sampling, parse_recipe
 from lentigo.train import train
 from lentigo.train.features import training_rows
 from lentigo.train.sampling import used_rows
-from small import TINY
+from small import TINY, small_set
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
-    raw = generate(tmp_path_factory.mktemp("raw") / "images", lesions=70, seed=0, size=64)
-    return prepare("phantom", raw, tmp_path_factory.mktemp("set") / "set", size=32, workers=1)
+    return small_set(tmp_path_factory.mktemp("set"))
 
 
 def rows_of(data: PreparedSet, share: float, seed: int = 0) -> set[int]:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import LeakageError, RunError, WeightsError
@@ -16,7 +15,7 @@ from lentigo.model import build_model
 from lentigo.recipe import Recipe, parse_recipe
 from lentigo.train import Run, open_run, train
 from lentigo.train.lineage import follow_runs
-from small import TINY
+from small import TINY, small_set
 
 
 def recipe(weights: str = "none", *, size: int = 32, name: str = "tiny") -> Recipe:
@@ -28,13 +27,13 @@ def recipe(weights: str = "none", *, size: int = 32, name: str = "tiny") -> Reci
 
 
 @pytest.fixture(scope="module")
-def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return generate(tmp_path_factory.mktemp("raw") / "images", lesions=70, seed=0, size=64)
+def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
+    return small_set(tmp_path_factory.mktemp("set"))
 
 
 @pytest.fixture(scope="module")
-def data(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
-    return prepare("phantom", raw, tmp_path_factory.mktemp("set") / "set", size=32, workers=1)
+def raw(data: PreparedSet) -> Path:
+    return data.path.parent / "images"
 
 
 @pytest.fixture(scope="module")
