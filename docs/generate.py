@@ -32,6 +32,7 @@ from lentigo.recipe import (
     Recipe,
     Sampling,
     Stage,
+    TorchvisionRanges,
     packaged_recipes,
 )
 
@@ -48,6 +49,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "sampling": Sampling,
     "augmentation": Augmentation,
     "augmentation.image_data_generator": GeneratorRanges,
+    "augmentation.torchvision": TorchvisionRanges,
     "output": Output,
     "distillation": Distillation,
     "classic": Classic,

@@ -14,6 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.image.generator import GeneratorRanges, affine_of, draw_generator
+from lentigo.image.torchvision import (
+    BRIGHTNESS,
+    SATURATION,
+    TorchvisionRanges,
+    draw_torchvision,
+    torchvision_affine,
+)
 from lentigo.recipe import Augmentation
 
 AFFINE = 8
@@ -55,6 +62,8 @@ def draw_parameters(
     random = np.random.default_rng(key)
     if augmentation.image_data_generator is not None:
         return _generator_parameters(augmentation, size, count, random)
+    if augmentation.torchvision is not None:
+        return _torchvision_parameters(augmentation, size, count, random)
     draws = random.random((count, _UNIFORMS))
     parameters = np.zeros((count, PARAMETERS))
     parameters[:, :6] = _affine(augmentation, size, draws[:, :8])
@@ -82,6 +91,22 @@ def _generator_parameters(
     parameters[:, :6] = affine_of(draws, size)
     parameters[:, AFFINE + 9 : AFFINE + 12] = draws.channel_shift_intensity[:, None]
     parameters[:, CONTRAST] = draws.brightness
+    parameters[:, SHARE] = _shares(augmentation, count, random)
+    parameters[:, SHARPNESS] = 1
+    parameters[:, FRAME:] = _NO_FRAME
+    return parameters.astype(np.float32)
+
+
+def _torchvision_parameters(
+    augmentation: Augmentation, size: int, count: int, random: np.random.Generator
+) -> NDArray[np.float32]:
+    """As `draw_parameters`: in place of colours which change comes when, and three factors."""
+    assert augmentation.torchvision is not None
+    draws = draw_torchvision(augmentation.torchvision, size, count, random)
+    parameters = np.zeros((count, PARAMETERS))
+    parameters[:, :6] = torchvision_affine(draws, size)
+    parameters[:, AFFINE : AFFINE + 3] = draws.order
+    parameters[:, AFFINE + 3 : AFFINE + 6] = draws.factor
     parameters[:, SHARE] = _shares(augmentation, count, random)
     parameters[:, SHARPNESS] = 1
     parameters[:, FRAME:] = _NO_FRAME
@@ -177,6 +202,8 @@ class Augment(keras.layers.Layer):
             images = ops.clip(images + (sharpness - 1) * (images - _blurred(images)), 0.0, 255.0)
         if self.augmentation.image_data_generator is not None:
             images = _as_generator(images, parameters, self.augmentation.image_data_generator)
+        elif self.augmentation.torchvision is not None:
+            images = _as_torchvision(images, parameters, self.augmentation.torchvision)
         elif self._colours:
             images = self._coloured(images, parameters)
         if self.augmentation.frame:
@@ -205,6 +232,8 @@ class Augment(keras.layers.Layer):
         if a.image_data_generator is not None:
             colours = {"brightness_range": None, "channel_shift_range": 0.0}
             return a.image_data_generator.model_copy(update=colours) != GeneratorRanges()
+        if a.torchvision is not None:
+            return a.torchvision.moves
         flips = a.flip_horizontal or a.flip_vertical
         return bool(a.rotation_deg or a.shift or a.shear or a.zoom != (1.0, 1.0) or flips)
 
@@ -233,6 +262,25 @@ def _as_generator(images: Any, parameters: Any, ranges: GeneratorRanges) -> Any:
         images = ops.minimum(ops.maximum(images + shift, lowest), highest)
     if ranges.brightness_range is not None:
         images = ops.clip(images * ops.reshape(parameters[:, CONTRAST], (-1, 1, 1, 1)), 0.0, 255.0)
+    return images
+
+
+def _as_torchvision(images: Any, parameters: Any, ranges: TorchvisionRanges) -> Any:
+    """``ColorJitter``: a factor away from black, mean grey or each pixel's grey, in turn."""
+    if not ranges.colours:
+        return images
+    ops = keras.ops
+    shape = (-1, 1, 1, 1)
+    for place in range(3):
+        change = ops.reshape(parameters[:, AFFINE + place], shape)
+        grey = ops.sum(images * _TO_YIQ[0].astype(np.float32), axis=-1, keepdims=True)
+        mean = ops.mean(grey, axis=(1, 2), keepdims=True)
+        target = ops.where(change == SATURATION, grey, ops.where(change == BRIGHTNESS, 0.0, mean))
+        kinds = ops.cast(parameters[:, AFFINE + place], "int32")
+        factors = parameters[:, AFFINE + 3 : AFFINE + 6]
+        factor = ops.sum(factors * ops.one_hot(kinds, 3), axis=1)
+        factor = ops.reshape(factor, shape)
+        images = ops.clip(factor * images + (1 - factor) * target, 0.0, 255.0)
     return images
 
 

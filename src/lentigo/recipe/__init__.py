@@ -1,6 +1,7 @@
 """Recipes: what to do, frozen, read from TOML."""
 
 from lentigo.image.generator import GeneratorRanges
+from lentigo.image.torchvision import TorchvisionRanges
 from lentigo.recipe.schema import (
     Augmentation,
     Classic,
@@ -31,6 +32,7 @@ __all__ = [
     "Sampling",
     "SelectionMetric",
     "Stage",
+    "TorchvisionRanges",
     "load_recipe",
     "packaged_recipes",
     "parse_recipe",

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from lentigo.files import digest_json
 from lentigo.image.generator import GeneratorRanges
 from lentigo.image.handcrafted import Descriptors
+from lentigo.image.torchvision import TorchvisionRanges
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -22,6 +23,7 @@ SelectionMetric = Literal[
     "balanced_accuracy", "accuracy", "roc_auc.macro", "roc_auc.malignant", "loss"
 ]
 Kernel = Literal["linear", "rbf", "poly", "sigmoid"]
+_LIBRARIES = ("image_data_generator", "torchvision")
 
 
 class _Part(BaseModel):
@@ -114,8 +116,8 @@ class Augmentation(_Part):
     and off centre by up to a twentieth of it, with a soft or a hard edge. Last, ``mixup`` lays
     every image over another of its batch, and their labels likewise, in shares drawn from
     Beta(mixup, mixup) (Zhang 2018; 0: none).
-    ``image_data_generator`` states geometry and colour in that library's terms, in place of all
-    of these but ``fill``, ``fill_value`` and ``mixup``.
+    ``image_data_generator`` and ``torchvision`` state geometry and colour in those libraries'
+    terms, in place of all of these but ``fill``, ``fill_value`` and ``mixup``.
     """
 
     rotation_deg: Annotated[float, Field(ge=0, le=180)] = 0.0
@@ -136,12 +138,14 @@ class Augmentation(_Part):
     frame: Share = 0.0
     mixup: NotNegative = 0.0
     image_data_generator: GeneratorRanges | None = None
+    torchvision: TorchvisionRanges | None = None
 
     @model_validator(mode="after")
     def _one_language(self) -> Augmentation:
-        if self.image_data_generator is None:
+        named = [name for name in _LIBRARIES if getattr(self, name) is not None]
+        if not named:
             return self
-        shared = {"fill", "fill_value", "mixup", "image_data_generator"}
+        shared = {"fill", "fill_value", "mixup", named[0]}
         plain = Augmentation.model_construct()
         beside = [
             name
@@ -149,9 +153,7 @@ class Augmentation(_Part):
             if name not in shared and getattr(self, name) != getattr(plain, name)
         ]
         if beside:
-            raise ValueError(
-                f"augmentation.image_data_generator stands in place of {', '.join(beside)}"
-            )
+            raise ValueError(f"augmentation.{named[0]} stands in place of {', '.join(beside)}")
         return self
 
     @model_validator(mode="after")
@@ -352,6 +354,8 @@ class Recipe(_Part):
         content = self.model_dump(mode="json", exclude=prose)
         if self.sampling.groups == 1:
             del content["sampling"]["groups"]
+        if self.augmentation.torchvision is None:
+            del content["augmentation"]["torchvision"]
         return digest_json(content)
 
 
