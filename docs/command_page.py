@@ -28,7 +28,8 @@ def cli_page() -> str:
         "Options of `lentigo` itself: `--version` prints the version, `--verbose` says more on "
         "stderr, `--help` after any command explains it. Results go to stdout, progress to "
         "stderr. Exit codes: 0 done; 1 some images could not be read (`predict`); 2 the input "
-        "was refused, with the reason and what to do; 130 interrupted."
+        "was refused, with the reason and what to do; 130 interrupted; 141 nobody read the output "
+        "on (`| head`)."
     )
     parts = [
         opening,
