@@ -29,9 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.data.duplicates import near_duplicates, near_parts
+from lentigo.data.fingerprint import fingerprints
 from lentigo.data.prepared import open_prepared
 from lentigo.evaluate.audit.checks import poor_images
-from lentigo.evaluate.audit.pairs import hashes_of, parts_of
 from lentigo.evaluate.audit.sources import simple_measures
 from lentigo.machine import usable_cores
 
@@ -82,8 +82,7 @@ def search(count: int, hashes: Hashes, parts: Hashes, flip: float, seed: int) ->
 def each_image(images: NDArray[np.uint8]) -> dict[str, float]:
     """Processor seconds an image of what is done once an image."""
     steps: dict[str, Callable[[], Any]] = {
-        "hash": lambda: hashes_of(images),
-        "hashes of parts": lambda: parts_of(images),
+        "hashes, with those of parts": lambda: fingerprints(images, len(images)),
         "quality": lambda: poor_images(images),
         "measures of the source": lambda: [simple_measures(image) for image in images],
     }
@@ -105,7 +104,7 @@ def main() -> None:
     print(f"an image of {images.shape[1]} pixels, from {len(images)}, processor time:")
     for name, seconds in costs.items():
         print(f"  {name}: {seconds * 1000:.2f} ms")
-    hashes, parts = hashes_of(images), parts_of(images)
+    hashes, parts = fingerprints(images, len(images))
     found = {}
     for count in sorted(asked.sizes):
         found[count] = search(count, hashes, parts, asked.flip, asked.seed)

@@ -29,14 +29,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.data.duplicates import (
-    NEAR_BITS,
-    near_duplicates,
-    near_parts,
-    orientations,
-    part_hashes,
-    perceptual_hash,
-)
+from lentigo.data.duplicates import NEAR_BITS, near_duplicates, near_parts
+from lentigo.data.fingerprint import fingerprint, orientations, part_hashes, perceptual_hash
 from lentigo.image import decode
 
 ROWS_AT_ONCE = 64
@@ -218,7 +212,7 @@ def main() -> None:
     show_recall([paths[position] for position in sorted(chosen)])
     began = time.process_time()
     decoded = (decode(path) for path in paths)
-    both = [(perceptual_hash(rgb), part_hashes(rgb)) for rgb in decoded]
+    both = [fingerprint(rgb) for rgb in decoded]
     hashes, parts = np.stack([each for each, _ in both]), np.stack([each for _, each in both])
     print(f"reading and hashing {len(paths)} images: {time.process_time() - began:.1f} s")
     # Equal hashes are paired with the first only, by design: compare on one of each kind.

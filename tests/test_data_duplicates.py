@@ -17,9 +17,8 @@ from lentigo.data.duplicates import (
     SEARCHED_BITS,
     exact_duplicates,
     near_duplicates,
-    orientations,
-    perceptual_hash,
 )
+from lentigo.data.fingerprint import PARTS, fingerprint, orientations, perceptual_hash
 from lentigo.data.phantom import view_pixels
 
 
@@ -74,6 +73,28 @@ def test_a_turned_copy_is_found(turn: str) -> None:
 def test_the_frame_around_the_central_square_does_not_matter() -> None:
     wide = cv2.copyMakeBorder(picture(1), 0, 0, 40, 40, cv2.BORDER_CONSTANT, value=(0, 0, 0))
     assert distance(perceptual_hash(wide), perceptual_hash(picture(1))) == 0
+
+
+@pytest.mark.parametrize("share", range(len(PARTS)))
+def test_the_hash_of_a_part_is_that_of_the_part_cut_out(share: int) -> None:
+    size, bits = 400, []
+    for lesion in range(5):
+        rgb = view_pixels(0, lesion, 0, size)
+        whole, parts = fingerprint(rgb)
+        assert (whole == perceptual_hash(rgb)).all()
+        lacking = round(PARTS[share] * size)
+        half, side = lacking // 2, size - lacking
+        starts = ((half, half), (half, lacking), (half, 0), (lacking, half), (0, half))
+        for hashed, (y, x) in zip(parts[share], starts, strict=True):
+            cut = np.ascontiguousarray(rgb[y : y + side, x : x + side])
+            bits.append(distance(hashed, perceptual_hash(cut)))
+            assert distance(hashed, whole) > bits[-1]
+    assert np.mean(bits) <= 6
+    assert max(bits) <= 16
+
+
+def test_parts_of_flat_pictures_are_no_copies() -> None:
+    assert not fingerprint(np.full((50, 70, 3), 90, np.uint8))[1].any()
 
 
 def test_different_lesions_are_not_joined() -> None:

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from lentigo.data import finish as finish_module
-from lentigo.data.duplicates import perceptual_hash
+from lentigo.data.duplicates import near_parts
+from lentigo.data.fingerprint import fingerprints, perceptual_hash
 from lentigo.data.phantom import generate
 from lentigo.data.pixels import HASH_PX, chunks_of, pixels_of
 from lentigo.data.prepare import prepare
@@ -115,10 +116,10 @@ def test_which_pictures_are_copies_does_not_depend_on_the_size_asked_for(pixels:
     content = cv2.imencode(".jpg", noise)[1].tobytes()
     specs = [PreprocessSpec(size=size) for size in (32, 100, 160, 224, 448)]
     specs += [PreprocessSpec(size=32, reduce=False)]
-    hashes = {pixels_of(content, spec)[1] for spec in specs}
+    hashes = {pixels_of(content, spec)[1].tobytes() for spec in specs}
     assert len(hashes) == 1
     if pixels < 2 * HASH_PX:  # never reduced, so the hash is that of the whole picture
-        assert hashes == {perceptual_hash(decode(content)).tobytes().hex()}
+        assert hashes == {perceptual_hash(decode(content)).tobytes()}
 
 
 def test_the_result_does_not_depend_on_the_number_of_workers(
@@ -314,6 +315,24 @@ def test_copies_share_a_group_and_are_reported(tmp_path: Path) -> None:
     assert prepared.audit["groups"]["largest"]["images"] == 3
 
 
+def test_a_cropped_copy_shares_the_group_of_its_original_whatever_the_size(tmp_path: Path) -> None:
+    root = class_folder(tmp_path / "raw")
+    coarse = np.random.default_rng(7).integers(0, 255, (60, 80, 3), np.uint8)
+    whole = cv2.resize(coarse, (480, 360), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(root / "benign" / "whole.png"), whole)
+    cv2.imwrite(str(root / "malignant" / "cut.jpg"), whole[:, 29:])  # 8% of its square
+    cv2.imwrite(str(root / "malignant" / "close.jpg"), whole[14:-14, 19:-19])
+    names = ["benign/whole.png", "malignant/close.jpg", "malignant/cut.jpg"]
+    for size in (32, 160):
+        prepared = prepare("folder", root, tmp_path / f"{size}", size=size, workers=size // 32)
+        found = prepared.audit["duplicates"]
+        assert [names[0], names[1]] in found["cropped"]
+        assert [names[0], names[2]] in found["cropped"]
+        assert found["of_different_labels"] == [p for p in found["cropped"] if names[0] in p]
+        groups = prepared.manifest.groupby("group_id")["image_id"].apply(list)
+        assert names in groups.tolist()
+
+
 def test_absent_images_are_recorded_when_they_are_skipped(tmp_path: Path) -> None:
     root = class_folder(tmp_path / "raw")
     rows = [f"{each.stem},{each.parent.name}" for each in sorted(root.rglob("*.png"))]
@@ -388,9 +407,19 @@ def test_real_images_are_prepared(shared_data: Path, tmp_path: Path) -> None:
     check_no_group_crosses(prepared.manifest)
     found = prepared.audit["duplicates"]
     assert ["ISIC_0024366", "ISIC_0029861"] in found["exact"]
-    assert found["of_different_lesions"] == [["ISIC_0025226", "ISIC_0030074"]]
+    # Each one photograph in two colour balances; the second pair also lacks a margin.
+    assert found["of_different_lesions"] == [
+        ["ISIC_0025226", "ISIC_0030074"],
+        ["ISIC_0027027", "ISIC_0029036"],
+    ]
+    assert ["ISIC_0027027", "ISIC_0029036"] in found["cropped"]
+    alike = [tmp_path / "raw" / "images" / f"{name}.jpg" for name in LOOK_ALIKES]
+    assert near_parts(*fingerprints(map(decode, alike), 2)) == [(0, 1)]
     assert prepared.audit["set_aside"] == []
     assert json.loads((tmp_path / "out" / "prepared.json").read_text())["leaky"] is False
 
 
-WANTED = {"ISIC_0024366", "ISIC_0029861", "ISIC_0025226", "ISIC_0030074"}
+# Two small round lesions: their hashes fit, their details do not.
+LOOK_ALIKES = ("ISIC_0026660", "ISIC_0031555")
+WANTED = {"ISIC_0024366", "ISIC_0029861", "ISIC_0025226", "ISIC_0030074", *LOOK_ALIKES}
+WANTED |= {"ISIC_0027027", "ISIC_0029036"}

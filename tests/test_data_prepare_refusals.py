@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lentigo.data.phantom import generate
-from lentigo.data.pixels import PixelFile
+from lentigo.data.pixels import RowFile
 from lentigo.data.prepare import prepare
 from lentigo.errors import InputError, LentigoError
 
@@ -48,7 +48,7 @@ def test_a_full_disk_is_said_plainly(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(PixelFile, "write", full)
+    monkeypatch.setattr(RowFile, "write", full)
     with pytest.raises(LentigoError, match=r"No space left[^\0]*Make room on the disk"):
         prepare("phantom", phantom, tmp_path / "out", size=32, workers=1)
 
@@ -72,6 +72,7 @@ def test_patients_on_both_sides_are_said_aloud_when_grouping_by_lesion(
     with caplog.at_level(logging.WARNING):
         by_lesion = prepare("phantom", phantom, tmp_path / "out", size=32, group_by="lesion")
     crossing = by_lesion.audit["crossings"]
-    assert f"{crossing['final'][0]['groups']} patient(s) sit on both sides of" in caplog.text
-    assert f"{crossing['folds']} patient(s) sit in several folds" in caplog.text
+    what = "group(s) of one patient, lesion or picture"
+    assert f"{crossing['final'][0]['groups']} {what} sit on both sides of" in caplog.text
+    assert f"{crossing['folds']} {what} sit in several folds" in caplog.text
     assert "you grouped by lesion" in caplog.text

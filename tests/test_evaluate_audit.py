@@ -13,19 +13,19 @@ import pytest
 from typer.testing import CliRunner
 
 from lentigo.cli.app import app
+from lentigo.data.fingerprint import fingerprints, perceptual_hash
+from lentigo.data.likeness import likeness
 from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import InputError
 from lentigo.evaluate.audit import audit
-from lentigo.evaluate.audit.likeness import confirmed, likeness
 from lentigo.evaluate.audit.pairs import (
     Pair,
+    confirmed,
     distances,
     find_pairs,
-    hashes_of,
     largest_group,
-    parts_of,
 )
 from lentigo.evaluate.audit.sources import probe, simple_measures
 from lentigo.evaluate.audit.unrelated import (
@@ -55,6 +55,10 @@ def folder_set(root: Path, pictures: dict[str, np.ndarray], **options: object) -
         "folder", root / "raw", root / "set", workers=1, malignant=malignant,
         **{"size": 64, "test_share": 0.0} | options,
     )  # fmt: skip
+
+
+def hashes_of(images: np.ndarray) -> np.ndarray:
+    return np.stack([perceptual_hash(image) for image in images])
 
 
 def strangers(lesions: np.ndarray) -> Strangers:
@@ -272,7 +276,7 @@ def test_an_evenly_cropped_copy_is_found_turned_and_recompressed(share: float) -
     cut = round(256 * share / 2)
     part = np.ascontiguousarray(np.rot90(images[3][cut : 256 - cut, cut : 256 - cut]))
     stack = np.stack([*images, recompressed(cv2.resize(part, (256, 256)))])
-    hashes, parts = hashes_of(stack), parts_of(stack)
+    hashes, parts = fingerprints(stack, len(stack))
     found = find_pairs(list("abcdefghi"), hashes, {}, 28, parts)
     assert [(each.a, each.b) for each in found] == [(3, 8)]
 
@@ -286,7 +290,7 @@ def test_a_copy_that_lacks_one_side_is_found_turned_and_recompressed(
     images = [cv2.resize(noise(seed), size) for seed in range(8)]
     cut = images[3][:, round(size[0] * share) :]
     stack = [squared(each) for each in (*images, np.rot90(recompressed(np.ascontiguousarray(cut))))]
-    hashes, parts = hashes_of(np.stack(stack)), parts_of(np.stack(stack))
+    hashes, parts = fingerprints(stack, len(stack))
     found = find_pairs(list("abcdefghi"), hashes, {}, 28, parts)
     assert [(each.a, each.b) for each in found] == [(3, 8)]
 

@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lentigo.data.copies import Links, Pairs
 from lentigo.data.duplicates import NEAR_BITS
 from lentigo.data.splits import crossings
 from lentigo.taxonomy import Taxonomy
-
-Pairs = Sequence[tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class Links:
-    """Pairs of manifest rows that show the same picture, each pair ascending.
-
-    Attributes:
-        exact: Byte-identical files.
-        near: Within ``NEAR_BITS`` of each other in one of eight orientations.
-        published: Named by the publisher.
-    """
-
-    exact: Pairs = ()
-    near: Pairs = ()
-    published: Pairs = ()
-
-    @property
-    def all(self) -> list[tuple[int, int]]:
-        """Every pair once, sorted."""
-        return sorted({*self.exact, *self.near, *self.published})
 
 
 def audit(
@@ -116,6 +94,7 @@ def _duplicates(manifest: pd.DataFrame, links: Links) -> dict[str, Any]:
         "near_bits": NEAR_BITS,
         "exact": named(links.exact),
         "near": named(sorted({*links.near} - {*links.exact})),
+        "cropped": named(links.cropped),
         "published": named(links.published),
         "of_different_labels": named(_differing(manifest["label"], links.all)),
         "of_different_lesions": named(_differing(manifest["lesion_id"], links.all)),

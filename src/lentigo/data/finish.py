@@ -17,11 +17,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lentigo.data.adopted import adopt
-from lentigo.data.audit import Links, audit
-from lentigo.data.duplicates import exact_duplicates, near_duplicates
+from lentigo.data.audit import audit
+from lentigo.data.contents import Contents
+from lentigo.data.copies import Links, find_links
 from lentigo.data.manifest import columns_of, write_manifest
 from lentigo.data.oversampling import Oversampling, appended, filled_up, with_synthetic
-from lentigo.data.pixels import Finished
+from lentigo.data.pixels import Finished, picture_of
 from lentigo.data.prepared import MARKER, SCHEMA_VERSION, PreparedInfo, digest_of
 from lentigo.data.sources.table import SourceTable
 from lentigo.data.splits import (
@@ -33,7 +34,7 @@ from lentigo.data.splits import (
     split_digest,
 )
 from lentigo.data.workfolder import WorkFolder, copy_rows
-from lentigo.errors import SHOWN, SourceError, listed
+from lentigo.errors import SHOWN, ImageError, SourceError, listed
 from lentigo.files import digest_file, digest_json, write_json
 from lentigo.image.spec import PreprocessSpec
 
@@ -89,7 +90,9 @@ def finish(
     with ThreadPoolExecutor(1) as aside:
         # The disk is slow and the search for duplicates is not its business.
         pixels = aside.submit(_synced_pixels, work, keep)
-        links = _links(frame, hashes, table)
+        parts = np.load(work.parts, mmap_mode="r")
+        parts = parts if keep.all() else parts[keep]
+        links = _links(frame, hashes, parts, table, options.spec)
     manifest, strict = _split(frame, links, options, reference)
     report = {
         **audit(manifest, table.taxonomy, links, strict, _official(frame, manifest)),
@@ -130,18 +133,33 @@ def _readable(
     return frame, hashes, keep, unread
 
 
-def _links(frame: pd.DataFrame, hashes: NDArray[np.uint8], table: SourceTable) -> Links:
+def _links(
+    frame: pd.DataFrame,
+    hashes: NDArray[np.uint8],
+    parts: NDArray[np.uint8],
+    table: SourceTable,
+    spec: PreprocessSpec,
+) -> Links:
     row = {image_id: position for position, image_id in enumerate(frame["image_id"].tolist())}
     published = [
         (min(row[a], row[b]), max(row[a], row[b]))
         for a, b in table.known_duplicates
         if a in row and b in row
     ]
-    return Links(
-        exact=exact_duplicates(frame["sha256"].tolist()),
-        near=near_duplicates(hashes),
-        published=sorted(published),
-    )
+    paths = frame["path"].tolist()
+
+    def picture(number: int) -> NDArray[np.uint8]:
+        # From the files, so that which images belong together does not depend on the size.
+        try:
+            with Contents() as contents:
+                return picture_of(contents, paths[number], spec)
+        except (ImageError, OSError) as error:
+            raise SourceError(
+                f"{paths[number]} was changed while it was prepared: {error}",
+                todo="Run the same again: it resumes.",
+            ) from None
+
+    return find_links(frame, hashes, parts, picture, sorted(published))
 
 
 def _split(
@@ -250,18 +268,22 @@ def _log_crossings(report: dict[str, Any], by: str, strictest: str) -> None:
     if by == strictest:
         return
     because = (
-        f"you grouped by {by}. Results will look better than they are; "
-        f"leave --group-by out to keep each {strictest} together."
+        f"you grouped by {by}. Results will look better than they are; leave --group-by out "
+        "to keep each group together."
     )
+    what = f"group(s) of one {_JOINED[strictest]}"
     found = report["crossings"]
     for crossing in found["final"]:
         logger.warning(
-            "%d %s(s) sit on both sides of %s (%d images of the first): %s",
+            "%d %s sit on both sides of %s (%d images of the first): %s",
             crossing["groups"],
-            strictest,
+            what,
             crossing["between"],
             crossing["images"],
             because,
         )
     if found["folds"]:
-        logger.warning("%d %s(s) sit in several folds: %s", found["folds"], strictest, because)
+        logger.warning("%d %s sit in several folds: %s", found["folds"], what, because)
+
+
+_JOINED = {"patient": "patient, lesion or picture", "lesion": "lesion or picture"}

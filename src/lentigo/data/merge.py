@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lentigo.data.audit import Links, audit
-from lentigo.data.duplicates import exact_duplicates, near_duplicates, perceptual_hash
+from lentigo.data.audit import audit
+from lentigo.data.copies import Links, find_links
+from lentigo.data.fingerprint import fingerprints
 from lentigo.data.labels import DROPPED, class_table, read_labels_map
 from lentigo.data.manifest import COLUMNS, write_manifest
 from lentigo.data.oversampling import Images
@@ -78,7 +79,7 @@ def merge(
 ) -> PreparedSet:
     """Add the training images of other sets to the training part of the first.
 
-    Pictures are compared across all sets, byte by byte and by perceptual hash. An added image
+    Pictures are compared across all sets, as ``lentigo.data.copies`` does. An added image
     that shows a lesion, a patient or a picture of the first set's test or validation part is
     excluded; one that belongs to a fold takes that fold; all others train in every fold. An
     added image of an ``image_id`` that is there already is left out where it is the same
@@ -149,9 +150,8 @@ def _write(work: Path, first: PreparedSet, additions: Sequence[Addition], inputs
     frame = pd.concat([first.manifest, *(rows for rows, _ in added)], ignore_index=True)
     pixels = [(first.images, np.arange(len(first.manifest)))]
     pixels += [(each.data.images, rows) for each, (_, rows) in zip(additions, added, strict=True)]
-    hashes = np.stack([perceptual_hash(image) for image in _images(pixels)])
     host = len(first.manifest)
-    links = _links(first, frame, hashes)
+    links = _links(first, frame, pixels)
     keep, frame = _named(frame, host, links)
     frame = _placed(frame, links, keep, host, first.info.group_by)
     told = _told(frame, keep, host)
@@ -204,15 +204,26 @@ def _images(
             yield from images[rows[start : start + _COPIED]]
 
 
-def _links(first: PreparedSet, frame: pd.DataFrame, hashes: NDArray[np.uint8]) -> Links:
+def _links(
+    first: PreparedSet,
+    frame: pd.DataFrame,
+    pixels: Sequence[tuple[Images, NDArray[np.int64]]],
+) -> Links:
     """Pairs that meet an added image; the first set's own groups stand as they are."""
     host = len(first.manifest)
+    starts = np.cumsum([0, *(len(rows) for _, rows in pixels)])
+
+    def picture(number: int) -> NDArray[np.uint8]:
+        which = int(np.searchsorted(starts, number, side="right")) - 1
+        images, rows = pixels[which]
+        return np.asarray(images[rows[number - starts[which]]])
 
     def new(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         return [(a, b) for a, b in pairs if b >= host]
 
+    found = find_links(frame, *fingerprints(_images(pixels), len(frame)), picture)
     own = rows_by_name(first.manifest["group_id"].tolist())
-    return Links(new(exact_duplicates(frame["sha256"].tolist())), new(near_duplicates(hashes)), own)
+    return Links(new(found.exact), new(found.near), new(found.cropped), published=own)
 
 
 def _named(frame: pd.DataFrame, host: int, links: Links) -> tuple[NDArray[np.bool_], pd.DataFrame]:
@@ -268,7 +279,8 @@ def _renumbered(links: Links, keep: NDArray[np.bool_]) -> Links:
     def among(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         return [(int(number[a]), int(number[b])) for a, b in pairs if keep[a] and keep[b]]
 
-    return Links(among(links.exact), among(links.near))  # the first set's ties are no duplicates
+    # Not the first set's own ties, which are no duplicates.
+    return Links(among(links.exact), among(links.near), among(links.cropped))
 
 
 def _told(frame: pd.DataFrame, keep: NDArray[np.bool_], host: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.data.contents import Contents
-from lentigo.data.duplicates import perceptual_hash
+from lentigo.data.fingerprint import PART_SHAPE, central_square, fingerprint
 from lentigo.errors import ImageError
 from lentigo.image.decode import REDUCTIONS, decode_bgr
 from lentigo.image.header import read_header
@@ -55,7 +55,7 @@ class Finished:
 
     Attributes:
         number: Position among the chunks.
-        crc32: Of its pixels as written.
+        crc32: Of its pixels as written, and of the hashes of their parts.
         sha256: Of each file's bytes; empty where the image was set aside.
         hashes: Perceptual hash of each image, 64 hexadecimal digits; empty where set aside.
         reasons: Why an image was set aside; empty where it was not.
@@ -69,7 +69,7 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class PixelFile:
+class RowFile:
     """Where rows go: a ``.npy`` file whose first row lies ``offset`` bytes in."""
 
     path: Path
@@ -77,16 +77,33 @@ class PixelFile:
     row_bytes: int
 
     def write(self, start: int, rows: NDArray[np.uint8]) -> None:
-        """Write rows (n, S, S, 3) uint8 to their place."""
+        """Write rows (n, ...) uint8 to their place."""
         with self.path.open("r+b") as stream:
             stream.seek(self.offset + start * self.row_bytes)
             stream.write(np.ascontiguousarray(rows).data)
 
-    def crc32(self, start: int, n: int) -> int:
-        """Checksum of ``n`` rows as they lie in the file."""
+    def crc32(self, start: int, n: int, before: int = 0) -> int:
+        """Checksum of ``n`` rows as they lie in the file, after what came before."""
         with self.path.open("rb") as stream:
             stream.seek(self.offset + start * self.row_bytes)
-            return zlib.crc32(stream.read(n * self.row_bytes))
+            return zlib.crc32(stream.read(n * self.row_bytes), before)
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Where what is made of the images goes.
+
+    Attributes:
+        pixels: Rows (S, S, 3).
+        parts: Hashes of the pictures' parts, rows of ``PART_SHAPE``: too many for the journal.
+    """
+
+    pixels: RowFile
+    parts: RowFile
+
+    def crc32(self, start: int, n: int) -> int:
+        """Checksum of ``n`` images as they lie in both files."""
+        return self.parts.crc32(start, n, self.pixels.crc32(start, n))
 
 
 def chunks_of(paths: list[str], size: int) -> list[Chunk]:
@@ -104,31 +121,48 @@ def chunks_of(paths: list[str], size: int) -> list[Chunk]:
     ]
 
 
-def prepare_chunk(chunk: Chunk, spec: PreprocessSpec, target: PixelFile) -> Finished:
+def prepare_chunk(chunk: Chunk, spec: PreprocessSpec, targets: Targets) -> Finished:
     """Decode, preprocess and hash a chunk, and write its rows.
 
-    Every file is read once: its digest, its pixels and its perceptual hash come from the same
-    bytes. The hash is taken before preprocessing and from a decoding of its own measure, so
+    Every file is read once: its digest, its pixels and its perceptual hashes come from the same
+    bytes. The hashes are taken before preprocessing and from a decoding of its own measure, so
     that which images belong together (and with that the test list) does not depend on size,
     hair removal or colour.
 
     Args:
         chunk: The images.
         spec: What is done to each.
-        target: Where the rows go; an image that cannot be read leaves a black row.
+        targets: Where the rows go; an image that cannot be read leaves a black row.
     """
     rows = np.zeros((len(chunk.paths), spec.size, spec.size, 3), np.uint8)
+    parts = np.zeros((len(chunk.paths), *PART_SHAPE), np.uint8)
     with Contents() as contents:
         results = [
-            _prepare_one(contents, path, spec, rows[i]) for i, path in enumerate(chunk.paths)
+            _prepare_one(contents, path, spec, rows[i], parts[i])
+            for i, path in enumerate(chunk.paths)
         ]
-    target.write(chunk.start, rows)
+    targets.pixels.write(chunk.start, rows)
+    targets.parts.write(chunk.start, parts)
     sha256, hashes, reasons = zip(*results, strict=True)
-    return Finished(chunk.number, zlib.crc32(rows.data), sha256, hashes, reasons)
+    crc32 = zlib.crc32(parts.data, zlib.crc32(rows.data))
+    return Finished(chunk.number, crc32, sha256, hashes, reasons)
 
 
-def pixels_of(content: bytes, spec: PreprocessSpec) -> tuple[NDArray[np.uint8], str]:
-    """The prepared pixels of one image and its perceptual hash.
+def picture_of(contents: Contents, path: str, spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """The central square (S, S, 3) of an image, as its hashes see it.
+
+    Raises:
+        ImageError: It cannot be decoded.
+        OSError: It is not there, or cannot be read.
+    """
+    bgr = decode_bgr(contents.read(path), background=spec.background, enough_px=HASH_PX)
+    return np.asarray(cv2.cvtColor(central_square(bgr), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def pixels_of(
+    content: bytes, spec: PreprocessSpec
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """The prepared pixels of one image, its perceptual hash and those of its parts.
 
     Decoded twice only where the two may ask for different reductions of a JPEG: never at
     ``HASH_PX / SPARE`` pixels, nor where the image is too small to be reduced.
@@ -138,8 +172,8 @@ def pixels_of(content: bytes, spec: PreprocessSpec) -> tuple[NDArray[np.uint8], 
         spec: What is done to it.
 
     Returns:
-        (S, S, 3) uint8 RGB, to the byte what ``lentigo.image.preprocess`` gives; and 64
-        hexadecimal digits.
+        (S, S, 3) uint8 RGB, to the byte what ``lentigo.image.preprocess`` gives; and what
+        ``fingerprint`` gives.
 
     Raises:
         ImageError: It cannot be read.
@@ -151,7 +185,7 @@ def pixels_of(content: bytes, spec: PreprocessSpec) -> tuple[NDArray[np.uint8], 
     if enough_px != HASH_PX and _may_differ(content, enough_px):
         bgr = decode_bgr(content, background=spec.background, enough_px=HASH_PX)
         for_hash = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-    return spec.apply(rgb), perceptual_hash(for_hash).tobytes().hex()
+    return spec.apply(rgb), *fingerprint(for_hash)
 
 
 def _may_differ(content: bytes, enough_px: int | None) -> bool:
@@ -164,14 +198,18 @@ def _may_differ(content: bytes, enough_px: int | None) -> bool:
 
 
 def _prepare_one(
-    contents: Contents, path: str, spec: PreprocessSpec, row: NDArray[np.uint8]
+    contents: Contents,
+    path: str,
+    spec: PreprocessSpec,
+    row: NDArray[np.uint8],
+    parts: NDArray[np.uint8],
 ) -> tuple[str, str, str]:
-    """Digest, hash and reason of one image; its pixels go into ``row``."""
+    """Digest, hash and reason of one image; its pixels go into ``row``, the others to ``parts``."""
     try:
         content = contents.read(path)
-        row[:], perceptual = pixels_of(content, spec)
+        row[:], whole, parts[:] = pixels_of(content, spec)
     except ImageError as error:
         return "", "", error.problem.removeprefix("The image (bytes): ")
     except OSError as error:
         return "", "", f"it cannot be read: {error.strerror}."
-    return hashlib.sha256(content).hexdigest(), perceptual, ""
+    return hashlib.sha256(content).hexdigest(), whole.tobytes().hex(), ""

@@ -20,7 +20,7 @@ from multiprocessing.connection import wait
 
 import cv2
 
-from lentigo.data.pixels import Chunk, Finished, PixelFile, prepare_chunk
+from lentigo.data.pixels import Chunk, Finished, Targets, prepare_chunk
 from lentigo.errors import LentigoError
 from lentigo.image.spec import PreprocessSpec
 
@@ -42,14 +42,14 @@ def get_ready() -> None:
 
 
 def run_chunks(
-    chunks: Sequence[Chunk], spec: PreprocessSpec, target: PixelFile, workers: int
+    chunks: Sequence[Chunk], spec: PreprocessSpec, targets: Targets, workers: int
 ) -> Iterator[Finished]:
     """Prepare chunks, in this process or in several.
 
     Args:
         chunks: The work.
         spec: What is done to each image.
-        target: Where rows go.
+        targets: Where rows go.
         workers: At most this many processes; few images get fewer.
 
     Yields:
@@ -62,11 +62,11 @@ def run_chunks(
     workers = min(workers, len(chunks), 1 + n_images // _IMAGES_WORTH_A_PROCESS)
     if workers <= 1:
         for chunk in chunks:
-            yield prepare_chunk(chunk, spec, target)
+            yield prepare_chunk(chunk, spec, targets)
         return
     pool = open_pool(workers)
     try:
-        futures = [pool.submit(prepare_chunk, chunk, spec, target) for chunk in chunks]
+        futures = [pool.submit(prepare_chunk, chunk, spec, targets) for chunk in chunks]
         for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool:

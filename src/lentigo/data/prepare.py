@@ -284,7 +284,7 @@ def _run(
     if progress:
         progress(count, n_images)
     open_chunks = [chunk for chunk in chunks if chunk.number not in done]
-    for finished in run_chunks(open_chunks, spec, work.pixels, workers or usable_cores()):
+    for finished in run_chunks(open_chunks, spec, work.targets, workers or usable_cores()):
         work.note(finished)
         done[finished.number] = finished
         count += len(finished.sha256)

@@ -5,9 +5,10 @@
     .prepare/
     ├── job.json        digest of the options and inputs this work belongs to
     ├── images.npy      all rows, some of them not yet written
+    ├── parts.npy       hashes of the pictures' parts, likewise
     └── journal.jsonl   a line a finished chunk, appended after its rows are in the file
 
-A chunk counts as finished when its line is whole and its pixels have the checksum the line
+A chunk counts as finished when its line is whole and its rows have the checksum the line
 names, so neither a half-written line nor lost pages are trusted.
 """
 
@@ -24,7 +25,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from lentigo.data.pixels import Chunk, Finished, PixelFile
+from lentigo.data.fingerprint import PART_SHAPE
+from lentigo.data.pixels import Chunk, Finished, RowFile, Targets
 from lentigo.data.prepared import WORK
 from lentigo.errors import InputError
 from lentigo.files import read_json, write_json, write_text
@@ -59,12 +61,18 @@ class WorkFolder:
         return self.path / "images.npy"
 
     @property
-    def pixels(self) -> PixelFile:
+    def parts(self) -> Path:
+        """The file of the hashes of parts under way."""
+        return self.path / "parts.npy"
+
+    @property
+    def targets(self) -> Targets:
         """Where rows are written."""
-        row_bytes = int(np.prod(self.shape[1:]))
-        return PixelFile(
-            self.images, self.images.stat().st_size - self.shape[0] * row_bytes, row_bytes
-        )
+        return Targets(_row_file(self.images, self.shape), _row_file(self.parts, self._parts_shape))
+
+    @property
+    def _parts_shape(self) -> tuple[int, ...]:
+        return (self.shape[0], *PART_SHAPE)
 
     def take_up(self, chunks: list[Chunk]) -> dict[int, Finished]:
         """Begin, or go on where a killed run stopped.
@@ -108,7 +116,8 @@ class WorkFolder:
 
     def _has_shape(self) -> bool:
         try:
-            return bool(np.load(self.images, mmap_mode="r").shape == self.shape)
+            images, parts = (np.load(each, mmap_mode="r") for each in (self.images, self.parts))
+            return bool(images.shape == self.shape and parts.shape == self._parts_shape)
         except (OSError, ValueError, EOFError):
             return False
 
@@ -117,9 +126,10 @@ class WorkFolder:
             logger.info("%s holds work of other options or images; beginning anew.", self.path)
             shutil.rmtree(self.path)
         self.path.mkdir(parents=True)
-        with self.images.open("wb") as stream:
-            write_header(stream, self.shape)
-            stream.truncate(stream.tell() + int(np.prod(self.shape)))
+        for path, shape in ((self.images, self.shape), (self.parts, self._parts_shape)):
+            with path.open("wb") as stream:
+                write_header(stream, shape)
+                stream.truncate(stream.tell() + int(np.prod(shape)))
         write_json(self.path / "job.json", {"job": self.job})
 
     def _journal(self, chunks: list[Chunk]) -> dict[int, Finished]:
@@ -139,7 +149,12 @@ class WorkFolder:
             return False
         chunk = chunks[finished.number]
         n = len(chunk.paths)
-        return len(finished.sha256) == n and self.pixels.crc32(chunk.start, n) == finished.crc32
+        return len(finished.sha256) == n and self.targets.crc32(chunk.start, n) == finished.crc32
+
+
+def _row_file(path: Path, shape: tuple[int, ...]) -> RowFile:
+    row_bytes = int(np.prod(shape[1:]))
+    return RowFile(path, path.stat().st_size - shape[0] * row_bytes, row_bytes)
 
 
 def _line(finished: Finished) -> str:

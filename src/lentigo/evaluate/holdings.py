@@ -104,6 +104,7 @@ def holdings_of(prepared: PreparedSet) -> Holdings:
 _DUPLICATES = (
     "exact",
     "near",
+    "cropped",
     "published",
     "of_different_labels",
     "of_different_lesions",

@@ -17,6 +17,7 @@ SHOWN_PAIRS = 6
 KINDS = {
     "exact": "identical files",
     "near": "near duplicates",
+    "cropped": "cropped copies",
     "published": "named by the publisher",
 }
 

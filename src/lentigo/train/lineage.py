@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-from lentigo.data.duplicates import near_duplicates, perceptual_hash
+from lentigo.data.copies import find_links
+from lentigo.data.fingerprint import fingerprints
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.errors import InputError, LeakageError, RecipeError, RunError, listed
 from lentigo.recipe import Recipe
@@ -126,9 +129,15 @@ def _shared(
     for name in _NAMES:
         known = set(trained[name]) - {""}
         met |= held[name].isin(known).to_numpy()
-    hashes = [perceptual_hash(data.images[row]) for row in held_out]
-    hashes += [perceptual_hash(seen.images[row]) for row in rows]
-    for a, b in near_duplicates(np.stack(hashes)):
+    places = [(data.images, row) for row in held_out] + [(seen.images, row) for row in rows]
+
+    def picture(number: int) -> NDArray[np.uint8]:
+        images, row = places[number]
+        return np.asarray(images[row])
+
+    frame = pd.concat([held, trained], ignore_index=True)[["sha256", "lesion_id"]]
+    hashes, parts = fingerprints(map(picture, range(len(places))), len(places))
+    for a, b in find_links(frame, hashes, parts, picture).all:
         if a < len(held) <= b:
             met[a] = True
     return held["image_id"][met].tolist()

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.data.duplicates import (
-    exact_duplicates,
-    near_duplicates,
-    near_parts,
-    orientations,
-    part_hashes,
-    perceptual_hash,
-)
+from lentigo.data.copies import cropped_copies
+from lentigo.data.duplicates import exact_duplicates, near_duplicates
+from lentigo.data.fingerprint import orientations
+from lentigo.data.likeness import COINCIDING, likenesses
 from lentigo.data.splits import connected_groups
-from lentigo.machine import usable_cores
 
 Kind = Literal["identical file", "near duplicate", "cropped copy", "same id", "published"]
 # The surest first; the last two are told by names, not seen in the pixels.
@@ -57,22 +51,6 @@ class Pair:
     bits: int
 
 
-def hashes_of(images: Pictures) -> NDArray[np.uint8]:
-    """Perceptual hashes (N, 32) of ``images`` (N, S, S, 3), a few in memory at a time."""
-    hashes = np.zeros((len(images), 32), np.uint8)
-    for row in range(len(images)):
-        hashes[row] = perceptual_hash(images[row])
-    return hashes
-
-
-def parts_of(images: Pictures) -> NDArray[np.uint8]:
-    """Hashes (N, m, 5, 32) of parts of ``images`` (N, S, S, 3), a few images in memory at once."""
-    # OpenCV works outside the interpreter's lock, so threads are enough.
-    with ThreadPoolExecutor(usable_cores()) as pool:
-        found = pool.map(lambda row: part_hashes(images[row]), range(len(images)))
-        return np.stack(list(found))
-
-
 def distances(
     hashes: NDArray[np.uint8], a: NDArray[np.int64], b: NDArray[np.int64]
 ) -> NDArray[np.int64]:
@@ -105,11 +83,13 @@ def find_pairs(
         parts: (N, m, 5, 32) of parts of the pictures, to find cropped copies by.
     """
     kinds = dict(told)
+    near = near_duplicates(hashes, max_bits=threshold)
+    exact = exact_duplicates(list(sha256))
     if parts is not None:
-        cropped = near_parts(hashes, parts, max_bits=threshold)
+        cropped = cropped_copies(hashes, parts, [*exact, *near], threshold)
         kinds |= dict.fromkeys(cropped, "cropped copy")
-    kinds |= dict.fromkeys(near_duplicates(hashes, max_bits=threshold), "near duplicate")
-    kinds |= dict.fromkeys(exact_duplicates(list(sha256)), "identical file")
+    kinds |= dict.fromkeys(near, "near duplicate")
+    kinds |= dict.fromkeys(exact, "identical file")
     order = sorted(kinds)
     if not order:
         return []
@@ -118,6 +98,19 @@ def find_pairs(
         Pair(x, y, kinds[x, y], int(bits))
         for (x, y), bits in zip(order, distances(hashes, a, b), strict=True)
     ]
+
+
+def confirmed(pairs: Sequence[Pair], pictures: Pictures) -> tuple[list[Pair], list[Pair]]:
+    """Pairs that stand a second look, and near or cropped copies whose details do not coincide.
+
+    Args:
+        pairs: From ``find_pairs``; those told by names or by their bytes are not asked.
+        pictures: By row.
+    """
+    doubtful = [each for each in pairs if each.kind in {"near duplicate", "cropped copy"}]
+    found = likenesses([(each.a, each.b) for each in doubtful], pictures.__getitem__)
+    refused = {p for p, value in zip(doubtful, found, strict=True) if value < COINCIDING}
+    return [p for p in pairs if p not in refused], sorted(refused, key=lambda p: (p.a, p.b))
 
 
 def largest_group(n: int, pairs: Sequence[Pair], hashes: NDArray[np.uint8]) -> dict[str, Any]:

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lentigo.data.fingerprint import fingerprints
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.errors import InputError
 from lentigo.evaluate.audit import checks
 from lentigo.evaluate.audit.crossings import known_as, meetings
 from lentigo.evaluate.audit.found import Audit, Stack
-from lentigo.evaluate.audit.likeness import confirmed
 from lentigo.evaluate.audit.page import render
-from lentigo.evaluate.audit.pairs import Kind, find_pairs, hashes_of, largest_group, parts_of
+from lentigo.evaluate.audit.pairs import Kind, confirmed, find_pairs, largest_group
 from lentigo.evaluate.audit.published import NamedPair, described, named_pairs
 from lentigo.evaluate.audit.sources import probe
 from lentigo.evaluate.audit.unrelated import Strangers, measure_unrelated, precision_of
@@ -65,13 +65,13 @@ def audit(
     names = _names(sets)
     table = _table(sets, names)
     images = Stack(sets)
-    hashes = hashes_of(images)
+    hashes, parts = fingerprints(images, len(images))
     strangers = _strangers(table)
     unrelated = measure_unrelated(hashes, strangers, seed=seed)
     named = named_pairs(sets, table)
     told = _told(named, table)
     threshold = unrelated.threshold
-    alike = find_pairs(table["sha256"].tolist(), hashes, told, threshold, parts_of(images))
+    alike = find_pairs(table["sha256"].tolist(), hashes, told, threshold, parts)
     pairs, refused = confirmed(alike, images)
     logger.info("%d pairs within %d bits, %d look-alikes", len(pairs), threshold, len(refused))
     found = Audit(

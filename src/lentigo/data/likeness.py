@@ -12,18 +12,19 @@ at most at 0.27, one at 0.48, and 11 at 0.89 and above.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.data.duplicates import PARTS
-from lentigo.evaluate.audit.pairs import Pair, Pictures
+from lentigo.data.fingerprint import PARTS
 from lentigo.machine import usable_cores
 
 COINCIDING = 0.5
+"""Pairs of at least this likeness show one picture."""
+
 _SIDE = 96
 _MARGIN = 0.15
 _FINE, _COARSE, _AROUND = 0.7, 2.5, 5.0
@@ -31,20 +32,19 @@ _FAINT = 0.5
 _SCALES = sorted({1.0, *(1 - share for share in PARTS), *(1 / (1 - share) for share in PARTS)})
 
 Floats = NDArray[np.float32]
+Picture = Callable[[int], NDArray[np.uint8]]
 
 
-def confirmed(pairs: Sequence[Pair], pictures: Pictures) -> tuple[list[Pair], list[Pair]]:
-    """Pairs that stand a second look, and near or cropped copies whose details do not coincide.
+def likenesses(pairs: Sequence[tuple[int, int]], picture: Picture) -> list[float]:
+    """``likeness`` of each pair, a few pictures in memory at a time.
 
     Args:
-        pairs: From ``find_pairs``; those told by names or by their bytes are not asked.
-        pictures: By row.
+        pairs: Rows.
+        picture: Gives the square (S, S, 3) of a row; asked from several threads.
     """
-    doubtful = [each for each in pairs if each.kind in {"near duplicate", "cropped copy"}]
+    # OpenCV works outside the interpreter's lock, so threads are enough.
     with ThreadPoolExecutor(usable_cores()) as pool:
-        found = list(pool.map(lambda p: likeness(pictures[p.a], pictures[p.b]), doubtful))
-    refused = {p for p, value in zip(doubtful, found, strict=True) if value < COINCIDING}
-    return [p for p in pairs if p not in refused], sorted(refused, key=lambda p: (p.a, p.b))
+        return list(pool.map(lambda pair: likeness(picture(pair[0]), picture(pair[1])), pairs))
 
 
 def likeness(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
