@@ -168,3 +168,12 @@ def ask(page: Any, spot: Path) -> str:
     page.set_input_files("#photo", spot)
     page.locator("#result .top-class").wait_for(timeout=30_000)
     return str(page.locator("#result .top-class").text_content())
+
+
+def becomes_true(page: Any, expression: str) -> None:
+    """Wait for a value; the page's policy forbids Playwright's own way, which evaluates text."""
+    for _ in range(300):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"never true: {expression}")

@@ -15,6 +15,7 @@ from browsing import (
     CATALOGUE,
     MODEL,
     ask,
+    becomes_true,
     hosted,
     installed_lentigo,
     kept,
@@ -109,7 +110,14 @@ def test_a_photo_chosen_before_the_model_has_arrived_is_answered_when_it_has(
     context: Any, app_folder: Path, spot: Path
 ) -> None:
     waiting: list[Any] = []
-    context.route("**/model.tflite", lambda route: waiting.append(route))  # noqa: PLW0108 - Playwright marks the function
+
+    def hold_the_first(route: Any) -> None:
+        if waiting:
+            route.continue_()
+        else:
+            waiting.append(route)
+
+    context.route("**/model.tflite", hold_the_first)
     with hosted(app_folder) as host:
         page = open_app(context, host.url)
         while not waiting:
@@ -119,6 +127,70 @@ def test_a_photo_chosen_before_the_model_has_arrived_is_answered_when_it_has(
         assert not page.locator("#result").is_visible()
         waiting[0].continue_()
         page.locator("#result .top-class").wait_for(timeout=30_000)
+        kept(page)
+
+
+def test_of_two_photos_the_later_one_is_answered_however_long_the_first_takes(
+    context: Any, app_folder: Path, spot: Path, tmp_path: Path
+) -> None:
+    slow = shutil.copy(spot, tmp_path / "slow.jpg")
+    context.add_init_script(
+        """const read = Blob.prototype.arrayBuffer, gate = new Promise((open) => window.go = open);
+        File.prototype.arrayBuffer = async function () {
+          if (this.name === "slow.jpg") { window.read = true; await gate; }
+          return read.call(this);
+        };
+        const decode = window.createImageBitmap;
+        window.createImageBitmap = async (file, ...more) => {
+          const made = await decode(file, ...more);
+          if (file.name === "slow.jpg") window.late = true;
+          return made;
+        };"""
+    )
+    with hosted(app_folder) as host:
+        page = open_app(context, host.url)
+        kept(page)
+        page.set_input_files("#photo", slow)
+        becomes_true(page, "window.read === true")
+        ask(page, spot)
+        page.evaluate("document.querySelector('#result .top-class').id = 'of-the-later'")
+        page.evaluate("window.go()")
+        becomes_true(page, "window.late === true")
+        page.wait_for_timeout(300)
+        assert page.locator("#of-the-later").is_visible()
+        kept(page)
+
+
+def test_of_two_languages_the_later_one_is_spoken_however_long_the_first_takes(
+    context: Any, app_folder: Path
+) -> None:
+    waiting: list[Any] = []
+    context.route("**/words/es.json", lambda route: waiting.append(route))  # noqa: PLW0108 - Playwright marks the function
+    with hosted(app_folder) as host:
+        page = open_app(context, host.url)
+        page.locator("#state:not(:empty)").wait_for()
+        page.get_by_role("link", name="Español").click()
+        while not waiting:
+            page.wait_for_timeout(50)
+        page.get_by_role("link", name="Türkçe").click()
+        heading = page.get_by_role("heading", name=CATALOGUE["home.title"]["tr"])
+        heading.wait_for()
+        with page.expect_response("**/words/es.json"):
+            waiting[0].continue_()
+        page.wait_for_timeout(300)
+        assert heading.is_visible()
+
+
+def test_a_worker_that_another_tab_has_begun_is_waited_for(context: Any, app_folder: Path) -> None:
+    context.add_init_script(
+        """const workers = navigator.serviceWorker, real = workers.register.bind(workers);
+        workers.register = async (...all) => {
+          const { installing, waiting, active } = await real(...all);
+          return { active: null, installing: null, waiting: installing ?? waiting ?? active };
+        };"""
+    )
+    with hosted(app_folder) as host:
+        kept(open_app(context, host.url))
 
 
 def test_chromium_finds_it_installable(context: Any, app_folder: Path) -> None:
@@ -225,9 +297,11 @@ def test_a_new_version_fetches_what_changed_and_nothing_else(
         )
         page = open_app(context, host.url)
         page.evaluate("navigator.serviceWorker.ready.then((each) => each.update())")
-        page.wait_for_timeout(3000)
-        page.close()
-        page = open_app(context, host.url)
+        waits = "navigator.serviceWorker.getRegistration().then((each) => each.waiting !== null)"
+        becomes_true(page, waits)
+        while page.evaluate(waits):  # it takes over once the page of the old one is gone
+            page.close()
+            page = open_app(context, host.url)
         kept(page)
         page.get_by_text("The model, its data and its limits").click()
         names = {url.removeprefix(host.url) for url in fetched}
@@ -247,20 +321,25 @@ def test_on_a_plain_http_page_it_answers_and_says_what_it_cannot(
         page.locator("#state", has_text=sentence).wait_for(timeout=60_000)
         assert ask(page, spot)
         page.locator("summary").click()
-        assert page.get_by_text(CATALOGUE["offline.unchecked"]["en"]).is_visible()
+        page.get_by_text(CATALOGUE["offline.unchecked"]["en"]).wait_for()
     started.close()
 
 
-def test_what_is_no_photo_gets_a_sentence(context: Any, app_folder: Path, tmp_path: Path) -> None:
+def test_what_is_no_photo_gets_a_sentence_and_the_answer_of_before_goes(
+    context: Any, app_folder: Path, tmp_path: Path, spot: Path
+) -> None:
     text = tmp_path / "notes.jpg"
     text.write_text("no photo", "utf-8")
     with hosted(app_folder) as host:
         page = open_app(context, host.url)
         kept(page)
+        ask(page, spot)
         page.set_input_files("#photo", text)
         page.locator(
             "#state", has_text="notes.jpg was not answered: it is not an image."
         ).wait_for()
+        assert not page.locator("#result").is_visible()
+        page.get_by_role("radio", name=CATALOGUE["scope.no"]["en"]).check()
         assert not page.locator("#result").is_visible()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from browsing import CATALOGUE, ask, hosted, kept, open_app
+from browsing import CATALOGUE, ask, becomes_true, hosted, kept, open_app
 from lentigo.web.strings import LANGUAGES
 
 SERIES = "left arm"
@@ -47,7 +47,7 @@ def test_a_series_is_kept_shown_exported_and_deleted_without_a_network(
     page.locator("#kept a").click()
     page.locator("#shelf figure").nth(1).wait_for()
     assert page.locator("#shelf figure").count() == 2
-    assert page.get_by_role("heading", name=SERIES).is_visible()
+    page.get_by_role("heading", name=SERIES).wait_for()
     shown = page.locator("#shelf figcaption").first.inner_text()
     assert say("result.malignant") in shown
     assert "%" in shown
@@ -75,15 +75,15 @@ def test_series_outlast_the_visit_and_speak_the_visitor_s_language(
         page.close()
         page = open_app(context, f"{host.url}#shelf")
         page.locator("#shelf figure").wait_for()
-        assert not page.locator("#photo-view").is_visible()
+        page.locator("#photo-view").wait_for(state="hidden")
         for language, name in LANGUAGES.items():
             page.get_by_role("link", name=name).click()
             page.get_by_role("heading", name=say("nav.series", language)).wait_for()
             delete = say("series.delete.series", language)
             page.get_by_role("button", name=f"{delete}: {SERIES}").wait_for()
         page.get_by_role("link", name=say("nav.home", "tr")).click()
-        assert page.locator("#hand-in").is_visible()
-        assert not page.locator("#shelf").is_visible()
+        page.locator("#hand-in").wait_for()
+        page.locator("#shelf").wait_for(state="hidden")
 
 
 def test_what_the_browser_will_not_keep_is_said(context: Any, app_folder: Path, spot: Path) -> None:
@@ -117,7 +117,7 @@ def test_the_live_picture_gives_a_photo_that_is_answered_without_a_request(
         page.locator("#result .top-class").wait_for(timeout=30_000)
         assert asked == []
         assert page.evaluate("document.querySelector('video').srcObject") is None
-        assert page.get_by_role("button", name=say("home.live")).is_visible()
+        page.get_by_role("button", name=say("home.live")).wait_for()
     context.close()
 
 
@@ -132,6 +132,33 @@ def test_the_camera_is_let_go_when_the_visitor_turns_to_the_series(
         page.get_by_role("link", name=say("nav.series")).click()
         page.get_by_text(say("series.none")).wait_for()
         assert page.evaluate("document.querySelector('video').srcObject") is None
+    context.close()
+
+
+def test_a_camera_that_comes_when_the_visitor_has_turned_away_is_let_go(
+    browser: Any, app_folder: Path
+) -> None:
+    context = browser.new_context(locale="en-GB", permissions=["camera"])
+    context.add_init_script(
+        """const devices = navigator.mediaDevices, real = devices.getUserMedia.bind(devices);
+        const gate = new Promise((open) => { window.letCome = open; });
+        devices.getUserMedia = async (wish) => {
+          window.asked = true;
+          await gate;
+          return (window.came = await real(wish));
+        };"""
+    )
+    with hosted(app_folder) as host:
+        page = open_app(context, host.url)
+        page.get_by_role("button", name=say("home.live")).click()
+        becomes_true(page, "window.asked === true")
+        page.get_by_role("link", name=say("nav.series")).click()
+        page.get_by_text(say("series.none")).wait_for()
+        page.evaluate("window.letCome()")
+        becomes_true(page, "window.came?.getTracks().every((each) => each.readyState === 'ended')")
+        page.get_by_role("link", name=say("nav.home")).click()
+        page.get_by_role("button", name=say("home.live")).wait_for()
+        assert not page.locator(".guide").is_visible()
     context.close()
 
 

@@ -16,7 +16,11 @@ const SHELF = "#shelf";
 const at = (id) => document.getElementById(id);
 
 const app = {
-  words: null, predictor: null, show: null, answer: null, shelf: null, state: ["offline.loading"],
+  words: null, predictor: null, show: null, answer: null, shelf: null,
+  /** How things stand, and what is said of the newest photo instead. */
+  state: ["offline.loading"], news: null,
+  /** What the visitor asked for last; what arrives for an earlier wish is dropped. */
+  language: null, file: null,
 };
 
 /** The visitor's language of before; browsers may forbid remembering it. */
@@ -36,22 +40,35 @@ function mark(link, here) {
 }
 
 async function speak(language) {
-  app.words = await loadWords(language);
+  app.language = language;
+  const words = await loadWords(language);
+  if (app.language !== language) return;
+  app.words = words;
   document.documentElement.lang = language;
   fill(document, app.words.text);
   for (const link of document.querySelectorAll(".languages a")) {
     mark(link, link.lang === language);
   }
-  say(...app.state);
+  say();
   document.body.classList.remove("speechless");
   if (app.predictor) showModel(at("model"), app.predictor.bundle, app.words.text);
   if (app.answer) present();
   if (location.hash === SHELF) showShelf();
 }
 
+function stand(...state) {
+  app.state = state;
+  say();
+}
+
+function report(...news) {
+  app.news = news.length ? news : null;
+  say();
+}
+
 /** Says how things stand; a value that is a key of the catalogue is translated too. */
-function say(key, values = {}, trouble = false) {
-  app.state = [key, values, trouble];
+function say() {
+  const [key, values = {}, trouble = false] = app.news ?? app.state;
   const { text } = app.words;
   const translated = Object.entries(values).map(([name, value]) => [name, text(value)]);
   at("state").textContent = text(key, Object.fromEntries(translated));
@@ -76,27 +93,36 @@ async function load() {
 async function keep() {
   try {
     await keepForLater(document.documentElement.dataset.scope ?? "./");
-    say("offline.kept");
+    stand("offline.kept");
   } catch (error) {
-    say("offline.not_kept", { reason: error.message }, true);
+    stand("offline.not_kept", { reason: error.message }, true);
   }
 }
 
 async function answer(file) {
-  const before = app.state;
-  say("home.busy");
+  app.file = file;
+  report("home.busy");
   try {
     const predictor = await loading;
     const found = await predictor.predict(new Uint8Array(await file.arrayBuffer()), file.name);
-    app.answer?.photo.close();
-    app.answer = { ...found, photo: await createImageBitmap(file) };
-    say(...before);
+    const photo = await createImageBitmap(file);
+    if (app.file !== file) return photo.close();
+    forget();
+    app.answer = { ...found, photo };
+    report();
     present();
     at("result").focus();
   } catch (error) {
-    at("result").hidden = true;
-    say("offline.problem", { name: file.name, reason: error.message }, true);
+    if (app.file !== file) return;
+    forget();
+    report("offline.problem", { name: file.name, reason: error.message }, true);
   }
+}
+
+function forget() {
+  at("result").hidden = true;
+  app.answer?.photo.close();
+  app.answer = null;
 }
 
 function present() {
@@ -134,7 +160,7 @@ await speak(preferred(asked, remembered()));
 turnTo(location.hash);
 addEventListener("hashchange", () => turnTo(location.hash));
 const loading = load();
-loading.then(keep, (error) => say("offline.failed", { reason: error.message }, true));
+loading.then(keep, (error) => stand("offline.failed", { reason: error.message }, true));
 loading.then(
   (predictor) => (window.requestIdleCallback ?? setTimeout)(() => predictor.accelerate()),
   () => {},

@@ -20,7 +20,9 @@ export async function keepForLater(scope) {
   const registration = await navigator.serviceWorker.register(new URL("sw.js", import.meta.url), {
     scope, updateViaCache: "none",
   });
-  const active = registration.active ?? (await installed(registration.installing));
+  // Another tab may have begun, and its worker waits to be activated by now.
+  const { active: before, waiting, installing } = registration;
+  const active = before ?? (await installed(waiting ?? installing));
   const relaxed = WebAssembly.validate(RELAXED_SIMD);
   const wasm = relaxed ? "litert_wasm_internal" : "litert_wasm_compat_internal";
   const channel = new MessageChannel();
