@@ -145,6 +145,21 @@ def hosted(folder: Path) -> Iterator[Host]:
         host.stop()
 
 
+@pytest.fixture
+def app_host(app_folder: Path) -> Iterator[Host]:
+    """The offline app on a plain web host."""
+    with hosted(app_folder) as host:
+        yield host
+
+
+@pytest.fixture
+def app(context: Any, app_host: Host) -> Any:
+    """A visitor's page of the offline app, once it works without a network."""
+    page = open_app(context, app_host.url)
+    kept(page)
+    return page
+
+
 def in_base64(content: bytes) -> str:
     """Bytes for a script in the browser."""
     return base64.b64encode(content).decode()

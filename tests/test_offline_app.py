@@ -14,6 +14,7 @@ import pytest
 from browsing import (
     CATALOGUE,
     MODEL,
+    Host,
     ask,
     becomes_true,
     hosted,
@@ -66,7 +67,7 @@ def test_no_request_is_made_while_predicting(
 
 
 def test_the_first_page_is_small_and_works_before_model_and_runtime_are_fetched(
-    context: Any, app_folder: Path
+    context: Any, app_host: Host
 ) -> None:
     page = context.new_page()
     fetched: list[tuple[str, int]] = []
@@ -75,10 +76,9 @@ def test_the_first_page_is_small_and_works_before_model_and_runtime_are_fetched(
         fetched.append((response.url, int(response.headers.get("content-length", 0))))
 
     page.on("response", note)
-    with hosted(app_folder) as host:
-        page.goto(host.url)
-        kept(page)
-    names = [url.removeprefix(host.url) for url, _ in fetched]
+    page.goto(app_host.url)
+    kept(page)
+    names = [url.removeprefix(app_host.url) for url, _ in fetched]
     first = names.index("predict.js")
     assert not [name for name in names[:first] if name.startswith(("litert/", "model.tflite"))]
     assert sum(size for _, size in fetched[:first]) < FIRST_PAGE_BYTES, fetched[:first]
@@ -106,104 +106,14 @@ def test_nothing_moves_while_the_page_loads(size: str, browser: Any, app_folder:
         context.close()
 
 
-def test_a_photo_chosen_before_the_model_has_arrived_is_answered_when_it_has(
-    context: Any, app_folder: Path, spot: Path
-) -> None:
-    waiting: list[Any] = []
-
-    def hold_the_first(route: Any) -> None:
-        if waiting:
-            route.continue_()
-        else:
-            waiting.append(route)
-
-    context.route("**/model.tflite", hold_the_first)
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        while not waiting:
-            page.wait_for_timeout(50)
-        page.set_input_files("#photo", spot)
-        page.locator("#state", has_text=CATALOGUE["home.busy"]["en"]).wait_for()
-        assert not page.locator("#result").is_visible()
-        waiting[0].continue_()
-        page.locator("#result .top-class").wait_for(timeout=30_000)
-        kept(page)
-
-
-def test_of_two_photos_the_later_one_is_answered_however_long_the_first_takes(
-    context: Any, app_folder: Path, spot: Path, tmp_path: Path
-) -> None:
-    slow = shutil.copy(spot, tmp_path / "slow.jpg")
-    context.add_init_script(
-        """const read = Blob.prototype.arrayBuffer, gate = new Promise((open) => window.go = open);
-        File.prototype.arrayBuffer = async function () {
-          if (this.name === "slow.jpg") { window.read = true; await gate; }
-          return read.call(this);
-        };
-        const decode = window.createImageBitmap;
-        window.createImageBitmap = async (file, ...more) => {
-          const made = await decode(file, ...more);
-          if (file.name === "slow.jpg") window.late = true;
-          return made;
-        };"""
-    )
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        kept(page)
-        page.set_input_files("#photo", slow)
-        becomes_true(page, "window.read === true")
-        ask(page, spot)
-        page.evaluate("document.querySelector('#result .top-class').id = 'of-the-later'")
-        page.evaluate("window.go()")
-        becomes_true(page, "window.late === true")
-        page.wait_for_timeout(300)
-        assert page.locator("#of-the-later").is_visible()
-        kept(page)
-
-
-def test_of_two_languages_the_later_one_is_spoken_however_long_the_first_takes(
-    context: Any, app_folder: Path
-) -> None:
-    waiting: list[Any] = []
-    context.route("**/words/es.json", lambda route: waiting.append(route))  # noqa: PLW0108 - Playwright marks the function
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        page.locator("#state:not(:empty)").wait_for()
-        page.get_by_role("link", name="Español").click()
-        while not waiting:
-            page.wait_for_timeout(50)
-        page.get_by_role("link", name="Türkçe").click()
-        heading = page.get_by_role("heading", name=CATALOGUE["home.title"]["tr"])
-        heading.wait_for()
-        with page.expect_response("**/words/es.json"):
-            waiting[0].continue_()
-        page.wait_for_timeout(300)
-        assert heading.is_visible()
-
-
-def test_a_worker_that_another_tab_has_begun_is_waited_for(context: Any, app_folder: Path) -> None:
-    context.add_init_script(
-        """const workers = navigator.serviceWorker, real = workers.register.bind(workers);
-        workers.register = async (...all) => {
-          const { installing, waiting, active } = await real(...all);
-          return { active: null, installing: null, waiting: installing ?? waiting ?? active };
-        };"""
-    )
-    with hosted(app_folder) as host:
-        kept(open_app(context, host.url))
-
-
-def test_chromium_finds_it_installable(context: Any, app_folder: Path) -> None:
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        kept(page)
-        session = context.new_cdp_session(page)
-        manifest = session.send("Page.getAppManifest")
-        assert manifest["errors"] == []
-        assert json.loads(manifest["data"])["display"] == "standalone"
-        found = session.send("Page.getInstallabilityErrors")["installabilityErrors"]
-        # Each test has a profile of its own, in which Chromium installs nothing.
-        assert [each["errorId"] for each in found] in ([], ["in-incognito"])
+def test_chromium_finds_it_installable(context: Any, app: Any) -> None:
+    session = context.new_cdp_session(app)
+    manifest = session.send("Page.getAppManifest")
+    assert manifest["errors"] == []
+    assert json.loads(manifest["data"])["display"] == "standalone"
+    found = session.send("Page.getInstallabilityErrors")["installabilityErrors"]
+    # Each test has a profile of its own, in which Chromium installs nothing.
+    assert [each["errorId"] for each in found] in ([], ["in-incognito"])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -227,41 +137,40 @@ def test_the_whole_page_speaks(language: str, browser: Any, app_folder: Path, sp
     context.close()
 
 
-def test_the_visitor_s_choice_of_language_is_remembered(context: Any, app_folder: Path) -> None:
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        page.get_by_role("link", name="Türkçe").click()
-        page.get_by_role("heading", name=CATALOGUE["home.title"]["tr"]).wait_for()
-        page.reload()
-        page.get_by_role("heading", name=CATALOGUE["home.title"]["tr"]).wait_for()
+def test_the_visitor_s_choice_of_language_is_remembered(context: Any, app_host: Host) -> None:
+    page = open_app(context, app_host.url)
+    page.get_by_role("link", name="Türkçe").click()
+    page.get_by_role("heading", name=CATALOGUE["home.title"]["tr"]).wait_for()
+    page.reload()
+    page.get_by_role("heading", name=CATALOGUE["home.title"]["tr"]).wait_for()
 
 
-def test_the_policy_lets_no_foreign_or_inline_script_run(context: Any, app_folder: Path) -> None:
+def test_the_policy_lets_no_foreign_or_inline_script_run(
+    context: Any, app_folder: Path, app_host: Host
+) -> None:
     policy = (app_folder / "index.html").read_text("utf-8").split('Policy" content="')[1]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split('"')[0].split(";"))
     assert rules["default-src"] == "'none'"
     assert rules["script-src"] == "'self' 'wasm-unsafe-eval'"
     assert rules["connect-src"] == "'self'"
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        tried = page.evaluate(
-            """() => new Promise((resolve) => {
-              const script = document.createElement("script");
-              script.textContent = "globalThis.intruder = true";
-              addEventListener("securitypolicyviolation", () => resolve(globalThis.intruder));
-              document.body.append(script);
-            })"""
-        )
-        assert tried is None
+    page = open_app(context, app_host.url)
+    tried = page.evaluate(
+        """() => new Promise((resolve) => {
+          const script = document.createElement("script");
+          script.textContent = "globalThis.intruder = true";
+          addEventListener("securitypolicyviolation", () => resolve(globalThis.intruder));
+          document.body.append(script);
+        })"""
+    )
+    assert tried is None
 
 
-def test_nothing_violates_the_policy_in_use(context: Any, app_folder: Path, spot: Path) -> None:
+def test_nothing_violates_the_policy_in_use(context: Any, app_host: Host, spot: Path) -> None:
     said: list[str] = []
     context.on("console", lambda message: said.append(message.text))
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        kept(page)
-        ask(page, spot)
+    page = open_app(context, app_host.url)
+    kept(page)
+    ask(page, spot)
     assert not [text for text in said if "Content Security Policy" in text]
 
 
@@ -326,75 +235,55 @@ def test_on_a_plain_http_page_it_answers_and_says_what_it_cannot(
 
 
 def test_what_is_no_photo_gets_a_sentence_and_the_answer_of_before_goes(
-    context: Any, app_folder: Path, tmp_path: Path, spot: Path
+    app: Any, tmp_path: Path, spot: Path
 ) -> None:
     text = tmp_path / "notes.jpg"
     text.write_text("no photo", "utf-8")
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        kept(page)
-        ask(page, spot)
-        page.set_input_files("#photo", text)
-        page.locator(
-            "#state", has_text="notes.jpg was not answered: it is not an image."
-        ).wait_for()
-        assert not page.locator("#result").is_visible()
-        page.get_by_role("radio", name=CATALOGUE["scope.no"]["en"]).check()
-        assert not page.locator("#result").is_visible()
+    ask(app, spot)
+    app.set_input_files("#photo", text)
+    app.locator("#state", has_text="notes.jpg was not answered: it is not an image.").wait_for()
+    assert not app.locator("#result").is_visible()
+    app.get_by_role("radio", name=CATALOGUE["scope.no"]["en"]).check()
+    assert not app.locator("#result").is_visible()
 
 
-def test_what_the_visitor_says_of_the_dermatoscope_changes_the_words(
-    context: Any, app_folder: Path, spot: Path
-) -> None:
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        kept(page)
-        ask(page, spot)
-        assert CATALOGUE["result.unknown"]["en"] in page.locator("#result").inner_text()
-        page.get_by_role("radio", name=CATALOGUE["scope.no"]["en"]).check()
-        assert CATALOGUE["result.plain"]["en"] in page.locator("#result").inner_text()
-        page.get_by_role("radio", name=CATALOGUE["scope.yes"]["en"]).check()
-        shown = page.locator("#result").inner_text()
-        assert CATALOGUE["result.plain"]["en"] not in shown
-        assert CATALOGUE["result.unknown"]["en"] not in shown
+def test_what_the_visitor_says_of_the_dermatoscope_changes_the_words(app: Any, spot: Path) -> None:
+    ask(app, spot)
+    assert CATALOGUE["result.unknown"]["en"] in app.locator("#result").inner_text()
+    app.get_by_role("radio", name=CATALOGUE["scope.no"]["en"]).check()
+    assert CATALOGUE["result.plain"]["en"] in app.locator("#result").inner_text()
+    app.get_by_role("radio", name=CATALOGUE["scope.yes"]["en"]).check()
+    shown = app.locator("#result").inner_text()
+    assert CATALOGUE["result.plain"]["en"] not in shown
+    assert CATALOGUE["result.unknown"]["en"] not in shown
 
 
-def test_what_makes_a_photo_doubtful_is_said_before_the_answer(
-    context: Any, app_folder: Path, tmp_path: Path
-) -> None:
+def test_what_makes_a_photo_doubtful_is_said_before_the_answer(app: Any, tmp_path: Path) -> None:
     black = tmp_path / "black.png"
     assert cv2.imwrite(str(black), np.zeros((300, 300, 3), np.uint8))
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        kept(page)
-        ask(page, black)
-        shown = page.locator("#result").inner_text()
-        quality, answer = (CATALOGUE[key]["en"] for key in ("result.quality", "result.top"))
-        assert shown.index(quality) < shown.index(answer)
-        assert page.locator("#result .warnings li").count() > 0
+    ask(app, black)
+    shown = app.locator("#result").inner_text()
+    quality, answer = (CATALOGUE[key]["en"] for key in ("result.quality", "result.top"))
+    assert shown.index(quality) < shown.index(answer)
+    assert app.locator("#result .warnings li").count() > 0
 
 
-def test_the_keyboard_alone_is_enough(context: Any, app_folder: Path, spot: Path) -> None:
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        kept(page)
-        reached = []
-        for _ in range(12):
-            page.keyboard.press("Tab")
-            reached.append(
-                page.evaluate("document.activeElement.id || document.activeElement.name")
-            )
-        assert {"scope", "photo", "capture"} <= set(reached)
-        page.locator("#photo").focus()
-        with page.expect_file_chooser() as chooser:
-            page.keyboard.press("Space")
-        chooser.value.set_files(spot)
-        page.locator("#result .top-class").wait_for(timeout=30_000)
-        assert page.evaluate("document.activeElement.id") == "result"
-        page.locator("#strength").focus()
-        before = page.locator(".photo image").nth(1).get_attribute("opacity")
-        page.keyboard.press("ArrowRight")
-        assert page.locator(".photo image").nth(1).get_attribute("opacity") != before
+def test_the_keyboard_alone_is_enough(app: Any, spot: Path) -> None:
+    reached = []
+    for _ in range(12):
+        app.keyboard.press("Tab")
+        reached.append(app.evaluate("document.activeElement.id || document.activeElement.name"))
+    assert {"scope", "photo", "capture"} <= set(reached)
+    app.locator("#photo").focus()
+    with app.expect_file_chooser() as chooser:
+        app.keyboard.press("Space")
+    chooser.value.set_files(spot)
+    app.locator("#result .top-class").wait_for(timeout=30_000)
+    assert app.evaluate("document.activeElement.id") == "result"
+    app.locator("#strength").focus()
+    before = app.locator(".photo image").nth(1).get_attribute("opacity")
+    app.keyboard.press("ArrowRight")
+    assert app.locator(".photo image").nth(1).get_attribute("opacity") != before
 
 
 def test_at_200_percent_and_on_the_narrowest_phone_nothing_leaves_the_page(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from browsing import CATALOGUE, ask, becomes_true, hosted, kept, open_app
+from browsing import CATALOGUE, Host, ask, becomes_true, hosted, kept, open_app
 from lentigo.web.strings import LANGUAGES
 
 SERIES = "left arm"
@@ -25,15 +25,12 @@ def keep(page: Any, name: str = SERIES) -> None:
 
 
 def test_a_series_is_kept_shown_exported_and_deleted_without_a_network(
-    context: Any, app_folder: Path, spot: Path
+    context: Any, app: Any, app_host: Host, spot: Path
 ) -> None:
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        kept(page)
-        page.close()
-        host.stop()
+    app.close()
+    app_host.stop()
     context.set_offline(True)
-    page = open_app(context, host.url)
+    page = open_app(context, app_host.url)
     page.on("dialog", lambda dialog: dialog.accept())
     asked: list[str] = []
     context.on("request", lambda request: asked.append(request.url))
@@ -65,40 +62,36 @@ def test_a_series_is_kept_shown_exported_and_deleted_without_a_network(
 
 
 def test_series_outlast_the_visit_and_speak_the_visitor_s_language(
-    context: Any, app_folder: Path, spot: Path
+    context: Any, app: Any, app_host: Host, spot: Path
 ) -> None:
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        kept(page)
-        ask(page, spot)
-        keep(page)
-        page.close()
-        page = open_app(context, f"{host.url}#shelf")
-        page.locator("#shelf figure").wait_for()
-        page.locator("#photo-view").wait_for(state="hidden")
-        for language, name in LANGUAGES.items():
-            page.get_by_role("link", name=name).click()
-            page.get_by_role("heading", name=say("nav.series", language)).wait_for()
-            delete = say("series.delete.series", language)
-            page.get_by_role("button", name=f"{delete}: {SERIES}").wait_for()
-        page.get_by_role("link", name=say("nav.home", "tr")).click()
-        page.locator("#hand-in").wait_for()
-        page.locator("#shelf").wait_for(state="hidden")
+    ask(app, spot)
+    keep(app)
+    app.close()
+    page = open_app(context, f"{app_host.url}#shelf")
+    page.locator("#shelf figure").wait_for()
+    page.locator("#photo-view").wait_for(state="hidden")
+    for language, name in LANGUAGES.items():
+        page.get_by_role("link", name=name).click()
+        page.get_by_role("heading", name=say("nav.series", language)).wait_for()
+        delete = say("series.delete.series", language)
+        page.get_by_role("button", name=f"{delete}: {SERIES}").wait_for()
+    page.get_by_role("link", name=say("nav.home", "tr")).click()
+    page.locator("#hand-in").wait_for()
+    page.locator("#shelf").wait_for(state="hidden")
 
 
-def test_what_the_browser_will_not_keep_is_said(context: Any, app_folder: Path, spot: Path) -> None:
+def test_what_the_browser_will_not_keep_is_said(context: Any, app_host: Host, spot: Path) -> None:
     context.add_init_script(
         "IDBObjectStore.prototype.add = () => { throw new DOMException('disk full'); }"
     )
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        kept(page)
-        ask(page, spot)
-        page.get_by_label(say("series.name")).fill(SERIES)
-        button = page.get_by_role("button", name=say("series.keep"))
-        button.click()
-        page.get_by_text(say("series.full").format(reason="disk full")).wait_for()
-        assert button.is_enabled()
+    page = open_app(context, app_host.url)
+    kept(page)
+    ask(page, spot)
+    page.get_by_label(say("series.name")).fill(SERIES)
+    button = page.get_by_role("button", name=say("series.keep"))
+    button.click()
+    page.get_by_text(say("series.full").format(reason="disk full")).wait_for()
+    assert button.is_enabled()
 
 
 def test_the_live_picture_gives_a_photo_that_is_answered_without_a_request(
@@ -162,14 +155,13 @@ def test_a_camera_that_comes_when_the_visitor_has_turned_away_is_let_go(
     context.close()
 
 
-def test_a_camera_that_is_refused_is_a_sentence(context: Any, app_folder: Path) -> None:
+def test_a_camera_that_is_refused_is_a_sentence(context: Any, app_host: Host) -> None:
     context.add_init_script(
         "navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('no'))"
     )
-    with hosted(app_folder) as host:
-        page = open_app(context, host.url)
-        page.get_by_role("button", name=say("home.live")).click()
-        page.get_by_text(say("home.live.denied")).wait_for()
+    page = open_app(context, app_host.url)
+    page.get_by_role("button", name=say("home.live")).click()
+    page.get_by_text(say("home.live.denied")).wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
