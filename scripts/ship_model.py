@@ -20,7 +20,6 @@ from lentigo.deploy.evaluating import findings_of
 from lentigo.deploy.export import Card, export
 from lentigo.evaluate.cards import model_card
 from lentigo.files import write_text
-from lentigo.recipe import Recipe, load_recipe, packaged_recipes
 from lentigo.train import Run, open_run
 
 MODELS = Path(__file__).parents[1] / "src" / "lentigo" / "models"
@@ -42,35 +41,6 @@ SHOWN = {
 def figure(estimate: dict[str, Any]) -> str:
     """``0.812 [0.790, 0.833]``."""
     return f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
-
-
-def lineage(run: Run) -> str:
-    """Which run the backbone began from, and what that was trained on."""
-    weights = Path(run.recipe().network.weights)
-    if weights.suffix != ".keras":
-        return ""
-    first = open_run(weights.parent)
-    data = open_prepared(first.info.prepared_path)
-    rows = data.rows("train", first.info.fold)
-    lesions = data.manifest["group_id"].iloc[rows].nunique()
-    return (
-        f"Its recipe is packaged as `{_packaged_name(run.recipe())}`. Its backbone began from a "
-        f"run of `{_packaged_name(first.recipe())}`, trained on {len(rows):,} images of "
-        f"{lesions:,} lesions of the same source at {first.info.spec.size} pixels, none of them "
-        "of a test or validation lesion."
-    )
-
-
-def _packaged_name(recipe: Recipe) -> str:
-    """Of the packaged recipe that asks for the same, whatever either is called."""
-    aside = dict.fromkeys(("name", "title", "citation", "command", "notes"), True)
-    # The ImageNet weights may have been given as a file.
-    left_out = {**aside, "network": {"weights"}}
-    asked = recipe.model_dump(exclude=left_out)
-    for name in packaged_recipes():
-        if load_recipe(name).model_dump(exclude=left_out) == asked:
-            return name
-    return recipe.name
 
 
 def elsewhere_text(folders: list[Path]) -> str:
@@ -99,7 +69,6 @@ def remarks(run: Run, elsewhere: list[Path]) -> list[str]:
     nevi = float((tested["label"] == "nv").mean())
     histology = float((tested["confirmed_by"] == "histo").mean())
     return [
-        *([began] if (began := lineage(run)) else []),
         (
             "HAM10000 comes from Vienna and Queensland, from few cameras, and mostly from fair "
             "skin; it names no skin tones, so nothing is known of how the figures differ "

@@ -104,6 +104,17 @@ def test_every_option_of_the_commands_exists(prepared, tmp_path) -> None:
         assert {word for word in command if word.startswith("--")} <= options
 
 
+def test_the_card_tells_of_the_run_it_began_from_once_and_by_one_name(prepared, tmp_path) -> None:
+    began = {**EARLIER, "packaged_as": "lentigo-frames", "training_groups": 5643}
+    told = {"kind": "run", "recipe": "mine", "packaged_as": "lentigo-small", "seed": 0, "fold": 0}
+    predictor = FakePredictor(description={**told, "began_from": began})
+    card = (_run(prepared, tmp_path / "out", predictor).path / "MODEL_CARD.md").read_text()
+    (row,) = [line for line in card.splitlines() if "began from" in line]
+    assert "`lentigo-frames`, trained on ham10000: 7,575 images of 5,643 groups" in row
+    assert "held out" in row
+    assert "`mine`, packaged as `lentigo-small`" in card
+
+
 def test_the_card_and_the_report_name_the_earlier_runs_data(prepared, tmp_path) -> None:
     taught = {**EARLIER, "recipe": "large", "training_images": 4307}
     for described, wanted in (

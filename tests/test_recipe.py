@@ -13,6 +13,7 @@ from lentigo.recipe import (
     Recipe,
     Stage,
     load_recipe,
+    packaged_as,
     packaged_recipes,
     parse_recipe,
     to_toml,
@@ -116,3 +117,9 @@ def test_mixup_and_cached_features_exclude_each_other() -> None:
     stage = Stage(name="head", epochs=1, train="head", cached_views=2)
     with pytest.raises(ValidationError, match="mixup cannot mix the cached features"):
         Recipe(name="t", title="t", augmentation=Augmentation(mixup=0.2), stages=(stage,))
+
+
+def test_a_packaged_recipe_is_known_by_what_it_asks_for_and_not_by_its_name() -> None:
+    own = load_recipe("lentigo-small", ["name=mine", "title=Mine", "network.weights=w.keras"])
+    assert packaged_as(own) == "lentigo-small"
+    assert packaged_as(load_recipe("lentigo-small", ["stages.0.epochs=99"])) is None

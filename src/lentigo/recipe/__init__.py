@@ -16,7 +16,7 @@ from lentigo.recipe.schema import (
     SelectionMetric,
     Stage,
 )
-from lentigo.recipe.toml import load_recipe, packaged_recipes, parse_recipe, to_toml
+from lentigo.recipe.toml import load_recipe, packaged_as, packaged_recipes, parse_recipe, to_toml
 
 __all__ = [
     "Augmentation",
@@ -34,6 +34,7 @@ __all__ = [
     "Stage",
     "TorchvisionRanges",
     "load_recipe",
+    "packaged_as",
     "packaged_recipes",
     "parse_recipe",
     "to_toml",

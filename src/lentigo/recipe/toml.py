@@ -22,6 +22,18 @@ def packaged_recipes() -> dict[str, Recipe]:
     return {name: load_recipe(name) for name in _SHELF.names()}
 
 
+def packaged_as(recipe: Recipe) -> str | None:
+    """Name of the packaged recipe that asks for the same, whatever either is called.
+
+    The weights that a training began from are left out: they may have been given as a file.
+    """
+    aside: Any = dict.fromkeys(("name", "title", "citation", "command", "notes"), True)
+    aside["network"] = {"weights"}
+    asked = recipe.model_dump(exclude=aside)
+    packaged = packaged_recipes().items()
+    return next((name for name, each in packaged if each.model_dump(exclude=aside) == asked), None)
+
+
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     """A packaged recipe by name, or one from a TOML file.
 

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lentigo.errors import RunError, listed
+from lentigo.data.prepared import open_prepared
+from lentigo.errors import InputError, RunError, listed
 from lentigo.files import digest_file, digest_json, read_json
 from lentigo.image import PreprocessSpec
 from lentigo.image.handcrafted import Descriptors, describe_batch
 from lentigo.model import Seen, Sight, Watcher
 from lentigo.outside import problems
-from lentigo.recipe import Recipe, load_recipe
+from lentigo.recipe import Recipe, load_recipe, packaged_as
 from lentigo.score.calibration import softmax
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import Taxonomy
@@ -165,7 +166,9 @@ class Run(ABC):
     def describe(self) -> dict[str, Any]:
         """What a report says about this run."""
         described = self.info.model_dump(mode="json", exclude={"taxonomy", "schema_version"})
-        return {**described, "kind": "run", "temperature": self.temperature}
+        packaged = packaged_as(self.recipe()) or ""
+        return {**described, "kind": "run", "temperature": self.temperature,
+                "packaged_as": packaged}  # fmt: skip
 
 
 class NetworkRun(Run):
@@ -266,7 +269,20 @@ def _earlier(weights: Path) -> dict[str, Any] | None:
     told = ("name", "recipe", "recipe_digest", "source", "prepared_digest", "training_images",
             "validation_images", "seed", "fold", "protocol", "leaky")  # fmt: skip
     found = {key: getattr(first.info, key) for key in told}
-    return {**found, "size": first.spec.size}
+    found |= {"size": first.spec.size, "packaged_as": packaged_as(first.recipe()) or ""}
+    return found | _met_groups(first)
+
+
+def _met_groups(run: Run) -> dict[str, int]:
+    """How many groups (lesions, patients) it was trained on, where its set is still at hand."""
+    try:
+        data = open_prepared(run.info.prepared_path)
+    except InputError:
+        return {}
+    if data.digest != run.info.prepared_digest:
+        return {}
+    rows = data.rows("train", run.info.fold)
+    return {"training_groups": int(data.manifest["group_id"].iloc[rows].nunique())}
 
 
 def _number(text: str) -> float | int | str:
