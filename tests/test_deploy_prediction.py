@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lentigo.deploy.bundle import BundleInfo, Familiarity
+from lentigo.deploy.engine import Engine
 from lentigo.deploy.paths import expand
 from lentigo.deploy.prediction import UNFAMILIAR, Prediction, describe, read_off
+from lentigo.deploy.runtime import load_default
 from lentigo.image.spec import PreprocessSpec
 from lentigo.score.attention import heat
 from lentigo.score.operating import OperatingPoint
@@ -191,3 +196,25 @@ def test_each_file_comes_once_in_the_order_given(photos: Path) -> None:
 def test_what_names_nothing_stays_to_be_reported(tmp_path: Path) -> None:
     given = [tmp_path / "none.jpg", tmp_path / "*.png", tmp_path]
     assert expand(given) == given
+
+
+def test_what_is_said_while_an_engine_is_made_is_not_lost(capfd: pytest.CaptureFixture) -> None:
+    bundle = load_default(threads=1).bundle
+    ended = threading.Event()
+
+    def talk() -> int:
+        lines = 0
+        while not ended.is_set():
+            os.write(2, b"photo.jpg: the file is empty.\n")
+            lines += 1
+        return lines
+
+    with ThreadPoolExecutor() as pool:
+        talking = pool.submit(talk)
+        for _ in range(3):
+            Engine(bundle, threads=1)
+        ended.set()
+        lines = talking.result()
+    said = capfd.readouterr().err.splitlines()
+    assert said == ["photo.jpg: the file is empty."] * lines
+    assert lines > 3

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import queue
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ except ImportError:
 
 # Descriptor 2 belongs to the whole process, so two threads must not redirect it at once.
 _QUIET = threading.Lock()
+_GREETING = b"INFO: "
 
 
 @dataclass(frozen=True)
@@ -122,20 +125,30 @@ class Engines:
 def _without_greeting() -> Iterator[None]:
     """Keep LiteRT from writing that it created its delegate to the user's stderr.
 
-    It has no switch for that, so the descriptor itself points elsewhere for the moment;
-    what goes wrong in it is raised all the same.
+    It has no switch for that, so the descriptor itself points to a file for the moment. What
+    other threads wrote there meanwhile is written on: it names photos that cannot be read.
     """
     with _QUIET:
         try:
-            saved = os.dup(2)
-        except OSError:  # a process without stderr has nobody to spare the line
+            saved, aside = os.dup(2), _file_aside()
+        except OSError:  # no stderr, so there is nobody to spare the line; or no room for a file
             yield
             return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, 2)
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            os.close(nowhere)
+        with aside:
+            try:
+                os.dup2(aside.fileno(), 2)
+                yield
+            finally:
+                os.dup2(saved, 2)
+                aside.seek(0)
+                kept = [line for line in aside if not line.startswith(_GREETING)]
+                if kept:
+                    os.write(saved, b"".join(kept))
+                os.close(saved)
+
+
+def _file_aside() -> IO[bytes]:
+    """A file of no name: in memory where the system can, since disks may be full or read-only."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("stderr"), "w+b")
+    return tempfile.TemporaryFile()
