@@ -37,6 +37,16 @@ def test_options_out_of_range_are_refused_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_set_of_other_options_is_kept_and_told_by_what_differs(
+    phantom: Path, tmp_path: Path
+) -> None:
+    prepare("phantom", phantom, tmp_path / "out", size=32, workers=1)
+    with pytest.raises(InputError) as caught:
+        prepare("phantom", phantom, tmp_path / "out", size=48, folds=4, workers=1)
+    told = caught.value.problem.partition("was prepared with ")[2]
+    assert sorted(told.rstrip(".").split("; ")) == ["folds 5, not 4", "size 32, not 48"]
+
+
 def test_an_unknown_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="ham10000"):
         prepare("ham", tmp_path, tmp_path / "out")

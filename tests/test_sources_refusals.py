@@ -65,7 +65,8 @@ def test_absent_images_are_counted_and_the_first_twenty_named(folder: Path) -> N
 
 def test_skipping_everything_is_refused(folder: Path) -> None:
     shown = refusal(folder, "image,label\na,wart\nb,mole\n", skip_missing=True)
-    assert "none of the 2 listed images is here" in shown
+    assert "none of the 2 listed images is here:\n  a\n  b\n" in shown
+    assert "`lentigo sources`" in shown
 
 
 def test_one_class_is_not_enough(folder: Path) -> None:

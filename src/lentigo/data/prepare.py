@@ -27,6 +27,7 @@ from lentigo.data.prepared import (
     MARKER,
     SCHEMA_VERSION,
     WORK,
+    PreparedInfo,
     PreparedSet,
     open_prepared,
     read_info,
@@ -197,6 +198,18 @@ def _stat(path: str | Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
+def _told_apart(options: Options, info: PreparedInfo) -> Iterator[tuple[str, object, object]]:
+    """What differs, as (option, before, now); of the spec only its fields that do."""
+    for name in (each.name for each in dataclasses.fields(options)):
+        before, now = getattr(info, name), getattr(options, name)
+        if isinstance(before, PreprocessSpec) and isinstance(now, PreprocessSpec):
+            for field in PreprocessSpec.model_fields:
+                if getattr(before, field) != getattr(now, field):
+                    yield field, getattr(before, field), getattr(now, field)
+        elif before != now:
+            yield name, before, now
+
+
 def _finished(out: Path, options: Options, inputs: str, table: SourceTable) -> PreparedSet | None:
     """The finished set, where this very call has made it before.
 
@@ -206,11 +219,9 @@ def _finished(out: Path, options: Options, inputs: str, table: SourceTable) -> P
     if not (out / MARKER).exists():
         return None
     info = read_info(out)
-    asked = {each.name: getattr(options, each.name) for each in dataclasses.fields(options)}
     differing = [
-        f"{name} {getattr(info, name)}, not {value}"
-        for name, value in asked.items()
-        if getattr(info, name) != value
+        f"{name.replace('_', ' ')} {before}, not {now}"
+        for name, before, now in _told_apart(options, info)
     ]
     if info.inputs_digest != inputs:
         differing.append("other images or another table")

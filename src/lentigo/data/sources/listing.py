@@ -194,9 +194,9 @@ class Listing:
         if self.problems:
             texts.append(f"{len(self.problems)} problem(s):\n{listed(self.problems)}")
         if len(missing) == n:
-            texts.append(
-                "no image is listed." if n == 0 else f"none of the {n} listed images is here."
-            )
+            told = f"none of the {n} listed images is here:\n{listed(missing)}"
+            texts.append(told if n else "no image is listed.")
+            todo = "See `lentigo sources` for where images are looked for." if n else None
         elif missing and not options.skip_missing:
             texts.append(f"{len(missing)} of {n} listed images are absent:\n{listed(missing)}")
             todo = "Complete the folder, or go on without them: --skip-missing."
