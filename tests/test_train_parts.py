@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lentigo.errors import RecipeError, RunError
 from lentigo.model import SHARE, batch_norms, build_model, draw_parameters, mix
 from lentigo.recipe import Augmentation, Loss, Network, Output, Recipe, Sampling, Stage
+from lentigo.train.accuracy import TrainingAccuracy
 from lentigo.train.feeding import EpochBatches, predict_rows
 from lentigo.train.feeds import ImageFeed, Material
 from lentigo.train.sampling import drawn_share, epoch_order, spoken_mixture
@@ -265,3 +266,14 @@ def test_oversampling_up_to_a_share_repeats_only_the_smaller_classes() -> None:
     repeats = np.bincount(order[labels[order] == 1])
     assert set(repeats[repeats > 0]) == {5}
     np.testing.assert_allclose(drawn_share(labels, sampling, 3), np.array([40, 20, 30]) / 90)
+
+
+def test_training_accuracy_counts_images_and_not_weights_or_what_fills_a_batch() -> None:
+    counted = TrainingAccuracy()
+    labels = np.eye(3)[[0, 1, 2, 0]]
+    logits = np.eye(3)[[0, 1, 0, 1]] * 5
+    counted.update_state(labels, logits, np.array([9.0, 0.1, 1.0, 0.0]))
+    assert float(counted.result()) == pytest.approx(2 / 3)
+    beside = np.concatenate([logits, -50 * logits], axis=1)  # a teacher who says otherwise
+    counted.update_state(labels, beside, np.array([0.0, 2.0, 0.0, 0.0]))
+    assert float(counted.result()) == pytest.approx(3 / 4)

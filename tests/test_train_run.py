@@ -23,7 +23,7 @@ from lentigo.recipe import Output, Recipe, parse_recipe
 from lentigo.train import Progress, open_run, train
 from lentigo.train.feeds import FeatureFeed
 from lentigo.train.run import run_name
-from small import TINY, KilledError, environment, history, lentigo, small_set
+from small import SMALL, TINY, KilledError, environment, history, lentigo, small_set
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,18 @@ def test_the_kept_predictions_are_those_of_the_kept_model(
     probability = kept[list(data.taxonomy.codes)].to_numpy()
     np.testing.assert_allclose(run.predict(data.images[rows]), probability, atol=1e-5)
     assert [p.target_sensitivity for p in run.operating_points] == [0.8, 0.9, 0.95]
+
+
+def test_the_history_tells_what_share_of_the_training_images_was_called_right(
+    data: PreparedSet, tmp_path: Path
+) -> None:
+    rows = data.rows("train", 0)
+    still = SMALL.replace("3e-3", "1e-12").replace("batch_size = 16", f"batch_size = {len(rows)}")
+    recipe = parse_recipe(still + 'batch_norm = "frozen"\n[head]\ndropout = 0.0\n', "still")
+    run = train(recipe, data, out=tmp_path)
+    called = run.predict(data.images[rows]).argmax(axis=1) == data.labels[rows]
+    assert 0 < called.mean() < 1
+    assert [row["accuracy"] for row in run.history()] == [pytest.approx(called.mean())] * 2
 
 
 def test_the_same_seed_gives_the_same_history_and_another_does_not(

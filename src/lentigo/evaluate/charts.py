@@ -205,12 +205,12 @@ def training_curves(history: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mar
     scores = [
         key
         for key in numeric
-        if key.startswith("val_")
+        if (key.startswith("val_") or key == "accuracy")
         and key not in losses
         and all(0 <= row[key] <= 1 for row in history)
     ]
     found = []
-    for caption, keys in (("Loss", losses), ("Scores on validation", scores)):
+    for caption, keys in (("Loss", losses), ("Scores", scores)):
         if keys:
             found.append(
                 (caption, _curves(caption, history, keys[:6]), [_plain(k) for k in keys[:6]])
@@ -243,7 +243,7 @@ def _curves(caption: str, history: Sequence[Mapping[str, Any]], keys: Sequence[s
 
 def _plain(key: str) -> str:
     """A column of the history, in words."""
-    if key == "loss":
-        return "training loss"
+    if key in {"loss", "accuracy"}:
+        return f"training {key}"
     words = key.removeprefix("val_").replace("_", " ").replace("roc auc.", "AUC ")
-    return f"validation {words}" if key == "val_loss" else words
+    return f"validation {words}" if key in {"val_loss", "val_accuracy"} else words

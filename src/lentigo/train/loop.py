@@ -26,6 +26,7 @@ from lentigo.model import (
     shift_logits,
 )
 from lentigo.recipe import Recipe, Sampling, Stage
+from lentigo.train.accuracy import TrainingAccuracy
 from lentigo.train.feeds import FeatureFeed, Feed, ImageFeed, Material
 from lentigo.train.mining import hard_rows
 from lentigo.train.sampling import drawn_share
@@ -152,7 +153,9 @@ class Training:
         loss = build_loss(self.recipe.loss, self._share(material))
         if taught := self.recipe.distillation:
             loss = Distilled(loss, taught.weight, taught.temperature)
-        feed.model.compile(optimizer, loss, jit_compile=compiled)
+        feed.model.compile(
+            optimizer, loss, weighted_metrics=[TrainingAccuracy()], jit_compile=compiled
+        )
         optimizer.build(feed.model.trainable_variables)
         if self._optimizer_values and self.standing.stage_epoch:
             assign(optimizer.variables, self._optimizer_values)
@@ -195,14 +198,14 @@ class Training:
             optimizer.learning_rate = stage.learning_rate * standing.rate_factor
         batches = feed.batches(standing.epoch)
         start = time.perf_counter()
-        loss = self._fit(stage, feed, batches, start)
+        fitted = self._fit(stage, feed, batches, start)
         speed = len(batches) * stage.batch_size / (time.perf_counter() - start)
         with _averaged(feed.model, optimizer, on=stage.average_decay > 0):
             if estimate is not None:
                 estimate(batches, stage.reestimate_batches)
             logits = feed.validation_logits()
             labels = self.material.labels[self.material.validation]
-            row = self._row(stage, optimizer, loss)
+            row = self._row(stage, optimizer) | fitted
             scores = validation_scores(logits, labels, self._malignant)
             row |= {f"val_{name}": value for name, value in scores.items()}
             self._keep_if_best(row)
@@ -212,7 +215,8 @@ class Training:
         self.standing.epoch_seconds.append(round(taken, 3))
         self._tell(stage, len(batches), len(batches), speed, row)
 
-    def _fit(self, stage: Stage, feed: Feed, batches: Any, start: float) -> float:
+    def _fit(self, stage: Stage, feed: Feed, batches: Any, start: float) -> dict[str, float]:
+        """Loss and accuracy of one epoch's training images."""
         steps = len(batches)
 
         def tell(step: int) -> None:
@@ -229,7 +233,7 @@ class Training:
                 todo=f"Lower the learning rate of stage {stage.name!r} "
                 f"(--set stages.{self.standing.stage}.learning_rate={stage.learning_rate / 10:g}).",
             )
-        return loss
+        return {"loss": loss, "accuracy": float(fitted.history["accuracy"][0])}
 
     def _tell(
         self, stage: Stage, step: int, steps: int, speed: float, row: HistoryRow | None
@@ -237,13 +241,12 @@ class Training:
         epoch = self.standing.epoch + (row is None)
         self._report(Progress(stage.name, epoch, self.recipe.epochs, step, steps, speed, row))
 
-    def _row(self, stage: Stage, optimizer: keras.optimizers.Optimizer, loss: float) -> HistoryRow:
+    def _row(self, stage: Stage, optimizer: keras.optimizers.Optimizer) -> HistoryRow:
         rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         return {
             "epoch": self.standing.epoch + 1,
             "stage": stage.name,
             "learning_rate": rate,
-            "loss": loss,
         }
 
     def _keep_if_best(self, row: HistoryRow) -> None:
