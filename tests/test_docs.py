@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import os
 import re
 import shlex
@@ -126,6 +127,18 @@ def test_files_page_names_every_column_key_and_field() -> None:
     assert missing == []
     # A new field of run.json is to be described too.
     assert len(RunInfo.model_fields) == 25
+
+
+def test_the_python_reference_states_the_signatures_as_they_are() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `\1\(([^`]*)\)`", reference("python-api.md"), re.MULTILINE)
+    assert len(rows) >= 13
+    for name, stated in rows:
+        told = ast.parse(f"def {name}({stated}): ...").body[0].args
+        parts = (told.args, told.kwonlyargs)
+        signature = inspect.signature(getattr(lentigo, name)).parameters.values()
+        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        for each, kind in zip(parts, kinds, strict=True):
+            assert [a.arg for a in each] == [p.name for p in signature if p.kind is kind], name
 
 
 def test_every_public_name_is_in_the_python_reference() -> None:
