@@ -14,7 +14,7 @@ from lentigo.files import write_json
 from lentigo.papers.derived import derive, speed_up
 from lentigo.papers.paper import read_paper
 from lentigo.papers.reproduce import Reproduction, Request, reproduce
-from lentigo.train import precision
+from lentigo.train import open_run, precision
 
 PAPER = """
 schema_version = 1
@@ -189,11 +189,11 @@ def test_work_that_slows_both_precisions_does_not_make_half_precision_look_fast(
 
 
 def test_variants_measured_on_other_images_are_not_averaged(
-    done: Reproduction, paper_file: Path, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     path = tmp_path / "other.toml"
     text = PAPER.replace(
-        '{ "recipe.stages.0.learning_rate" = 1e-7 }', '{ "data.greyscale" = true }'
+        '{ "recipe.stages.0.learning_rate" = 1e-7 }', '{ "protocols.leak-free.test_share" = 0.4 }'
     )
     path.write_text(text, encoding="utf-8")
     images = generate(tmp_path / "images", lesions=70, seed=0, size=48)
@@ -203,6 +203,21 @@ def test_variants_measured_on_other_images_are_not_averaged(
     assert row.failure == "its variants were not measured on the same images"
     assert not [each for each in other.outcomes if each.variant == "faster"]
     assert "failed" in other.markdown.read_text()
+
+
+def test_colour_and_greyscale_of_one_split_are_compared(tmp_path: Path) -> None:
+    path = tmp_path / "grey.toml"
+    text = PAPER.replace(
+        '{ "recipe.stages.0.learning_rate" = 1e-7 }', '{ "data.greyscale" = true }'
+    )
+    path.write_text(text, encoding="utf-8")
+    images = generate(tmp_path / "images", lesions=70, seed=0, size=48)
+    request = Request(given={"phantom": images}, protocols=("leak-free",), variants=("a", "b"))
+    done = reproduce(str(path), request, tmp_path / "out")
+    in_colour, grey = (open_run(done.outcomes[i].reports[0].parents[2]).info for i in (0, 1))
+    assert in_colour.prepared_digest != grey.prepared_digest
+    assert in_colour.test_digest == grey.test_digest
+    assert 0 < figures(done, "differ")["p_value"].value <= 1
 
 
 def test_a_derived_row_of_no_variant_is_refused(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ contradictions = ["Its two tables disagree."]
 choices = ["The rate is ours."]
 gaps = ["Its third table is not repeated."]
 figures = [
-  "roc", "roc-by-class", "classes", "grid", "hair", "network", "epochs", "curves", "confusion",
+  "roc", "roc-by-class", "classes", "grid", "examples", "diagnoses", "augmented", "hair", "network",
+  "epochs", "seconds", "curves", "confusion",
 ]
 
 [data]
@@ -57,6 +58,8 @@ folds = 4
 [recipe.network]
 name = "tiny_network:build"
 weights = "none"
+[recipe.augmentation]
+flip_horizontal = true
 [[recipe.stages]]
 name = "train"
 epochs = 4
@@ -94,6 +97,15 @@ small-batch = ["98%", "1.0", "1,000", "0.9"]
 impossible = ["99%", "", "", ""]
 grey = ["97.5%", "0.99", "", ""]
 each-fold = ["96%", "", "", ""]
+[[tables]]
+title = "Table 8"
+columns = [
+  { title = "Malignant, training", key = "images.train.malignant", digits = 0 },
+  { title = "Malignant, measured", key = "images.measured.malignant", digits = 0 },
+  { title = "Inference (s)", key = "inference_s", digits = 2 },
+]
+[tables.rows]
+grey = ["100", "20", "3.5"]
 """
 
 
@@ -126,6 +138,7 @@ def test_an_unseen_paper_gets_its_finished_table(done: Reproduction) -> None:
     table = {
         (r["variant"], r["column"], r["protocol"]): (r["claimed"], r["stamp"], r["status"][:6])
         for r in rows(done)
+        if r["table"] == "Table 7"
     }
     columns = ("Accuracy", "AUC", "Parameters", "Kappa")
     claims = {
@@ -203,7 +216,7 @@ def test_the_pages_carry_every_stamp_and_all_that_the_paper_says(done: Reproduct
         for sentence in ("Its two tables disagree.", "The rate is ours.", "third table"):
             assert sentence in text
     page = done.page.read_text()
-    assert page.count('class="stamped"') == 3 * 3  # three variants, three measured columns
+    assert page.count('class="stamped"') == 3 * 3 + 3  # variants by measured columns
     for report in (r for o in done.outcomes for r in o.reports):
         assert report.relative_to(done.page.parent).as_posix() in page
     assert {row["scale"] for row in rows(done)} == {"0.5"}
@@ -216,15 +229,19 @@ def test_the_papers_figures_are_drawn_with_a_table_behind_each(done: Reproductio
         assert page.count(f"<h2>{heading}</h2>") == 1
     # Self-contained, and told to those who cannot see.
     assert not re.findall(r'(?:src|href)="(?!data:|runs/)', page)
-    assert page.count("<img") == page.count('alt="') >= 2 * 16 + 8
-    assert (
-        page.count("<svg") == page.count('role="img" aria-label="') == page.count("<details>") - 3
-    )
+    assert page.count("<img") == page.count('alt="') >= 4 * 16 + 8
+    assert page.count("<svg") == page.count('role="img" aria-label="')
+    assert page.count("<details>") == page.count("<svg") + 5  # grids and examples, colour and grey
     # As many curves as models, in one plot a protocol.
     models = sum(o.protocol == "leak-free" and not o.failure for o in done.outcomes)
     plot = page.split("<h2>ROC curves of all models</h2>")[1].split("</svg>")[0]
     assert plot.count('class="line s') == models == 3
     assert "Epoch [1/2], Train Loss: " in page
+    assert re.search(r"Train Accuracy: \d+\.\d\d%, Val Loss: \d", page)
+    seconds = page.split("<h2>Seconds an epoch</h2>")[1].split("</table>")[0]
+    assert re.findall(r'<th scope="row">(\w+)</th>', seconds) == ["1", "2", "all"]
+    for shape in ("bicolour", "globules"):
+        assert f'<th scope="row">{shape}</th>' in page.split("<h2>Diagnoses</h2>")[1]
 
 
 def test_the_confusion_matrix_of_the_page_is_that_of_the_evaluation(done: Reproduction) -> None:
@@ -232,8 +249,36 @@ def test_the_confusion_matrix_of_the_page_is_that_of_the_evaluation(done: Reprod
     frame = pd.read_csv(outcome.reports[0].parent / "confusion.csv", index_col=0)
     section = done.page.read_text().split("<h2>Confusion matrices</h2>")[1]
     first = section.split("</tbody>")[0].split("<tbody>")[1]
-    cells = [int(n) for n in re.findall(r"<td>([\d,]+)</td>", first)]
-    assert cells == frame.loc[:, ["benign", "malignant"]].to_numpy().ravel().tolist()
+    cells = re.findall(r"<td>(\d+) \((\d+\.\d)%\)</td>", first)
+    counts = frame.loc[:, ["benign", "malignant"]].to_numpy()
+    assert [int(n) for n, _ in cells] == counts.ravel().tolist()
+    shares = 100 * counts / counts.sum(axis=1, keepdims=True)
+    assert [float(s) for _, s in cells] == pytest.approx(shares.ravel().tolist(), abs=0.051)
+
+
+def test_the_papers_tables_of_data_count_the_images_of_each_side(done: Reproduction) -> None:
+    counted = {(r["protocol"], r["key"]): r for r in rows(done) if r["table"] == "Table 8"}
+    for outcome in (o for o in done.outcomes if o.variant == "grey"):
+        data = open_run(outcome.reports[0].parents[2]).info.prepared_path
+        frame = pd.read_csv(Path(data) / "manifest.csv", keep_default_na=False)
+        malignant = frame[frame["label"] == "malignant"]
+        learning = malignant["split"] == "train"
+        held_out = learning & (malignant["fold"].astype(str) == "0")
+        measured = held_out if outcome.protocol == "as-published" else malignant["split"] == "test"
+        found = {
+            key: float(counted[outcome.protocol, f"images.{key}.malignant"]["value"])
+            for key in ("train", "measured")
+        }
+        assert found == {"train": (learning & ~held_out).sum(), "measured": measured.sum()}
+
+
+def test_inference_is_timed_over_all_measured_images_once(done: Reproduction) -> None:
+    for outcome in (o for o in done.outcomes if o.variant == "grey"):
+        kept = json.loads((outcome.reports[0].parents[2] / "export/inference.json").read_text())
+        assert kept["images"] == outcome.images
+        assert outcome.figures["inference_s"].value == kept["seconds"] > 0
+    others = (o.figures for o in done.outcomes if o.figures and o.variant != "grey")
+    assert not any("inference_s" in figures for figures in others)
 
 
 def test_leak_free_alone_is_not_stamped(done: Reproduction, paper_file: Path, images: Path) -> None:

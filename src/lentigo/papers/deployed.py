@@ -1,7 +1,13 @@
-"""What a variant weighs and how fast it answers once it is exported: files and milliseconds."""
+"""What a variant weighs and how fast it answers: files, milliseconds, seconds for a test set."""
 
 from __future__ import annotations
 
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lentigo.data.prepared import PreparedSet
 from lentigo.deploy.bench import bench
 from lentigo.deploy.bundle import read_bundle
 from lentigo.deploy.export import export
@@ -12,17 +18,17 @@ from lentigo.score.estimate import Estimate
 from lentigo.train import Run
 
 KEYS = ("file_mb", "response_ms", "response_p95_ms")
+INFERENCE = "inference_s"
 ROUNDS = 100
+_PART = 256
 
 
-def wanted(paper: Paper, variant: str) -> bool:
-    """Whether a table of the paper asks for any of ``KEYS`` in this variant's row."""
-    return any(
-        column.key in KEYS
-        for table in paper.tables
-        if variant in table.rows
-        for column in table.columns
-    )
+def wanted(paper: Paper, variant: str) -> set[str]:
+    """What of ``KEYS`` and ``INFERENCE`` a table of the paper asks for in this variant's row."""
+    asked = {
+        column.key for table in paper.tables if variant in table.rows for column in table.columns
+    }
+    return asked & {*KEYS, INFERENCE}
 
 
 def deployed(run: Run) -> dict[str, Estimate]:
@@ -45,3 +51,22 @@ def deployed(run: Run) -> dict[str, Estimate]:
         write_json(kept, values)
     told = f"of the exported file, one thread, {ROUNDS} answers on this machine"
     return {key: Estimate(float(values[key]), None, None, 0, told) for key in KEYS}
+
+
+def inference(run: Run, data: PreparedSet, rows: NDArray[np.int64]) -> dict[str, Estimate]:
+    """Seconds that the run takes to answer all of ``rows``, reading them included.
+
+    On this machine, in batches, after one that compiles. Measured once and kept with the run.
+    """
+    kept = run.path / "export" / "inference.json"
+    try:
+        values = read_json(kept)
+    except InputError:
+        run.predict(data.images[rows[:_PART]])
+        start = time.perf_counter()
+        for at in range(0, len(rows), _PART):
+            run.predict(data.images[rows[at : at + _PART]])
+        values = {"seconds": time.perf_counter() - start, "images": len(rows)}
+        write_json(kept, values)
+    told = f"of {values['images']:,} images on this machine"
+    return {INFERENCE: Estimate(float(values["seconds"]), None, None, 0, told)}

@@ -40,7 +40,7 @@ def _derived(row: Derived, protocol: Protocol, parts: Sequence[Outcome]) -> Outc
     if failed:
         return Outcome(row.name, protocol, failure=f"{', '.join(failed)} failed", derived=True)
     runs = {each.variant: [open_run(_run_of(r)) for r in each.reports] for each in parts}
-    if not isinstance(row, SpeedUp) and (told := _apart(runs)):
+    if not isinstance(row, SpeedUp) and (told := _apart(parts)):
         return Outcome(row.name, protocol, failure=told, derived=True)
     how: Mapping[type[Derived], Callable[..., tuple[dict[str, Estimate], tuple[str, ...]]]]
     how = {Mean: _mean, Differing: _differing, SpeedUp: _speed_up}
@@ -64,9 +64,18 @@ def _run_of(report: Path) -> Path:
     return report.parents[2]
 
 
-def _apart(runs: Mapping[str, Sequence[Run]]) -> str:
-    """That the variants were not measured on the same images; empty where they were."""
-    lists = {run.info.prepared_digest for each in runs.values() for run in each}
+def _apart(parts: Sequence[Outcome]) -> str:
+    """That the variants were not measured on the same images; empty where they were.
+
+    The images of two prepared sets may be the same: in colour, and greyscale.
+    """
+    lists = set()
+    for each in parts:
+        tables = [
+            pd.read_csv(report.parent / "predictions.csv", usecols=["image_id"], dtype=str)
+            for report in each.reports
+        ]
+        lists.add(frozenset(pd.concat(tables)["image_id"]))
     return "" if len(lists) == 1 else "its variants were not measured on the same images"
 
 

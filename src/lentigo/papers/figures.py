@@ -5,104 +5,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
-from lentigo.data.prepared import PreparedSet, open_prepared
-from lentigo.evaluate.svg import Plot, percent_ticks, round_ticks
+from lentigo.papers import plots
 from lentigo.papers.measured import Outcome
-from lentigo.papers.pictures import hair_pairs, image_grid
+from lentigo.papers.pictures import altered, class_examples, hair_pairs, image_grid
 from lentigo.papers.schema import Paper, Protocol
-from lentigo.score.official import roc_points
-from lentigo.train import NetworkRun, Run, open_run
-
-UNIT = (0.0, 1.0)
-COLOURS = 6
-HEADINGS = {"as-published": "as published", "leak-free": "leak-free"}
-_AT = (0.5, 0.8, 0.9, 0.95)
-
-
-@dataclass(frozen=True)
-class Table:
-    """What is behind a picture."""
-
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One picture, or one table where that is the figure.
-
-    Attributes:
-        caption: What it shows.
-        leaky: Whether what is shown was measured by a leaky protocol.
-        picture: SVG or images; None where the table is the figure.
-        keys: Names of the curves; curve i has the colours of class ``s{i % 6}``, and from the
-            seventh on it is dashed.
-        table: The numbers.
-        text: Lines that stand as they are.
-    """
-
-    caption: str
-    leaky: bool
-    picture: Markup | None = None
-    keys: tuple[str, ...] = ()
-    table: Table | None = None
-    text: str = ""
-
-
-class Shown:
-    """A variant that was run under one protocol: the first of its trainings."""
-
-    def __init__(self, title: str, outcome: Outcome) -> None:
-        self.title, self.outcome = title, outcome
-        self._evaluation = outcome.reports[0].parent
-
-    @property
-    def where(self) -> str:
-        """Its title and protocol."""
-        return f"{self.title}, {HEADINGS[self.outcome.protocol]}"
-
-    @property
-    def leaky(self) -> bool:
-        """Whether its figures flatter."""
-        return self.outcome.leaky
-
-    @cached_property
-    def run(self) -> Run:
-        """The run."""
-        return open_run(self._evaluation.parent.parent)
-
-    @cached_property
-    def data(self) -> PreparedSet:
-        """What it was trained on."""
-        return open_prepared(Path(self.run.info.prepared_path))
-
-    @cached_property
-    def predictions(self) -> pd.DataFrame:
-        """Label and probabilities of every measured image."""
-        text = {"image_id": str, "label": str}
-        return pd.read_csv(self._evaluation / "predictions.csv", dtype=text)
-
-    def roc(self, codes: Sequence[str]) -> tuple[Any, Any] | None:
-        """False and true positive rates of some classes against the rest."""
-        truth = self.predictions["label"].isin(codes).to_numpy()
-        if truth.all() or not truth.any():
-            return None
-        fpr, tpr, _ = roc_points(truth, self.predictions[list(codes)].sum(axis=1).to_numpy())
-        return fpr, tpr
-
-
-Draw = Callable[[Sequence[Shown]], list[Figure]]
+from lentigo.papers.shown import HEADINGS, Draw, Figure, Shown, Table, by_protocol
+from lentigo.train import NetworkRun
 
 
 def draw(
@@ -120,89 +34,6 @@ def draw(
     return found
 
 
-def _by_protocol(shown: Sequence[Shown]) -> list[list[Shown]]:
-    protocols = dict.fromkeys(each.outcome.protocol for each in shown)
-    return [[each for each in shown if each.outcome.protocol == p] for p in protocols]
-
-
-def _roc_plot(
-    title: str, curves: Sequence[tuple[str, tuple[Any, Any] | None]], leaky: bool, caption: str
-) -> Figure:
-    """Curves by name in one plot, with areas and rates in the table."""
-    plot = Plot(UNIT, UNIT, title, "The table beneath holds areas and rates.")
-    plot.axes("false positive rate", "true positive rate", percent_ticks(), percent_ticks())
-    plot.line(UNIT, UNIT, "chance")
-    rows, keys = [], []
-    for place, (name, curve) in enumerate((n, c) for n, c in curves if c is not None):
-        fpr, tpr = curve
-        plot.line(fpr, tpr, _colour(place))
-        area = float(np.trapezoid(tpr, fpr))
-        at = [f"{float(tpr[fpr <= 1 - wanted].max()):.3f}" for wanted in _AT]
-        rows.append((name, f"{area:.3f}", *at))
-        keys.append(f"{name} ({area:.3f})")
-    heads = ("", "area", *(f"sensitivity at specificity {each:.0%}" for each in _AT))
-    return Figure(caption, leaky, plot.render(), tuple(keys), Table(heads, tuple(rows)))
-
-
-def _colour(place: int) -> str:
-    return f"s{place % COLOURS}" + (" dashed" if place >= COLOURS else "")
-
-
-def _roc(shown: Sequence[Shown]) -> list[Figure]:
-    found = []
-    for group in _by_protocol(shown):
-        curves = []
-        for each in group:
-            malignant = [c.code for c in each.data.taxonomy.classes if c.malignant]
-            curves.append((each.title, each.roc(malignant)))
-        where = HEADINGS[group[0].outcome.protocol]
-        caption = f"Malignant against benign, all models, {where} (area)."
-        found.append(_roc_plot(f"ROC curves, {where}", curves, group[0].leaky, caption))
-    return found
-
-
-def _roc_by_class(shown: Sequence[Shown]) -> list[Figure]:
-    return [
-        _roc_plot(
-            f"ROC curves of {each.where}",
-            [(c.code, each.roc([c.code])) for c in each.data.taxonomy.classes],
-            each.leaky,
-            f"{each.where}: each class against the rest (area).",
-        )
-        for each in shown
-    ]
-
-
-def _classes(shown: Sequence[Shown]) -> list[Figure]:
-    found = []
-    for group in _by_protocol(shown):
-        data = group[0].data
-        counts = data.manifest["label"].value_counts()
-        codes = [code for code in data.taxonomy.codes if code in counts]
-        most = int(counts.max())
-        plot = Plot(
-            (0, len(codes)), (0, most * 1.12), "Images a class", "The table has the counts."
-        )
-        plot.axes("", "images", [(i + 0.5, c) for i, c in enumerate(codes)], round_ticks(0, most))
-        for place, code in enumerate(codes):
-            plot.bar(place + 0.12, place + 0.88, float(counts[code]), "column")
-            plot.text(plot.across(place + 0.5), plot.up(counts[code]) - 4, f"{counts[code]:,}",
-                      "middle", "point-label")  # fmt: skip
-        sides = [side for side in ("train", "test") if (data.manifest["split"] == side).any()]
-        rows = []
-        for code in codes:
-            own = data.manifest[data.manifest["label"] == code]
-            of_side = [f"{int((own['split'] == side).sum()):,}" for side in sides]
-            synthetic = f"{int((own['parent_id'] != '').sum()):,}"
-            share = f"{len(own) / len(data.manifest):.1%}"
-            rows.append((code, f"{len(own):,}", share, *of_side, synthetic))
-        heads = ("class", "images", "share", *sides, "of them synthetic")
-        where = HEADINGS[group[0].outcome.protocol]
-        caption = f"Class distribution, {where}; train includes the folds that validate."
-        found.append(Figure(caption, False, plot.render(), (), Table(heads, tuple(rows))))
-    return found
-
-
 def _grid(shown: Sequence[Shown]) -> list[Figure]:
     """Sixteen images of each preparation that differs in what is done to pixels."""
     found: dict[str, Figure] = {}
@@ -212,6 +43,32 @@ def _grid(shown: Sequence[Shown]) -> list[Figure]:
             caption = f"Sixteen training images as {each.title} sees them, with their classes."
             table = Table(("image", "class"), tuple(names))
             found[each.data.spec.digest] = Figure(caption, False, picture, (), table)
+    return list(found.values())
+
+
+def _examples(shown: Sequence[Shown]) -> list[Figure]:
+    """A row of images a class, of each preparation that differs in what is done to pixels."""
+    found: dict[str, Figure] = {}
+    for each in shown:
+        if each.data.spec.digest not in found:
+            picture, names = class_examples(each.data)
+            caption = f"Training images of each class as {each.title} sees them."
+            table = Table(("image", "class"), tuple(names))
+            found[each.data.spec.digest] = Figure(caption, False, picture, (), table)
+    return list(found.values())
+
+
+def _augmented(shown: Sequence[Shown]) -> list[Figure]:
+    """One malignant training image, altered sixteen times by each augmentation that differs."""
+    found: dict[tuple[str, str], Figure] = {}
+    for each in shown:
+        how = each.run.recipe().augmentation
+        known = each.data.spec.digest, how.model_dump_json()
+        if known in found or how.changes_nothing or not isinstance(each.run, NetworkRun):
+            continue
+        picture, name = altered(each.data, how)
+        caption = f"{name} of the training images, altered as {each.title} sees it in 16 epochs."
+        found[known] = Figure(caption, False, picture)
     return list(found.values())
 
 
@@ -282,31 +139,36 @@ def _percent(value: object) -> str:
     return f"{value:.2%}" if isinstance(value, int | float) else "not recorded"
 
 
-def _curves(shown: Sequence[Shown]) -> list[Figure]:
+def _seconds(shown: Sequence[Shown]) -> list[Figure]:
+    """Seconds of each epoch, a column a network, as guntara2024's Table 4 has them."""
     found = []
-    for each in shown:
-        history = each.run.history()
-        if len(history) < 2:
-            continue
-        epochs = [float(row["epoch"]) for row in history]
-        names = {"loss": "training loss", "val_loss": "validation loss",
-                 "val_accuracy": "validation accuracy"}  # fmt: skip
-        series = {key: [float(row.get(key, math.nan)) for row in history] for key in names}
-        top = max(1.0, *(v for values in series.values() for v in values if math.isfinite(v)))
-        plot = Plot((epochs[0], epochs[-1]), (0, top), f"Curves of {each.where}",
-                    "Loss and accuracy by epoch; the table holds the numbers.")  # fmt: skip
-        ticks = [(v, t) for v, t in round_ticks(epochs[0], epochs[-1]) if v == int(v)]
-        plot.axes("epoch", "loss, accuracy", ticks, round_ticks(0, top))
-        for place, values in enumerate(series.values()):
-            plot.line(epochs, values, _colour(place))
-        rows = tuple(
-            (f"{epoch:.0f}", *(f"{values[i]:.4f}" for values in series.values()))
-            for i, epoch in enumerate(epochs)
-        )
-        table = Table(("epoch", *names.values()), rows)
-        found.append(
-            Figure(f"{each.where}.", each.leaky, plot.render(), tuple(names.values()), table)
-        )
+    for group in by_protocol([each for each in shown if isinstance(each.run, NetworkRun)]):
+        taken = [(each.title, each.run.info.epoch_seconds) for each in group]
+        longest = max(len(seconds) for _, seconds in taken)
+        rows = [
+            (str(epoch + 1), *(f"{s[epoch]:,.1f}" if epoch < len(s) else "" for _, s in taken))
+            for epoch in range(longest)
+        ]
+        rows.append(("all", *(f"{sum(seconds):,.1f}" for _, seconds in taken)))
+        where = HEADINGS[group[0].outcome.protocol]
+        caption = f"Seconds an epoch, {where}, first training of each; the first epoch compiles."
+        heads = ("epoch", *(title for title, _ in taken))
+        found.append(Figure(caption, group[0].leaky, table=Table(heads, tuple(rows))))
+    return found
+
+
+def _diagnoses(shown: Sequence[Shown]) -> list[Figure]:
+    """Which diagnoses make up each class, of the images that are no copies."""
+    found = []
+    for group in by_protocol(shown):
+        frame = group[0].data.manifest
+        frame = frame[frame["parent_id"] == ""]
+        named = frame["diagnosis"].where(frame["diagnosis"] != "", "not stated")
+        counts = pd.crosstab(named, frame["label"])
+        codes = [code for code in group[0].data.taxonomy.codes if code in counts]
+        rows = tuple((str(d), *(f"{n:,}" for n in counts.loc[d, codes])) for d in counts.index)
+        caption = f"Diagnoses by class, {HEADINGS[group[0].outcome.protocol]}."
+        found.append(Figure(caption, False, table=Table(("diagnosis", *codes), rows)))
     return found
 
 
@@ -318,20 +180,32 @@ def _confusion(shown: Sequence[Shown]) -> list[Figure]:
         called = pd.Series(np.array(codes)[probability.argmax(axis=1)])
         counts = pd.crosstab(each.predictions["label"], called)
         counts = counts.reindex(index=codes, columns=codes, fill_value=0)
-        rows = tuple((code, *(f"{n:,}" for n in counts.loc[code])) for code in codes)
-        caption = f"{each.where}: rows are what an image is, columns what it was called."
+        rows = tuple((code, *_counted(counts.loc[code].to_numpy())) for code in codes)
+        caption = (
+            f"{each.where}: rows are what an image is, columns what it was called, "
+            "with the share of the row."
+        )
         found.append(Figure(caption, each.leaky, table=Table(("", *codes), rows)))
     return found
 
 
+def _counted(row: Any) -> list[str]:
+    """Counts with their share of the row's sum."""
+    return [f"{n:,} ({n / row.sum():.1%})" if row.sum() else f"{n:,}" for n in row]
+
+
 FIGURES: dict[str, tuple[str, Draw]] = {
-    "roc": ("ROC curves of all models", _roc),
-    "roc-by-class": ("ROC curves, one class against the rest", _roc_by_class),
-    "classes": ("Class distribution", _classes),
+    "roc": ("ROC curves of all models", plots.roc),
+    "roc-by-class": ("ROC curves, one class against the rest", plots.roc_by_class),
+    "classes": ("Class distribution", plots.classes),
     "grid": ("Images", _grid),
+    "examples": ("Examples of each class", _examples),
+    "diagnoses": ("Diagnoses", _diagnoses),
+    "augmented": ("Augmentation", _augmented),
     "hair": ("Hair removal", _hair),
     "network": ("Networks with their shapes", _network),
     "epochs": ("Epoch by epoch", _epochs),
-    "curves": ("Curves", _curves),
+    "seconds": ("Seconds an epoch", _seconds),
+    "curves": ("Curves", plots.curves),
     "confusion": ("Confusion matrices", _confusion),
 }

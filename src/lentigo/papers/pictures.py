@@ -1,4 +1,4 @@
-"""Pictures from a prepared set's images: a grid of sixteen, and hair before and after."""
+"""Pictures from a prepared set's images: grids, alterations, and hair before and after."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from lentigo.errors import ImageError
 from lentigo.evaluate.pictures import thumbnail
 from lentigo.image.decode import decode
 from lentigo.image.hair import hair_mask
+from lentigo.model import augment
+from lentigo.recipe import Augmentation
 
 GRID = 16
+EXAMPLES = 4
 LOOKED_AT = 60
 PAIRS = 4
 TILE_PX = 160
@@ -37,6 +40,29 @@ def image_grid(data: PreparedSet) -> tuple[Markup, list[tuple[str, str]]]:
         names.append((str(known["image_id"]), str(known["label"])))
         tiles.append(_tile(data.images[row], str(known["label"]), f"image of {known['label']}"))
     return _framed("grid16", tiles), names
+
+
+def class_examples(data: PreparedSet) -> tuple[Markup, list[tuple[str, str]]]:
+    """Four training images of each class, a row a class; their names and classes."""
+    tiles, names = [], []
+    labels = data.manifest["label"]
+    order = _drawn_rows(data, len(labels))
+    for code in data.taxonomy.codes:
+        for row in [row for row in order if labels.iloc[row] == code][:EXAMPLES]:
+            names.append((str(data.manifest["image_id"].iloc[row]), code))
+            tiles.append(_tile(data.images[row], code, f"image of {code}"))
+    return _framed("grid16", tiles), names
+
+
+def altered(data: PreparedSet, how: Augmentation) -> tuple[Markup, str]:
+    """Sixteen altered copies of one malignant training image, and its name."""
+    malignant = {each.code for each in data.taxonomy.classes if each.malignant}
+    order = _drawn_rows(data, len(data.manifest))
+    row = next((r for r in order if data.manifest["label"].iloc[r] in malignant), order[0])
+    copies = augment(np.repeat(data.images[row : row + 1], GRID, axis=0), how, (0,))
+    name = str(data.manifest["image_id"].iloc[row])
+    tiles = [_tile(each, "", f"{name} altered, {i + 1}") for i, each in enumerate(copies)]
+    return _framed("grid16", tiles), name
 
 
 def hair_pairs(data: PreparedSet) -> tuple[Markup, list[tuple[str, str]]] | None:

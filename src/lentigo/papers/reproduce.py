@@ -18,7 +18,8 @@ from lentigo.image import HairRemoval, PreprocessSpec
 from lentigo.papers import pages
 from lentigo.papers.cluster import check_address, run_all
 from lentigo.papers.collect import collect
-from lentigo.papers.deployed import deployed, wanted
+from lentigo.papers.counts import image_counts
+from lentigo.papers.deployed import INFERENCE, deployed, inference, wanted
 from lentigo.papers.derived import derive
 from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import Experiment, experiment, read_paper
@@ -141,10 +142,13 @@ def _outcome(
         plan = experiment(paper, variant, protocol, scale=request.scale, weights=request.weights)
         data, remarks = _prepared(plan, request, out)
         outcome = _measured(plan, data, remarks, request.seeds, out, work)
-        if not wanted(paper, variant.name):
-            return outcome
-        own = deployed(open_run(outcome.reports[0].parents[2]))
-        return dataclasses.replace(outcome, figures={**(outcome.figures or {}), **own})
+        run, own = open_run(outcome.reports[0].parents[2]), dict(outcome.figures or {})
+        asked = wanted(paper, variant.name)
+        if INFERENCE in asked:
+            own |= inference(run, data, data.rows(plan.split.measured, _folds(plan, data)[0]))
+        if asked - {INFERENCE}:
+            own |= deployed(run)
+        return dataclasses.replace(outcome, figures=own)
     except InputError as error:
         # Data that are not given would fail every variant alike.
         if "--data" in (error.todo or ""):
@@ -195,11 +199,12 @@ def _measured(
     work: Work,
 ) -> Outcome:
     measured, folders = measure(_tasks(plan, data, seeds, out), data, work)
+    counts = image_counts(data, _folds(plan, data)[0], plan.split.measured)
     return Outcome(
         variant=plan.variant.name,
         protocol=plan.protocol,
         leaky=data.leaky or plan.protocol == "as-published",
-        figures=measured.figures,
+        figures={**measured.figures, **counts},
         images=measured.images,
         groups=measured.groups,
         seeds=seeds,

@@ -18,7 +18,19 @@ from lentigo.papers.printed import Printed
 Protocol = Literal["as-published", "leak-free"]
 PROTOCOLS: tuple[Protocol, ...] = ("as-published", "leak-free")
 FigureName = Literal[
-    "roc", "roc-by-class", "classes", "grid", "hair", "network", "epochs", "curves", "confusion"
+    "roc",
+    "roc-by-class",
+    "classes",
+    "grid",
+    "examples",
+    "diagnoses",
+    "augmented",
+    "hair",
+    "network",
+    "epochs",
+    "seconds",
+    "curves",
+    "confusion",
 ]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -172,7 +184,9 @@ class Column(_Part):
     ``false_positive_rate.WHAT.POINT`` is 1 less the specificity. Facts of the run:
     ``parameters``, ``seconds``, ``seconds_per_epoch``, ``epochs``, and ``history.NAME``, a
     value of the best epoch (``history.val_accuracy``). Of the exported file: ``file_mb``,
-    ``response_ms`` and ``response_p95_ms`` on this machine.
+    ``response_ms`` and ``response_p95_ms`` on this machine; ``inference_s`` is what the run
+    itself takes for all measured images. ``images.SIDE`` and ``images.SIDE.CLASS`` count images
+    (`lentigo.papers.counts`).
     """
 
     title: str

@@ -1,0 +1,100 @@
+"""What the papers' figures are made of: finished variants, and pictures with tables behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from lentigo.data.prepared import PreparedSet, open_prepared
+from lentigo.papers.measured import Outcome
+from lentigo.score.official import roc_points
+from lentigo.train import Run, open_run
+
+HEADINGS = {"as-published": "as published", "leak-free": "leak-free"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is behind a picture."""
+
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One picture, or one table where that is the figure.
+
+    Attributes:
+        caption: What it shows.
+        leaky: Whether what is shown was measured by a leaky protocol.
+        picture: SVG or images; None where the table is the figure.
+        keys: Names of the curves; curve i has the colours of class ``s{i % 6}``, and from the
+            seventh on it is dashed.
+        table: The numbers.
+        text: Lines that stand as they are.
+    """
+
+    caption: str
+    leaky: bool
+    picture: Markup | None = None
+    keys: tuple[str, ...] = ()
+    table: Table | None = None
+    text: str = ""
+
+
+class Shown:
+    """A variant that was run under one protocol: the first of its trainings."""
+
+    def __init__(self, title: str, outcome: Outcome) -> None:
+        self.title, self.outcome = title, outcome
+        self._evaluation = outcome.reports[0].parent
+
+    @property
+    def where(self) -> str:
+        """Its title and protocol."""
+        return f"{self.title}, {HEADINGS[self.outcome.protocol]}"
+
+    @property
+    def leaky(self) -> bool:
+        """Whether its figures flatter."""
+        return self.outcome.leaky
+
+    @cached_property
+    def run(self) -> Run:
+        """The run."""
+        return open_run(self._evaluation.parent.parent)
+
+    @cached_property
+    def data(self) -> PreparedSet:
+        """What it was trained on."""
+        return open_prepared(Path(self.run.info.prepared_path))
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Label and probabilities of every measured image."""
+        text = {"image_id": str, "label": str}
+        return pd.read_csv(self._evaluation / "predictions.csv", dtype=text)
+
+    def roc(self, codes: Sequence[str]) -> tuple[Any, Any] | None:
+        """False and true positive rates of some classes against the rest."""
+        truth = self.predictions["label"].isin(codes).to_numpy()
+        if truth.all() or not truth.any():
+            return None
+        fpr, tpr, _ = roc_points(truth, self.predictions[list(codes)].sum(axis=1).to_numpy())
+        return fpr, tpr
+
+
+Draw = Callable[[Sequence[Shown]], list[Figure]]
+
+
+def by_protocol(shown: Sequence[Shown]) -> list[list[Shown]]:
+    """One list a protocol, in the order they come in."""
+    protocols = dict.fromkeys(each.outcome.protocol for each in shown)
+    return [[each for each in shown if each.outcome.protocol == p] for p in protocols]
