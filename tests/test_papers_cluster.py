@@ -75,21 +75,23 @@ def test_a_killed_worker_loses_its_unsaved_epochs_and_nothing_else(tmp_path: Pat
     paper, out = tmp_path / "spread2031.toml", tmp_path / "out"
     paper.write_text(PAPER, encoding="utf-8")
     command = [sys.executable, "-m", "lentigo", "reproduce", str(paper), "--protocol", "leak-free"]
-    command += ["--data", f"phantom={images}", "--cluster", "local", "--out", str(out), "--json"]
+    command += ["--data", f"phantom={images}", "--cluster", "local:1", "--out", str(out), "--json"]
     with (tmp_path / "said").open("w") as said:
         process = subprocess.Popen(command, env=environment(), stdout=said, stderr=said)
     runs = out.resolve() / "spread2031" / "runs"
-    deadline, before = time.monotonic() + 300, None
+    deadline, before, threads = time.monotonic() + 300, None, [b""]
     while before is None and time.monotonic() < deadline and process.poll() is None:
         for last in runs.glob("*/checkpoint/last.npz"):
             worker = holder(last.parents[1] / ".lock")
             if worker is not None and worker != process.pid:
+                threads = Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")
                 os.kill(worker, signal.SIGKILL)
                 before = (last.parents[1], load_checkpoint(last)[0])
                 break
         time.sleep(0.05)
     assert before is not None, (tmp_path / "said").read_text()
     assert process.wait(300) == 0, (tmp_path / "said").read_text()
+    assert b"TF_NUM_INTRAOP_THREADS=1" in threads
     run, standing = before
     assert 0 < standing.epoch < EPOCHS
     info = json.loads((run / "run.json").read_text())
@@ -109,5 +111,6 @@ def test_a_killed_worker_loses_its_unsaved_epochs_and_nothing_else(tmp_path: Pat
 
 
 def test_another_address_is_refused_before_anything_is_prepared() -> None:
-    with pytest.raises(InputError, match="no cluster"):
-        check_address("http://machine:80")
+    for bad in ("http://machine:80", "local:0", "local:", "ray://"):
+        with pytest.raises(InputError, match="no cluster"):
+            check_address(bad)

@@ -7,15 +7,21 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import t
 
+from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import InputError, RecipeError
+from lentigo.files import read_json
+from lentigo.image.spec import PreprocessSpec
 from lentigo.papers.running import Task, Work, do
-from lentigo.papers.sweep import parse_grid, sweep
-from small import SMALL, small_set
+from lentigo.papers.sweep import sweep
+from lentigo.papers.trials import Trial, parse_grid, read_trials, trials_of
+from small import SMALL, history, small_set
 
-GRID = {"stages.0.batch_size": [8, 32], "network.alpha": [1.0, 2.0]}
+GRID = trials_of({"stages.0.batch_size": [8, 32], "network.alpha": [1.0, 2.0]})
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +61,7 @@ def test_every_point_of_the_grid_gets_its_row(
 def test_a_point_that_fails_is_told_and_the_others_go_on(
     data: PreparedSet, recipe: str, tmp_path: Path
 ) -> None:
-    grid = {"network.name": ["no_such_module:build", "tiny_network:build"]}
+    grid = trials_of({"network.name": ["no_such_module:build", "tiny_network:build"]})
     done = sweep(recipe, data, grid, out=tmp_path)
     first, second = done.points
     assert "no_such_module" in first.failure
@@ -71,7 +77,7 @@ def test_what_a_backend_raises_fails_its_point_alone(
         raise KeyError(f"no room for {tasks[0].recipe.network.alpha}")
 
     monkeypatch.setattr("lentigo.papers.sweep.measure", out_of_memory)
-    done = sweep(recipe, data, {"network.alpha": [1.0, 2.0]}, out=tmp_path)
+    done = sweep(recipe, data, trials_of({"network.alpha": [1.0, 2.0]}), out=tmp_path)
     assert ["no room for 1.0" in done.points[0].failure, "2.0" in done.points[1].failure] == [
         True
     ] * 2
@@ -81,8 +87,99 @@ def test_a_value_out_of_range_is_refused_before_anything_runs(
     data: PreparedSet, recipe: str, tmp_path: Path
 ) -> None:
     with pytest.raises(RecipeError, match="batch_size"):
-        sweep(recipe, data, {"stages.0.batch_size": [8, 0]}, out=tmp_path)
+        sweep(recipe, data, trials_of({"stages.0.batch_size": [8, 0]}), out=tmp_path)
     assert not (tmp_path / "runs").exists()
+
+
+def test_every_fold_validates_in_turn_and_differences_are_paired(
+    data: PreparedSet, recipe: str, tmp_path: Path
+) -> None:
+    trials = [
+        Trial(name="as it is"),
+        Trial(name="again"),
+        Trial(name="other", title="one epoch", set={"stages.0.epochs": 1}),
+    ]
+    done = sweep(recipe, data, trials, out=tmp_path, folds=None, metrics=["roc_auc.mel"])
+    first, again, other = done.points
+    assert len(list((tmp_path / "runs").iterdir())) == 2 * data.folds
+
+    def measured(epochs: int) -> list[float]:
+        runs = sorted(path.parent for path in tmp_path.rglob("run.json"))
+        return [
+            read_json(run / "evaluation/validation/metrics.json")["balanced_accuracy"]["value"]
+            for run in runs
+            if len(history(run).splitlines()) == 1 + epochs
+        ]
+
+    long, short = measured(2), measured(1)
+    assert len(long) == len(short) == data.folds
+    assert first.figures["balanced_accuracy"].value == pytest.approx(np.mean(long))
+    apart = other.apart["balanced_accuracy"]
+    gaps = np.subtract(short, long)
+    assert apart.by_group.value == apart.by_fold.value == pytest.approx(gaps.mean())
+    assert apart.by_fold.n_groups == data.folds
+    reach = t.ppf(0.975, data.folds - 1) * gaps.std(ddof=1) / np.sqrt(data.folds)
+    assert apart.by_fold.high == pytest.approx(gaps.mean() + reach)
+    assert not first.apart
+    same = again.apart["balanced_accuracy"].by_group
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+    text = done.markdown.read_text()
+    assert "| one epoch |" in text
+    assert "roc_auc.mel" in text
+    with done.csv.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert float(rows[2]["difference.balanced_accuracy"]) == pytest.approx(gaps.mean())
+    assert [rows[0]["folds"], rows[0]["difference.accuracy"]] == [str(data.folds), ""]
+
+
+def test_a_first_trial_that_fails_leaves_nothing_to_compare_with(
+    data: PreparedSet, recipe: str, tmp_path: Path
+) -> None:
+    broken = Trial(name="broken", set={"network.name": "no_such_module:build"})
+    done = sweep(recipe, data, [broken, Trial(name="whole")], out=tmp_path)
+    assert done.points[0].failure
+    assert done.points[1].figures
+    assert not done.points[1].apart
+
+
+def test_a_trial_may_take_the_same_images_otherwise_prepared(
+    data: PreparedSet, recipe: str, tmp_path: Path
+) -> None:
+    images = data.path.parent / "images"
+    grey = prepare(
+        "phantom",
+        images,
+        tmp_path / "grey",
+        workers=1,
+        spec=PreprocessSpec(size=32, greyscale=True),
+        splits_of=data.path,
+    )
+    trials = [Trial(name="colour"), Trial(name="grey", data=str(grey.path))]
+    done = sweep(recipe, data, trials, out=tmp_path / "out")
+    assert done.points[1].apart["accuracy"].by_group.value is not None
+    runs = [read_json(path) for path in tmp_path.rglob("run.json")]
+    assert {run["prepared_digest"] for run in runs} == {data.digest, grey.digest}
+    prepare("phantom", images, tmp_path / "dealt", size=32, workers=1, seed=5)
+    dealt = [trials[0], Trial(name="dealt anew", data=str(tmp_path / "dealt"))]
+    with pytest.raises(InputError, match=r"'dealt anew'.*not the same images, split alike"):
+        sweep(recipe, data, dealt, out=tmp_path / "none")
+
+
+def test_trials_are_read_whole_or_refused_with_all_that_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "tried.toml"
+    path.write_text(
+        'title = "t"\n[set]\n"head.dropout" = 0.5\n'
+        '[[trials]]\nname = "a"\n[[trials]]\nname = "b"\n[trials.set]\n"loss.kind" = "focal"\n'
+    )
+    read = read_trials(str(path))
+    assert [each.overrides for each in read.trials] == [[], ['loss.kind="focal"']]
+    assert read.set == {"head.dropout": 0.5}
+    path.write_text('title = "t"\n[[trials]]\nname = "a"\n[[trials]]\nname = "a"\n')
+    with pytest.raises(InputError, match="trials stand twice: a"):
+        read_trials(str(path))
+    path.write_text('title = "t"\n[[trials]]\nnome = "a"\n')
+    with pytest.raises(InputError, match="nome"):
+        read_trials(str(path))
 
 
 def test_grids_are_read_from_text() -> None:

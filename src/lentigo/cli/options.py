@@ -12,7 +12,7 @@ Cluster = Annotated[
     str,
     typer.Option(
         metavar="ADDRESS",
-        help="Train on Ray: local, or ray://HOST:PORT. [default: here]",
+        help="Train on Ray: local, local:CORES a training, or ray://HOST:PORT. [default: here]",
         show_default=False,
     ),
 ]

@@ -11,6 +11,7 @@ import typer
 
 from lentigo.cli.options import Cluster, Json
 from lentigo.cli.output import as_json, need_training, training_progress
+from lentigo.errors import InputError
 
 
 class Which(StrEnum):
@@ -115,35 +116,56 @@ def sweep(
     data: Annotated[Path, typer.Option(help="The prepared set.")],
     *,
     over: Annotated[
-        list[str], typer.Option(metavar="KEY=A,B,...", help="Repeatable; all combinations.")
-    ],
+        list[str] | None,
+        typer.Option(metavar="KEY=A,B,...", help="Repeatable; all combinations."),
+    ] = None,
+    trials: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Named changes from a TOML, in place of --over."),
+    ] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Holds at every point.")
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Trainings a point.", min=1)] = 1,
-    fold: Annotated[int | None, typer.Option(help="The fold that validates.", min=0)] = None,
+    seeds: Annotated[int, typer.Option(help="Trainings a point and fold.", min=1)] = 1,
+    fold: Annotated[
+        list[int] | None, typer.Option(help="A fold that validates; repeatable.", min=0)
+    ] = None,
+    all_folds: Annotated[
+        bool, typer.Option("--all-folds", help="Every fold validates in turn.")
+    ] = False,
     split: Annotated[str, typer.Option(help="validation, or test, which it wears out.")] = (
         "validation"
     ),
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="Shown too, such as roc_auc.mel; repeatable."),
+    ] = None,
     cluster: Cluster = "",
     out: Annotated[Path, typer.Option(help="The folder of runs and tables.")] = Path("sweep"),
     json: Json = False,
 ) -> None:
-    """Train a recipe over a grid of values. Every point is measured alike."""
+    """Train a recipe in several ways. Every one is measured alike, beside the first."""
     need_training()
-    from lentigo.papers.sweep import parse_grid
     from lentigo.papers.sweep import sweep as run
+    from lentigo.papers.trials import overrides, parse_grid, read_trials, trials_of
 
+    if (over is None) == (trials is None) or (fold and all_folds):
+        raise InputError("Give either --over or --trials, and either --fold or --all-folds.")
+    read = read_trials(trials) if trials is not None else None
+    tried = trials_of(parse_grid(over or [])) if read is None else read.trials
     with training_progress() as report:
         done = run(
             recipe,
             data,
-            parse_grid(over),
+            tried,
             out=out,
             seeds=seeds,
-            fold=fold,
+            folds=None if all_folds else fold or (None,),
             split=split,
-            changes=changes or (),
+            changes=[*(overrides(read.set) if read else ()), *(changes or ())],
+            metrics=metric or (),
+            title=read.title if read else "",
+            choices=read.choices if read else (),
             cluster=cluster,
             say=lambda text: print(text, file=sys.stderr, flush=True),
             report=report,
@@ -151,9 +173,14 @@ def sweep(
     if json:
         points = [
             {
-                "values": dict(each.values),
+                "trial": each.trial.name,
+                "values": dict(each.trial.set),
                 "failure": each.failure,
                 "figures": {k: v.to_dict() for k, v in each.figures.items()},
+                "difference": {
+                    k: {"by_group": v.by_group.to_dict(), "by_fold": v.by_fold.to_dict()}
+                    for k, v in each.apart.items()
+                },
             }
             for each in done.points
         ]

@@ -7,6 +7,7 @@ finished is read, so no run is done twice.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 LOCAL = "local"
 RETRIES = 5
 CORES_A_TASK = 2
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
 def check_address(address: str) -> None:
@@ -29,9 +31,10 @@ def check_address(address: str) -> None:
         InputError: Neither ``local`` nor ``ray://HOST:PORT``.
         MissingExtraError: Ray is not here.
     """
-    if address != LOCAL and not address.startswith("ray://"):
+    if not re.fullmatch(r"local(:[1-9]\d*)?|ray://.+", address):
         raise InputError(
-            f"{address!r} is no cluster.", todo="Give local, or ray://HOST:10001 of a running Ray."
+            f"{address!r} is no cluster.",
+            todo="Give local, local:CORES (a training), or ray://HOST:10001 of a running Ray.",
         )
     if find_spec("ray") is None:
         raise MissingExtraError(
@@ -46,8 +49,9 @@ def run_all(
     """Do tasks on a cluster, every one once, and wait for all.
 
     Args:
-        address: ``local`` starts a Ray on this machine; ``ray://HOST:PORT`` reaches one whose
-            machines see the tasks' folders under the same paths.
+        address: ``local`` starts a Ray on this machine, ``local:1`` one that gives each training
+            one core, which serves small networks better than several; ``ray://HOST:PORT``
+            reaches one whose machines see the tasks' folders under the same paths.
         tasks: What is done; the same task twice is one.
         say: Told of each that ends.
 
@@ -69,7 +73,7 @@ def run_all(
             f"No cluster answers at {address}: {error}", todo="Is it running, and of this version?"
         ) from error
     try:
-        found = _results(ray, by_key, say)
+        found = _results(ray, by_key, _cores(address), say)
     finally:
         ray.shutdown()
     return _Fetched(found)
@@ -77,17 +81,26 @@ def run_all(
 
 def _begin(ray: Any, address: str) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address == LOCAL:
-        ray.init(address="local", include_dashboard=False, **quiet)
+    if address.startswith(LOCAL):
+        # TensorFlow takes every core that it sees, whatever Ray gave it.
+        threads = {name: str(_cores(address)) for name in THREADS} if ":" in address else {}
+        environment = {"env_vars": threads}
+        ray.init(address=LOCAL, include_dashboard=False, runtime_env=environment, **quiet)
     else:
         ray.init(address=address, **quiet)
 
 
+def _cores(address: str) -> int:
+    """Cores that each training takes."""
+    _, _, cores = address.partition(f"{LOCAL}:")
+    return int(cores) if cores else CORES_A_TASK
+
+
 def _results(
-    ray: Any, by_key: Mapping[str, Task], say: Callable[[str], None] | None
+    ray: Any, by_key: Mapping[str, Task], cores: int, say: Callable[[str], None] | None
 ) -> dict[str, Path | str]:
     """The folder of every task by its key, or why it has none."""
-    cores = min(CORES_A_TASK, int(ray.cluster_resources().get("CPU", 1)))
+    cores = min(cores, int(ray.cluster_resources().get("CPU", 1)))
     remote = ray.remote(num_cpus=cores, max_retries=RETRIES)(do)
     waiting = {remote.remote(task): key for key, task in by_key.items()}
     found: dict[str, Path | str] = {}

@@ -22,9 +22,10 @@ from lentigo.evaluate.svg import Plot, round_ticks
 from lentigo.files import locked, read_json, write_json, write_text
 from lentigo.papers.cluster import check_address, run_all
 from lentigo.papers.dealing import FAIR, WAYS, Way, check_dealable, deal
+from lentigo.papers.measured import student
 from lentigo.papers.running import Task, Work, do
 from lentigo.recipe import Recipe
-from lentigo.score.estimate import LEVEL, Estimate
+from lentigo.score.estimate import Estimate
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 from lentigo.train.loop import Report
 
@@ -132,14 +133,7 @@ def paired(values: Sequence[float], fair: Sequence[float], seeds: int) -> Estima
     """Mean of the differences of the same seeds, with Student's interval over them."""
     if not seeds or len(values) != seeds or len(fair) != seeds:
         return Estimate(None, None, None, seeds, "undefined with some seeds")
-    gaps = np.asarray(values) - np.asarray(fair)
-    mean = float(gaps.mean())
-    if seeds < 2:
-        return Estimate(mean, None, None, seeds, "one seed has no interval")
-    from scipy.stats import t  # noqa: PLC0415 - comes with scikit-learn, and takes a while
-
-    reach = float(t.ppf((1 + LEVEL) / 2, seeds - 1) * gaps.std(ddof=1) / np.sqrt(seeds))
-    return Estimate(mean, mean - reach, mean + reach, seeds, "Student's interval over seeds")
+    return student((np.asarray(values) - np.asarray(fair)).tolist(), "seeds")
 
 
 def _written(
