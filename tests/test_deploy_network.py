@@ -1,11 +1,8 @@
-"""A real network from Keras to one file and back: conversion, export, prediction."""
+"""A real network from Keras to one file: conversion and export."""
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -28,13 +25,11 @@ from deploy_models import (
     train_nothing,
 )
 from lentigo.deploy import export as export_module
-from lentigo.deploy import runtime
 from lentigo.deploy.bundle import Bundle, read_bundle
 from lentigo.deploy.export import Card, export
 from lentigo.deploy.job import Converted, convert_apart
-from lentigo.deploy.prediction import Failure, Prediction
-from lentigo.deploy.runtime import BundlePredictor, load_default
-from lentigo.errors import BundleError, ImageError, InputError, LentigoError, ParityError, RunError
+from lentigo.deploy.runtime import BundlePredictor
+from lentigo.errors import InputError, LentigoError, ParityError, RunError
 from lentigo.files import write_json
 from lentigo.image.spec import PreprocessSpec, preprocess
 from lentigo.model import Sight, Watcher
@@ -334,117 +329,3 @@ def test_other_or_changed_data_is_refused(trained: Trained, converter: dict[str,
         export(trained.run, data=fewer)
     with pytest.raises(InputError, match="no quantization"):
         export(trained.run, data=trained.data, quant="int4")  # type: ignore[arg-type]
-
-
-def test_many_files_are_answered_in_order_and_bad_ones_named(
-    graphs: Graphs, files: list[Path], tmp_path: Path
-) -> None:
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut short")
-    paths = [*files[:7], tmp_path / "broken.jpg", tmp_path / "none.jpg", tmp_path, *files[7:]]
-    model = predictor(graphs, "float32", threads=2)
-    answers = list(model.predict_files(paths))
-    assert [each.image for each in answers] == [str(path) for path in paths]
-    failures = [each for each in answers if isinstance(each, Failure)]
-    assert [each.image for each in failures] == [str(path) for path in paths[7:10]]
-    assert all(failure.image in failure.reason for failure in failures)
-    assert list(model.predict_files(paths, quality=False)) == [
-        replace(each, warnings=()) if isinstance(each, Prediction) else each for each in answers
-    ]
-    one_by_one = [model.predict_file(path) for path in files]
-    together = [each for each in answers if isinstance(each, Prediction)]
-    for left, right in zip(one_by_one, together, strict=True):
-        assert np.allclose(left.probability, right.probability, atol=1e-6)
-
-
-def test_files_are_taken_as_they_are_needed(graphs: Graphs, files: list[Path]) -> None:
-    taken: list[Path] = []
-
-    def endless() -> Any:
-        while True:
-            taken.append(files[0])
-            yield files[0]
-
-    answers = predictor(graphs, "float32", threads=1).predict_files(endless())
-    next(answers)
-    answers.close()  # type: ignore[attr-defined]
-    assert len(taken) < 10
-
-
-@pytest.mark.parametrize(("suffix", "height", "width"), [("jpg", 1100, 1400), ("png", 700, 650)])
-def test_an_image_is_preprocessed_as_for_training(
-    tmp_path: Path, suffix: str, height: int, width: int
-) -> None:
-    path, spec = tmp_path / f"large.{suffix}", PreprocessSpec(size=SIZE)
-    cv2.imwrite(str(path), cv2.resize(pictures(1)[0], (width, height)))
-    image, _ = runtime.look(path, spec)
-    assert np.array_equal(image, preprocess(path, spec))
-
-
-def test_a_photo_that_is_too_dark_or_no_skin_comes_with_a_warning(
-    graphs: Graphs, tmp_path: Path
-) -> None:
-    cv2.imwrite(str(tmp_path / "dark.png"), pictures(1)[0] // 8)
-    answer = predictor(graphs, "float32").predict_file(tmp_path / "dark.png")
-    assert any("too dark" in warning for warning in answer.warnings)
-
-
-def test_bytes_are_answered_as_their_file(graphs: Graphs, files: list[Path]) -> None:
-    model = predictor(graphs, "float32")
-    from_bytes = model.predict_bytes(files[0].read_bytes(), name=str(files[0]))
-    assert from_bytes == model.predict_file(files[0])
-    with pytest.raises(ImageError):
-        model.predict_bytes(b"not an image")
-
-
-def test_images_of_another_shape_are_refused(graphs: Graphs) -> None:
-    model = predictor(graphs, "float32")
-    assert model.predict(np.zeros((0, SIZE, SIZE, 3), np.uint8)).shape == (0, 7)
-    for wrong in (np.zeros((1, 32, 32, 3), np.uint8), np.zeros((1, SIZE, SIZE, 3), np.float32)):
-        with pytest.raises(InputError, match="takes uint8 images"):
-            model.predict(wrong)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="at least 1"):
-        predictor(graphs, "float32", threads=0)
-
-
-def test_a_graph_that_is_not_what_its_bundle_says_is_refused(graphs: Graphs) -> None:
-    with pytest.raises(BundleError, match="2 logits"):
-        predictor(graphs, "float32", taxonomy=BINARY).predict(pictures(1))
-    broken = Bundle(bundle_info(), b"\x1c\0\0\0TFL3" + bytes(50), source="broken.tflite")
-    with pytest.raises(BundleError, match=r"broken\.tflite: LiteRT refuses"):
-        BundlePredictor(broken).predict(np.zeros((1, 32, 32, 3), np.uint8))
-
-
-def test_an_installation_without_a_model_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "DEFAULT_BUNDLE", "no-such.tflite")
-    with pytest.raises(BundleError, match="carries no model"):
-        load_default()
-
-
-@pytest.fixture
-def light_process() -> Callable[[str], subprocess.CompletedProcess[str]]:
-    def run(code: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-W", "error", "-c", code]
-        return subprocess.run(command, check=True, capture_output=True, text=True)
-
-    return run
-
-
-def test_predicting_needs_the_light_set_only_and_says_nothing(
-    trained: Trained,
-    converter: dict[str, Any],
-    files: list[Path],
-    light_process: Callable[[str], subprocess.CompletedProcess[str]],
-    tmp_path: Path,
-) -> None:
-    path = export(trained.run, data=trained.data, out=tmp_path / "toy.tflite").path
-    done = light_process(
-        "import json, sys\n"
-        "from lentigo.deploy.runtime import BundlePredictor\n"
-        f"answer = BundlePredictor({str(path)!r}).predict_file({str(files[0])!r})\n"
-        "heavy = {'keras', 'tensorflow', 'jax', 'pandas', 'sklearn', 'scipy', 'matplotlib'}\n"
-        "print(json.dumps([answer.to_dict(), sorted(heavy & set(sys.modules))]))"
-    )
-    answer, heavy = json.loads(done.stdout)
-    assert heavy == []
-    assert done.stderr == ""
-    assert sum(answer["probability"].values()) == pytest.approx(1)

@@ -54,7 +54,7 @@ def test_the_light_install_has_nothing_heavy_and_says_what_it_lacks(
     assert "lentigo[train]" in done.stderr
 
 
-def test_the_heavy_packages_stay_out_of_a_prediction(tmp_path: Path) -> None:
+def test_the_heavy_packages_stay_out_of_a_prediction_which_says_nothing(tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), np.full((64, 64, 3), 128, np.uint8))
     probe = (
@@ -62,5 +62,6 @@ def test_the_heavy_packages_stay_out_of_a_prediction(tmp_path: Path) -> None:
         f"lentigo.load_default().predict_file({str(photo)!r})\n"
         f"print([n for n in {(*HEAVY, 'jinja2', 'fastapi')!r} if n in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    command = [sys.executable, "-W", "error", "-c", probe]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
