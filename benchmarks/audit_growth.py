@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from lentigo.data.duplicates import near_duplicates, near_parts
 from lentigo.data.fingerprint import fingerprints
 from lentigo.data.prepared import open_prepared
-from lentigo.evaluate.audit.checks import poor_images
+from lentigo.evaluate.audit.poor import poor_images
 from lentigo.evaluate.audit.sources import simple_measures
 from lentigo.machine import usable_cores
 
@@ -83,7 +83,7 @@ def each_image(images: NDArray[np.uint8]) -> dict[str, float]:
     """Processor seconds an image of what is done once an image."""
     steps: dict[str, Callable[[], Any]] = {
         "hashes, with those of parts": lambda: fingerprints(images, len(images)),
-        "quality": lambda: poor_images(images),
+        "quality": lambda: poor_images(images, [""] * len(images)),
         "measures of the source": lambda: [simple_measures(image) for image in images],
     }
     return {name: timed(call)[1] / len(images) for name, call in steps.items()}

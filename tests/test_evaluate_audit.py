@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from lentigo.cli.app import app
 from lentigo.data.fingerprint import fingerprints, perceptual_hash
 from lentigo.data.likeness import likeness
-from lentigo.data.phantom import generate
+from lentigo.data.phantom import generate, view_pixels
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import InputError
@@ -27,6 +27,7 @@ from lentigo.evaluate.audit.pairs import (
     find_pairs,
     largest_group,
 )
+from lentigo.evaluate.audit.poor import BLURRED, poor_images
 from lentigo.evaluate.audit.sources import probe, simple_measures
 from lentigo.evaluate.audit.unrelated import (
     COPIED_BITS,
@@ -236,9 +237,28 @@ def test_poor_pictures_are_named_with_what_is_wrong(tmp_path: Path) -> None:
     black = np.zeros((96, 96, 3), np.uint8)
     data = folder_set(tmp_path, {"bad/black": black, "good/a": noise(1), "good/b": noise(2)})
     found = audit(data)
-    names = {found.table["image_id"][row]: failed for row, failed in found.poor.items()}
+    names = {found.table["image_id"][row]: failed for row, failed in found.poor.failed.items()}
     dark = next(failed for name, failed in names.items() if "black" in name)
     assert "not too dark" in dark
+
+
+def test_a_blurred_image_is_told_by_its_own_source_and_a_soft_source_is_not_blamed() -> None:
+    sharp = [view_pixels(0, lesion, 0, 224) for lesion in range(12)]
+    soft = [cv2.resize(cv2.resize(each, (100, 100)), (224, 224)) for each in sharp]
+    blurred = [cv2.GaussianBlur(each[0], (0, 0), 3.0) for each in (sharp, soft)]
+    sources = ["sharp"] * 12 + ["soft"] * 12 + ["sharp", "soft"]
+    found = poor_images([*sharp, *soft, *blurred], sources)
+    assert [row for row, failed in found.failed.items() if "sharpness" in failed] == [24, 25]
+    assert found.sharpness["soft"][0] < found.sharpness["sharp"][0] / 3
+    assert found.sharpness["soft"][1] == pytest.approx(BLURRED * found.sharpness["soft"][0])
+
+
+@pytest.mark.parametrize("size", [48, 64, 96])
+def test_small_images_fail_no_more_checks_than_large_ones(size: int) -> None:
+    large = [view_pixels(0, lesion, 0, 224) for lesion in range(30)]
+    small = [cv2.resize(each, (size, size), interpolation=cv2.INTER_AREA) for each in large]
+    counts = [len(poor_images(each, ["one"] * 30).failed) for each in (small, large)]
+    assert counts[0] <= counts[1] + 1
 
 
 def test_the_command_writes_a_page_a_table_and_json(first: PreparedSet, tmp_path: Path) -> None:
@@ -305,7 +325,7 @@ def squared(rgb: np.ndarray) -> np.ndarray:
 def test_only_what_does_not_look_like_skin_is_not_dermoscopic(tmp_path: Path) -> None:
     raw = generate(tmp_path / "raw", lesions=30, seed=4, size=160)
     lesions = prepare("phantom", raw, tmp_path / "lesions", size=160, folds=2, workers=1)
-    wrong = audit(lesions).poor_kinds["not dermoscopic"]
+    wrong = audit(lesions).poor.kinds["not dermoscopic"]
     assert len(wrong) <= 0.05 * len(lesions.images)
     calm = [row for row in range(len(lesions.images)) if row not in wrong]
     room = np.random.default_rng(0).integers(0, 255, (12, 12, 3), np.uint8)

@@ -1,20 +1,15 @@
-"""Contradictions in what the tables say, and images that say little."""
+"""Contradictions in what the tables say."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
 from lentigo.evaluate.audit.crossings import known_as
-from lentigo.evaluate.audit.pairs import Pair, Pictures
-from lentigo.image.quality import assess
-from lentigo.image.subject import study
-from lentigo.image.verdict import judge
-from lentigo.machine import usable_cores
+from lentigo.evaluate.audit.pairs import Pair
 
 
 def lesions_of_several_patients(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -85,48 +80,3 @@ def label_pairs(table: pd.DataFrame, pairs: Sequence[Pair]) -> dict[str, int]:
         if sets[each.a] != sets[each.b]
     )
     return dict(counted.most_common())
-
-
-# Which checks of quality speak of what; a check that is not named is of the last kind.
-_KINDS = {
-    "not dermoscopic": {"calm as a close-up", "red as skin"},
-    "little information": {
-        "sharpness",
-        "not too dark",
-        "not too bright",
-        "not burnt out",
-        "little black frame",
-        "a lesion stands out",
-    },
-}
-_OTHER = "framing, light, or things on the skin"
-
-
-def poor_kinds(poor: Mapping[int, Sequence[str]]) -> dict[str, list[int]]:
-    """Rows of poor images by what is wrong: each kind of fault to its rows, ascending.
-
-    Whether a close-up of skin was taken through a dermatoscope cannot be told here: what is
-    found not to be dermoscopic is what does not look like a close-up of skin at all.
-    """
-    named = set().union(*_KINDS.values())
-    found = {
-        kind: sorted(row for row, failed in poor.items() if checks & set(failed))
-        for kind, checks in _KINDS.items()
-    }
-    return found | {_OTHER: sorted(row for row, failed in poor.items() if set(failed) - named)}
-
-
-def poor_images(images: Pictures) -> dict[int, tuple[str, ...]]:
-    """Rows of images that carry little information, and the checks that they fail.
-
-    Judged on the prepared pixels, as the network gets them, by ``lentigo.image.verdict``: blur,
-    darkness, glare, black frame, no lesion or a cut one, ruler or ink, not dermoscopic.
-    """
-
-    def failed(row: int) -> tuple[str, ...]:
-        return judge(assess(images[row]), study(images[row])).failed
-
-    # OpenCV works outside the interpreter's lock, so threads are enough.
-    with ThreadPoolExecutor(usable_cores()) as pool:
-        found = dict(enumerate(pool.map(failed, range(len(images)))))
-    return {row: names for row, names in found.items() if names}

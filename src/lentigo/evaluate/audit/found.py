@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lentigo.data.prepared import PreparedSet
-from lentigo.evaluate.audit.checks import poor_kinds
 from lentigo.evaluate.audit.crossings import Meeting
 from lentigo.evaluate.audit.pairs import KINDS, Pair
+from lentigo.evaluate.audit.poor import Poor
 from lentigo.evaluate.audit.sources import SourceProbe
 from lentigo.evaluate.audit.unrelated import Precision, Unrelated
 
@@ -39,7 +39,7 @@ class Audit:
         contradictions: Pairs of one picture whose labels contradict each other.
         label_pairs: Which labels one picture bears in different sets, and how often.
         published: What became of the pairs that publishers name, by id and by pixels.
-        poor: Images that carry little information: row to the checks they fail.
+        poor: Images that carry little information.
         sources: What sources give away; None where there is only one.
     """
 
@@ -56,7 +56,7 @@ class Audit:
     contradictions: tuple[Pair, ...]
     label_pairs: dict[str, int]
     published: dict[str, Any]
-    poor: dict[int, tuple[str, ...]]
+    poor: Poor
     sources: SourceProbe | None
 
     @property
@@ -68,11 +68,6 @@ class Audit:
         """Pairs of a kind, across sets or within one."""
         sets = self.table["set"].to_numpy()
         return sum(p.kind == kind and (sets[p.a] != sets[p.b]) == across for p in self.pairs)
-
-    @property
-    def poor_kinds(self) -> dict[str, list[int]]:
-        """Poor images by what is wrong with them."""
-        return poor_kinds(self.poor)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of ``audit.json``."""
@@ -103,9 +98,13 @@ class Audit:
             "contradictions": [[ids[p.a], ids[p.b]] for p in self.contradictions],
             "labels_across_sets": self.label_pairs,
             "published_pairs": self.published,
-            "poor_images": {ids[row]: list(failed) for row, failed in self.poor.items()},
-            "poor_kinds": {kind: len(rows) for kind, rows in self.poor_kinds.items()},
-            "not_dermoscopic": [ids[row] for row in self.poor_kinds["not dermoscopic"]],
+            "poor_images": {ids[row]: list(failed) for row, failed in self.poor.failed.items()},
+            "poor_kinds": {kind: len(rows) for kind, rows in self.poor.kinds.items()},
+            "not_dermoscopic": [ids[row] for row in self.poor.kinds["not dermoscopic"]],
+            "sharpness": {
+                name: {"median": median, "limit": limit}
+                for name, (median, limit) in self.poor.sharpness.items()
+            },
             "sources": None if self.sources is None else self.sources.to_dict(),
         }
 

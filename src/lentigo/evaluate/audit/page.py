@@ -33,7 +33,7 @@ def render(found: Audit, images: Stack) -> str:
     order = sorted(
         found.pairs, key=lambda p: (p not in wrong, sets[p.a] == sets[p.b], -p.bits, p.a, p.b)
     )
-    poor = list(found.poor.items())
+    poor = list(found.poor.failed.items())
     return environment.from_string(source).render(
         sets=found.sets,
         content=found.to_dict(),

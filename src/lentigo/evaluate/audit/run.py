@@ -20,6 +20,7 @@ from lentigo.evaluate.audit.crossings import known_as, meetings
 from lentigo.evaluate.audit.found import Audit, Stack
 from lentigo.evaluate.audit.page import render
 from lentigo.evaluate.audit.pairs import Kind, confirmed, find_pairs, largest_group
+from lentigo.evaluate.audit.poor import poor_images
 from lentigo.evaluate.audit.published import NamedPair, described, named_pairs
 from lentigo.evaluate.audit.sources import probe
 from lentigo.evaluate.audit.unrelated import Strangers, measure_unrelated, precision_of
@@ -71,6 +72,7 @@ def audit(
     named = named_pairs(sets, table)
     told = _told(named, table)
     threshold = unrelated.threshold
+    of = table["set"] + " " + table["source"]
     alike = find_pairs(table["sha256"].tolist(), hashes, told, threshold, parts)
     pairs, refused = confirmed(alike, images)
     logger.info("%d pairs within %d bits, %d look-alikes", len(pairs), threshold, len(refused))
@@ -91,10 +93,10 @@ def audit(
         contradictions=tuple(checks.contradictions(table, pairs)),
         label_pairs=checks.label_pairs(table, pairs),
         published=described(named, table, {(each.a, each.b): each for each in pairs}),
-        poor=checks.poor_images(images),
+        poor=poor_images(images, of.tolist()),
         sources=probe(
             images,
-            (table["set"] + " " + table["source"]).to_numpy(dtype=str),
+            of.to_numpy(dtype=str),
             table["malignant"].to_numpy(),
             (table["set"] + table["group_id"]).to_numpy(dtype=str),
             seed=seed,
