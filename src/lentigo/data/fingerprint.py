@@ -154,5 +154,6 @@ def _part_maps() -> Floats:
             place = start * share + (1 - share) * fine
             whole = np.cos(np.pi * np.arange(_KNOWN)[:, None] * place) * size[:, None]
             # As large as an orthonormal transform of a part's own thumbnail would be.
-            maps.append(part_waves @ whole.T * np.sqrt(2.0) / len(fine))
+            # Not a matrix product: one of this size wakes threads that wait by spinning.
+            maps.append(np.einsum("gx,fx->gf", part_waves, whole) * np.sqrt(2.0) / len(fine))
     return np.concatenate(maps).astype(np.float32)
