@@ -23,12 +23,13 @@ USUAL_AB = (17.0, 9.0)
 _SPOT = np.ones((15, 15), np.uint8)
 _HAIR = np.ones((9, 9), np.uint8)
 _SPECK = np.ones((5, 5), np.uint8)
+_CROSS = np.ones((3, 3), np.uint8)
 _SPOT_CONTRAST, _SPOT_LEVEL = 45, 200
 _EDGE_PX, _SAMPLE_STEP = 2, 4
 # JPEG's blocks; and the usual step, in grey levels, below which a ratio would be one of noise.
 _BLOCK_PX, _FEWEST_BLOCKS, _LEAST_STEP = 8, 4, 0.05
-# How many times as far the core of a lesion lies below the darker half as that below the rest.
-_CORE_STEP = 4.0
+# Levels that a lesion's outline is looked for at, from this quantile of the pixels.
+_LEVELS, _DARKEST = 8, 0.003
 # Bluer or greener than the skin around it, and blue or green in itself (CIE a*, b*).
 _INK_STEP, _INK_BLUE, _INK_GREEN = 22, -8, -6
 
@@ -44,8 +45,8 @@ class Subject:
             a* and b* (ΔE*ab without lightness); 0 where no skin was found.
         lesion_contrast: ΔE*ab between the median colours of the skin and of the darker
             region in the middle.
-        lesion_share: Share of the lit pixels that it takes once the falloff of light is taken
-            off, in [0, 1]; of its core, where that stands out far more than the rest.
+        lesion_share: Share of the lit pixels that the lesion takes where its outline is
+            steepest, once the falloff of light is taken off, in [0, 1].
         lesion_cut_share: Share of its outline that lies at the edge of the picture, in
             [0, 1], once the falloff of light is taken off.
         ink_share: Share of pixels of the colour of ink, stickers and patches outside the
@@ -154,21 +155,29 @@ def _lesion_share(
     skin: NDArray[np.bool_],
     frame: NDArray[np.bool_],
 ) -> float:
-    """Share of the lit pixels that the darker region in the middle takes.
+    """Share of the lit pixels that the lesion in the middle takes.
 
     Where the lesion is small, the darker half of a picture is the skin's own shading with the
-    lesion in it. Divided once more, the lesion then lies much further below that half than
-    the half below the skin.
+    lesion in it. So the level that parts them is looked for from the darkest pixels up to that
+    half: it is where the outline is steepest, for its length (the mean slope along it times the
+    root of the area), as a blob is found at its own scale (Lindeberg 1998).
     """
     even = _evenly_lit(cv2.GaussianBlur(rgb[..., 2], (5, 5), 0), skin)
-    darker = _darker(even, where)
-    core = _darker(even, darker)
-    light, half, dark = where & ~darker, darker & ~core, core
-    if half.any() and light.any() and dark.any():
-        levels = [float(even[each].mean()) for each in (light, half, dark)]
-        if levels[1] - levels[2] > _CORE_STEP * max(levels[0] - levels[1], 1.0):
-            darker = core
-    return float(_middlemost(darker).sum() / max((~frame).sum(), 1))
+    if not where.any():
+        return 0.0
+    across, down = cv2.Sobel(even, cv2.CV_32F, 1, 0), cv2.Sobel(even, cv2.CV_32F, 0, 1)
+    slope = cv2.magnitude(across, down)
+    half, _ = cv2.threshold(even[where].reshape(-1, 1), 0, 255, cv2.THRESH_OTSU)
+    best, area = -1.0, 0
+    for level in np.linspace(np.quantile(even[where], _DARKEST), half, _LEVELS):
+        lesion = _middlemost(where & (even <= level))
+        if (found := int(lesion.sum())) and found != area:
+            outline = lesion & (cv2.erode(lesion.astype(np.uint8), _CROSS) == 0)
+            along = float(slope[outline].mean()) if outline.any() else 0.0  # it fills the picture
+            strength = along * math.sqrt(found)
+            if strength > best:
+                best, area = strength, found
+    return float(area / max((~frame).sum(), 1))
 
 
 def _darker(channel: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.bool_]:
