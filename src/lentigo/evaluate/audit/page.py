@@ -12,12 +12,13 @@ import cv2
 import jinja2
 import numpy as np
 
+from lentigo.evaluate.audit.crossings import known_as
 from lentigo.evaluate.audit.found import Audit, Stack
 from lentigo.evaluate.audit.pairs import Pair
 from lentigo.evaluate.svg import Plot
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
-SHOWN_PAIRS, SHOWN_POOR = 40, 24
+SHOWN_PAIRS, SHOWN_POOR = 40, 8  # of each kind
 _SIDE_PX, _JPEG_QUALITY = 120, 80
 
 
@@ -28,24 +29,43 @@ def render(found: Audit, images: Stack) -> str:
     )
     source = files("lentigo.evaluate.audit").joinpath("page.html.j2").read_text(encoding="utf-8")
     # What contradicts itself first, then what crosses sets, then the least alike.
-    wrong = set(found.contradictions)
+    wrong = dict.fromkeys(found.contradictions, "labels contradict each other")
+    wrong = dict.fromkeys(_of_two_lesions(found), "filed as different lesions") | wrong
     sets = found.table["set"].to_numpy()
     order = sorted(
-        found.pairs, key=lambda p: (p not in wrong, sets[p.a] == sets[p.b], -p.bits, p.a, p.b)
+        found.pairs,
+        key=lambda p: (p not in wrong, sets[p.a] == sets[p.b], -p.bits, p.a, p.b),
     )
-    poor = list(found.poor.failed.items())
+    poor = found.poor.failed
     return environment.from_string(source).render(
         sets=found.sets,
         content=found.to_dict(),
         histogram=_histogram(found),
         distances=_distances(found),
-        pairs=[_pair(p, found, images, wrong=p in wrong) for p in order[:SHOWN_PAIRS]],
+        pairs=[_pair(p, found, images, wrong.get(p, "")) for p in order[:SHOWN_PAIRS]],
         n_pairs=len(found.pairs),
-        poor=[_poor(row, failed, found, images) for row, failed in poor[:SHOWN_POOR]],
+        poor={
+            kind: [_poor(row, poor[row], found, images) for row in _spread(rows)]
+            for kind, rows in found.poor.kinds.items()
+            if rows
+        },
         n_poor=len(poor),
-        poor_counts=Counter(check for _, failed in poor for check in failed).most_common(),
+        poor_counts=Counter(check for failed in poor.values() for check in failed).most_common(),
         disclaimer=NOT_A_MEDICAL_DEVICE,
     )
+
+
+def _of_two_lesions(found: Audit) -> list[Pair]:
+    lesions = known_as(found.table, "lesion_id").tolist()
+    return [
+        p for p in found.pairs if lesions[p.a] and lesions[p.b] and lesions[p.a] != lesions[p.b]
+    ]
+
+
+def _spread(rows: Sequence[int]) -> list[int]:
+    """A few of them, evenly over all sets, since these stand one after the other."""
+    places = np.linspace(0, len(rows) - 1, min(SHOWN_POOR, len(rows))).round().astype(int)
+    return [rows[place] for place in places]
 
 
 def _histogram(found: Audit) -> Any:
@@ -61,7 +81,7 @@ def _histogram(found: Audit) -> Any:
         f"{int(seen[0]) if len(seen) else 0} bits, the threshold at {found.unrelated.threshold}.",
         width=560,
     )
-    powers = [(float(power), f"{10**power:,}") for power in range(int(top) + 1)]
+    powers = [(float(p), f"{10**p:,}" if p else "at most 1") for p in range(int(top) + 1)]
     bits = [(float(bit), str(bit)) for bit in range(0, 257, 32)]
     plot.axes("bits of 256 that differ", "pairs", bits, powers)
     height = np.log10(np.maximum(counts, 1))
@@ -82,7 +102,7 @@ def _distances(found: Audit) -> list[tuple[str, int]]:
     return rows[filled[0] : filled[-1] + 1] if filled else []
 
 
-def _pair(pair: Pair, found: Audit, images: Stack, *, wrong: bool) -> dict[str, Any]:
+def _pair(pair: Pair, found: Audit, images: Stack, wrong: str) -> dict[str, Any]:
     return {
         "a": _about(pair.a, found, images),
         "b": _about(pair.b, found, images),
