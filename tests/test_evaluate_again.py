@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import typer
 
+from fake_evaluation import FakeInfo, FakePredictor, FakePrepared, measured
 from lentigo.cli.app import app
 from lentigo.deploy.evaluating import evaluate as evaluate_files
 from lentigo.errors import InputError
-from test_evaluate_evaluation import FakeInfo, FakePredictor, FakePrepared, _run
 
 EARLIER = {
     "name": "first-run",
@@ -51,7 +51,7 @@ def commands(text: str) -> list[list[str]]:
 def test_the_report_begins_with_the_question_and_ends_with_how_to_ask_it_again(
     prepared, tmp_path
 ) -> None:
-    text = _run(prepared, tmp_path / "out").report.read_text()
+    text = measured(prepared, tmp_path / "out").report.read_text()
     titles = re.findall(r"<h2>(.*?)</h2>", text)
     assert titles[0] == "What was asked, and of which images"
     assert titles[-1] == "Again"
@@ -62,7 +62,7 @@ def test_the_commands_name_everything_that_was_asked_for(prepared, tmp_path) -> 
     labels = tmp_path / "labels.toml"
     labels.write_text("".join(f'{code} = "{code}"\n' for code in prepared.taxonomy.codes))
     told = {"kind": "run", "recipe": "own", "seed": 3, "fold": 1, "prepared_digest": "d" * 64}
-    done = _run(
+    done = measured(
         prepared,
         tmp_path / "out",
         FakePredictor(description={**told, "began_from": EARLIER}),
@@ -92,8 +92,8 @@ def test_the_commands_name_everything_that_was_asked_for(prepared, tmp_path) -> 
 def test_every_option_of_the_commands_exists(prepared, tmp_path) -> None:
     prepared.info = FullInfo(protocol="leak-free", leaky=False, digest=prepared.digest)
     prepared.audit = {**prepared.audit, "missing": ["a"]}
-    done = _run(prepared, tmp_path / "out", FakePredictor(description={"kind": "run", "recipe": "x",
-                "seed": 0}), prevalence=0.1)  # fmt: skip
+    predictor = FakePredictor(description={"kind": "run", "recipe": "x", "seed": 0})
+    done = measured(prepared, tmp_path / "out", predictor, prevalence=0.1)
     found = commands(done.report.read_text())
     assert [each[1] for each in found] == ["prepare", "train", "evaluate", "report"]
     assert found[0][2] == "ham10000"
@@ -108,7 +108,7 @@ def test_the_card_tells_of_the_run_it_began_from_once_and_by_one_name(prepared, 
     began = {**EARLIER, "packaged_as": "lentigo-frames", "training_groups": 5643}
     told = {"kind": "run", "recipe": "mine", "packaged_as": "lentigo-small", "seed": 0, "fold": 0}
     predictor = FakePredictor(description={**told, "began_from": began})
-    card = (_run(prepared, tmp_path / "out", predictor).path / "MODEL_CARD.md").read_text()
+    card = (measured(prepared, tmp_path / "out", predictor).path / "MODEL_CARD.md").read_text()
     (row,) = [line for line in card.splitlines() if "began from" in line]
     assert "`lentigo-frames`, trained on ham10000: 7,575 images of 5,643 groups" in row
     assert "held out" in row
@@ -121,7 +121,7 @@ def test_the_card_and_the_report_name_the_earlier_runs_data(prepared, tmp_path) 
         ({"began_from": EARLIER, "taught_by": [taught]}, ("7,575 images", "4,307 images")),
         ({"began_from": {"name": "first-run"}}, ("first-run, which is no longer where it was",)),
     ):
-        done = _run(prepared, tmp_path / "out", FakePredictor(description=described))
+        done = measured(prepared, tmp_path / "out", FakePredictor(description=described))
         card = (done.path / "MODEL_CARD.md").read_text()
         assert all(each in card for each in wanted)
         assert "Backbone began from" in done.report.read_text()
@@ -129,21 +129,23 @@ def test_the_card_and_the_report_name_the_earlier_runs_data(prepared, tmp_path) 
 
 def test_images_from_elsewhere_are_not_said_to_be_split(prepared, tmp_path) -> None:
     elsewhere = FakePredictor(description={"prepared_digest": "other"})
-    text = _run(prepared, tmp_path / "out", elsewhere, split="all").report.read_text()
+    text = measured(prepared, tmp_path / "out", elsewhere, split="all").report.read_text()
     assert "Images from elsewhere." in text
     assert "both sides" not in text
     mine = FakePredictor(description={"prepared_digest": prepared.digest, "fold": 0})
-    leaky = _run(prepared, tmp_path / "own", mine, split="all").report.read_text()
+    leaky = measured(prepared, tmp_path / "own", mine, split="all").report.read_text()
     assert "LEAKY" in leaky
     assert "leak-free" not in leaky.split("</h1>")[1].split("<h2>")[0]
 
 
 def test_the_report_is_asked_for_where_evaluate_puts_it(prepared, tmp_path) -> None:
     other = FakePredictor(description={"kind": "run", "recipe": "x", "prepared_digest": "e" * 64})
-    (*_, again) = commands(_run(prepared, tmp_path / "a", other, split="all").report.read_text())
+    (*_, again) = commands(
+        measured(prepared, tmp_path / "a", other, split="all").report.read_text()
+    )
     assert again == f"lentigo report RUN --split all-{'d' * 10}".split()
     mine = FakePredictor(description={"kind": "run", "prepared_digest": prepared.digest})
-    (*_, again) = commands(_run(prepared, tmp_path / "b", mine).report.read_text())
+    (*_, again) = commands(measured(prepared, tmp_path / "b", mine).report.read_text())
     assert again == ["lentigo", "report", "RUN"]
 
 
@@ -153,7 +155,7 @@ def test_a_bad_prevalence_is_refused_before_anything_is_opened(tmp_path) -> None
 
 
 def test_restated_predictive_values_are_handed_on(prepared, tmp_path) -> None:
-    done = _run(prepared, tmp_path / "out", prevalence=0.0176)
+    done = measured(prepared, tmp_path / "out", prevalence=0.0176)
     ((point, positive, _),) = done.restated
     written = json.loads((done.path / "evaluation.json").read_text())["prevalence"]
     assert written["operating_points"][0]["name"] == point.name
@@ -166,7 +168,7 @@ def test_pictures_that_stand_twice_are_shown_those_that_contradict_themselves_fi
     near = [["img_0002", "img_0003"], ["img_0000", "img_0001"], ["img_0004", "gone"]]
     different = [["img_0000", "img_0001"]]
     prepared.audit = {"duplicates": {"near": near, "of_different_labels": different}}
-    text = _run(prepared, tmp_path / "out").report.read_text()
+    text = measured(prepared, tmp_path / "out").report.read_text()
     part = text.split("What is wrong with the images?")[1]
     assert part.count('<li class="wrong">') == 1
     assert part.index("img_0000") < part.index("img_0002")

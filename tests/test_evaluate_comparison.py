@@ -65,14 +65,21 @@ def evaluated(
     return folder / name
 
 
+def two(folder: Path, data: PreparedSet, **skill: float) -> list[Path]:
+    """Evaluated models by name, with noise of their own."""
+    return [
+        evaluated(folder, data, answers(data, each, seed), name=name)
+        for seed, (name, each) in enumerate(skill.items(), 1)
+    ]
+
+
 def compared(folders: list[Path], *metrics: str) -> Comparison:
     sides = read_sides([find_evaluation(each, "test") for each in folders])
     return compare(sides, metrics or None, replicates=300)
 
 
 def test_a_better_model_is_called_better_in_every_metric(data: PreparedSet, tmp_path: Path) -> None:
-    good = evaluated(tmp_path, data, answers(data, 4.0, 1), name="good")
-    poor = evaluated(tmp_path, data, answers(data, 1.0, 2), name="poor")
+    good, poor = two(tmp_path, data, good=4.0, poor=1.0)
     found = compared([poor, good])
     assert found.groups == data.manifest.iloc[data.rows("test")]["group_id"].nunique()
     by_metric = {each.metric: each for each in found.differences}
@@ -100,8 +107,7 @@ def test_a_smaller_calibration_error_is_better(data: PreparedSet, tmp_path: Path
 def test_a_sentence_gives_the_advantage_and_its_interval_one_sign(
     data: PreparedSet, tmp_path: Path
 ) -> None:
-    good = evaluated(tmp_path, data, answers(data, 4.0, 1), name="good")
-    poor = evaluated(tmp_path, data, answers(data, 1.0, 2), name="poor")
+    good, poor = two(tmp_path, data, good=4.0, poor=1.0)
     (difference,) = compared([poor, good], "accuracy").differences
     e = difference.estimate
     assert e.value is not None
@@ -177,8 +183,7 @@ def test_a_model_without_the_threshold_is_named(data: PreparedSet, tmp_path: Pat
 def test_a_class_is_malignant_where_the_evaluation_says_so(
     data: PreparedSet, tmp_path: Path
 ) -> None:
-    a = evaluated(tmp_path, data, answers(data, 2.0, 1), name="a")
-    b = evaluated(tmp_path, data, answers(data, 2.0, 2), name="b")
+    a, b = two(tmp_path, data, a=2.0, b=2.0)
     codes = data.taxonomy.codes
     for run in (a, b):
         path = run / "evaluation" / "test" / "evaluation.json"
@@ -206,8 +211,7 @@ def test_seeds_are_kept_apart_from_test_noise(data: PreparedSet, tmp_path: Path)
 
 
 def test_other_images_are_refused_with_their_number(data: PreparedSet, tmp_path: Path) -> None:
-    a = evaluated(tmp_path, data, answers(data, 2.0, 1), name="a")
-    b = evaluated(tmp_path, data, answers(data, 2.0, 2), name="b")
+    a, b = two(tmp_path, data, a=2.0, b=2.0)
     path = b / "evaluation" / "test" / "predictions.csv"
     lines = path.read_text().splitlines()
     path.write_text("\n".join(lines[:-5]) + "\n")
@@ -216,8 +220,7 @@ def test_other_images_are_refused_with_their_number(data: PreparedSet, tmp_path:
 
 
 def test_one_model_or_an_unknown_metric_is_refused(data: PreparedSet, tmp_path: Path) -> None:
-    a = evaluated(tmp_path, data, answers(data, 2.0, 1), name="a")
-    b = evaluated(tmp_path, data, answers(data, 2.0, 2), name="b")
+    a, b = two(tmp_path, data, a=2.0, b=2.0)
     with pytest.raises(InputError, match="two models"):
         compared([a])
     with pytest.raises(InputError, match=r"roc_auc\.wart"):
@@ -227,8 +230,7 @@ def test_one_model_or_an_unknown_metric_is_refused(data: PreparedSet, tmp_path: 
 def test_predictions_of_anything_else_can_be_compared_too(
     data: PreparedSet, tmp_path: Path
 ) -> None:
-    a = evaluated(tmp_path, data, answers(data, 3.0, 1), name="a")
-    b = evaluated(tmp_path, data, answers(data, 1.0, 2), name="b")
+    a, b = two(tmp_path, data, a=3.0, b=1.0)
     foreign = tmp_path / "script.csv"
     (b / "evaluation" / "test" / "predictions.csv").rename(foreign)
     (difference,) = compared([a, foreign], "accuracy").differences
@@ -259,8 +261,7 @@ def test_a_model_that_was_not_evaluated_is_sent_to_evaluate(tmp_path: Path) -> N
 def test_the_command_prints_sentences_and_json_and_takes_no_look(
     data: PreparedSet, tmp_path: Path
 ) -> None:
-    a = evaluated(tmp_path, data, answers(data, 3.0, 1), name="a")
-    b = evaluated(tmp_path, data, answers(data, 1.0, 2), name="b")
+    a, b = two(tmp_path, data, a=3.0, b=1.0)
     before = sorted(tmp_path.rglob("*"))
     shown = CliRunner().invoke(app, ["compare", str(a), str(b), "--replicates", "100"])
     assert shown.exit_code == 0, shown.output

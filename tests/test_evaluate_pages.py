@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from fake_evaluation import FakePoint, FakePredictor, FakePrepared
 from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.evaluate import evaluate
 from lentigo.evaluate.audit import audit
-from test_evaluate_evaluation import FakePoint, FakePredictor, FakePrepared
 
 AXE = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
 POINTS = tuple(FakePoint(f"sensitivity_0.{at}", at / 100, 0.3) for at in (80, 90, 95))

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
+from fake_evaluation import FakePredictor, FakePrepared
 from lentigo.errors import InputError
 from lentigo.evaluate import evaluate
 from lentigo.evaluate.lesions import lesion_share
 from lentigo.evaluate.reasons import Memory, overlay, reasons_for
 from lentigo.image.spec import PreprocessSpec
-from test_evaluate_evaluation import FakePredictor, FakePrepared
 
 SPEC = PreprocessSpec(size=32)
 

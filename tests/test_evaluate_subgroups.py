@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fake_evaluation import FakePredictor, FakePrepared
 from lentigo.evaluate import evaluate
 from lentigo.evaluate.strata import (
     SKIN_PAIRS,
@@ -24,7 +25,6 @@ from lentigo.evaluate.strata import (
 from lentigo.evaluate.subgroups import CSV_COLUMNS, subgroups_from
 from lentigo.image.spec import PreprocessSpec
 from lentigo.score.subgroups import Answers
-from test_evaluate_evaluation import FakePredictor, FakePrepared
 from test_image_skin import picture
 
 
