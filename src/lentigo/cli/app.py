@@ -80,3 +80,6 @@ def lentigo(
 
         level = logging.INFO if verbose else logging.WARNING
         logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+        if not verbose:
+            # It warns of every further network that a grid builds, which is what grids do.
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)
