@@ -366,6 +366,30 @@ def test_a_bad_paper_is_told_all_at_once(tmp_path: Path) -> None:
         read_paper(str(path))
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ('key = "accuracy"', 'key = "acuracy"', "'acuracy'; the nearest is 'accuracy'"),
+        ("images.train.malignant", "images.learn.malignant", "'images.train.malignant'"),
+        ('star = "malignant"', 'stars = "malignant"', "data.labels.phantom: 'stars' is not of"),
+        ('malignant = ["malignant"]', 'malignant = ["mel"]', "data.malignant: 'mel' is not of"),
+        ('{ "recipe.stages.0', '{ "stages.0', "must begin with one of recipe, data, protocols"),
+        ('"tiny_network:build"', '"MobileNetV9"', "'MobileNetV9' is no network of MobileNet,"),
+        ('grey = ["97.5%", "0.99"', 'grey = ["97.5%", 0.99', "0.99 must stand in quotes"),
+    ],
+)
+def test_what_would_only_show_after_training_is_told_when_a_paper_is_read(
+    tmp_path: Path, right: str, wrong: str, told: str
+) -> None:
+    assert right in SIXTH
+    path = tmp_path / "bad.toml"
+    path.write_text(SIXTH.replace(right, wrong), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_paper(str(path))
+    assert told in str(caught.value)
+    assert "Value error" not in str(caught.value)
+
+
 def test_dotted_keys_change_a_copy() -> None:
     before = {"a": {"b": [1, 2]}, "c": 3}
     assert with_changes(before, {"a.b.1": 5, "d.e": 6}) == {

@@ -91,7 +91,9 @@ def problems(
     for each in found:
         if each["type"] == "too_short" and each["loc"] in inner:
             continue  # a list is empty only because what stands in it is wrong
-        message = "there is no such key" if each["type"] == "extra_forbidden" else each["msg"]
+        message = each["msg"].removeprefix("Value error, ")
+        if each["type"] == "extra_forbidden":
+            message = "there is no such key"
         key = ".".join(str(part) for part in named(each["loc"])) or whole
         sentences.append(f"{key}: {message}{_line_of(text, each['loc'])}")
     return sentences

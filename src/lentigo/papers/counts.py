@@ -10,6 +10,7 @@ from lentigo.errors import InputError
 from lentigo.score.estimate import Estimate
 
 SIDES = ("train", "validation", "test")
+NAMED_SIDES = (*SIDES, "trainval", "measured", "all", "original")
 
 
 def image_counts(data: PreparedSet, fold: int | None, measured: str) -> dict[str, Estimate]:

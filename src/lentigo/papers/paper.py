@@ -9,7 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from lentigo.errors import InputError, RecipeError, listed
+from lentigo.model import NETWORKS
 from lentigo.outside import Shelf, by_name, problems
+from lentigo.papers.columns import column_problems, data_problems
 from lentigo.papers.schema import DataPlan, Paper, Protocol, SplitPlan, Variant, with_changes
 from lentigo.recipe import Recipe
 
@@ -54,14 +56,26 @@ def read_paper(name_or_path: str) -> Paper:
 
 
 def _check_variants(paper: Paper, origin: str) -> None:
-    found = []
+    found, plans = [], []
     for variant in paper.variants:
         try:
-            experiment(paper, variant, "leak-free")
+            plan = experiment(paper, variant, "leak-free")
+            plans.append(plan.data)
+            found += _network_problem(plan)
         except RecipeError as error:
             found.append(error.problem)
+    named = [problem for plan in plans for problem in data_problems(plan)]
+    found += [*dict.fromkeys(named), *column_problems(paper, plans)]
     if found:
-        raise InputError(f"{origin} has variants that cannot be:\n{listed(found)}")
+        raise InputError(f"{origin} cannot be run as it is:\n{listed(found)}")
+
+
+def _network_problem(plan: Experiment) -> list[str]:
+    """That there is no such network; one as ``module:function`` is looked for when it trains."""
+    name = plan.recipe.network.name
+    if plan.recipe.classic is not None or name in NETWORKS or ":" in name:
+        return []
+    return [f"variant {plan.variant.name!r}: {name!r} is no network of {', '.join(NETWORKS)}"]
 
 
 def experiment(
@@ -89,6 +103,11 @@ def experiment(
         "data": paper.data.model_dump(mode="json"),
         "protocols": {k: each.model_dump(mode="json") for k, each in paper.protocols.items()},
     }
+    if astray := [key for key in variant.set if key.partition(".")[0] not in whole]:
+        raise RecipeError(
+            f"variant {variant.name!r}: {', '.join(astray)} must begin with one of "
+            f"{', '.join(whole)}"
+        )
     try:
         content = with_changes(whole, variant.set)
         recipe = _recipe(paper, variant, protocol, content, scale, weights or {})

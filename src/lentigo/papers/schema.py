@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from lentigo.data.oversampling import Oversampling
 from lentigo.data.sources import SOURCES
@@ -200,6 +200,18 @@ class ClaimTable(_Part):
     title: str
     columns: tuple[Column, ...] = Field(min_length=1)
     rows: dict[str, tuple[str, ...]] = Field(min_length=1)
+
+    @field_validator("rows", mode="before")
+    @classmethod
+    def _claims_are_printed(cls, rows: Any) -> Any:
+        given = rows.items() if isinstance(rows, Mapping) else ()
+        for name, cells in given:
+            for cell in cells if isinstance(cells, list | tuple) else ():
+                if isinstance(cell, int | float):
+                    raise ValueError(  # noqa: TRY004 - pydantic collects ValueErrors only
+                        f"row {name!r}: {cell} must stand in quotes, as printed"
+                    )
+        return rows
 
     @model_validator(mode="after")
     def _rows_fit(self) -> ClaimTable:

@@ -1,0 +1,98 @@
+"""Which figures a paper's tables can ask for: a misspelt key is told before anything trains."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+import numpy as np
+
+from lentigo.data.sources import SOURCES
+from lentigo.papers.counts import NAMED_SIDES
+from lentigo.papers.schema import DataPlan, Paper
+from lentigo.score.panel import Panel
+
+_OF_RUNS = ("parameters", "seconds", "seconds_per_epoch", "epochs")
+_OF_FILES = ("file_mb", "response_ms", "response_p95_ms", "inference_s")
+_OF_ROWS = ("p_value", "spread", "speed_up", "time_saved")
+_HISTORY = (
+    "loss",
+    "accuracy",
+    "learning_rate",
+    "val_loss",
+    "val_accuracy",
+    "val_balanced_accuracy",
+    "val_roc_auc.macro",
+    "val_roc_auc.malignant",
+)
+
+
+def classes_of(plan: DataPlan) -> set[str] | None:
+    """The classes that a plan's images can have; None where only the images tell."""
+    found: set[str] = set()
+    for source in (*plan.sources, *(each for some in plan.stand_ins.values() for each in some)):
+        taxonomy = SOURCES[source].taxonomy
+        if source in plan.labels:
+            found |= set(plan.labels[source].values())
+        elif taxonomy is None:
+            return None
+        else:
+            found |= set(taxonomy.codes)
+    return found
+
+
+def data_problems(plan: DataPlan) -> list[str]:
+    """Classes that a plan names and its sources do not have."""
+    found = []
+    for source, labels in plan.labels.items():
+        taxonomy = SOURCES[source].taxonomy
+        if taxonomy is not None:
+            unknown = sorted(labels.keys() - set(taxonomy.codes))
+            known = ", ".join(taxonomy.codes)
+            found += [f"data.labels.{source}: {each!r} is not of {known}" for each in unknown]
+    classes = classes_of(plan)
+    if classes is not None:
+        named = [("data.malignant", plan.malignant), ("data.per_class", plan.per_class)]
+        found += [
+            f"{where}: {each!r} is not of {', '.join(sorted(classes))}"
+            for where, some in named
+            for each in some
+            if each not in classes
+        ]
+    return found
+
+
+def column_problems(paper: Paper, plans: Iterable[DataPlan]) -> list[str]:
+    """Keys of columns that no figure has, with the nearest that one has."""
+    classes: set[str] = set()
+    for plan in plans:
+        own = classes_of(plan)
+        if own is None:
+            return []
+        classes |= own
+    known = sorted(_keys(sorted(classes)))
+    found = []
+    for table in paper.tables:
+        for column in (each for each in table.columns if each.key and each.key not in known):
+            near = difflib.get_close_matches(column.key, known, n=1)
+            hint = f"; the nearest is {near[0]!r}" if near else ""
+            found.append(
+                f"table {table.title!r}, column {column.title!r}: "
+                f"no figure has the key {column.key!r}{hint}"
+            )
+    return found
+
+
+def _keys(codes: list[str]) -> set[str]:
+    # The keys of any answers to these classes, one of them malignant.
+    labels, answers = np.arange(len(codes)), np.eye(len(codes))
+    scores = Panel.of(labels, answers, codes, labels == 0).keys
+    rates = [
+        key.replace("specificity", "false_positive_rate", 1)
+        for key in scores
+        if key.startswith("specificity.")
+    ]
+    counts = [f"images.{side}" for side in NAMED_SIDES]
+    counts += [f"{each}.{code}" for each in counts for code in codes]
+    history = [f"history.{each}" for each in _HISTORY]
+    return {*scores, *rates, *counts, *history, *_OF_RUNS, *_OF_FILES, *_OF_ROWS}
