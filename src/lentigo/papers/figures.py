@@ -163,8 +163,10 @@ def _diagnoses(shown: Sequence[Shown]) -> list[Figure]:
     for group in by_protocol(shown):
         frame = group[0].data.manifest
         frame = frame[frame["parent_id"] == ""]
-        named = frame["diagnosis"].where(frame["diagnosis"] != "", "not stated")
-        counts = pd.crosstab(named, frame["label"])
+        told = (frame["diagnosis"] != "") & (frame["diagnosis"] != frame["label"])
+        if not told.any():  # the classes are the diagnoses
+            continue
+        counts = pd.crosstab(frame["diagnosis"].where(told, "not stated"), frame["label"])
         codes = [code for code in group[0].data.taxonomy.codes if code in counts]
         rows = tuple((str(d), *(f"{n:,}" for n in counts.loc[d, codes])) for d in counts.index)
         caption = f"Diagnoses by class, {HEADINGS[group[0].outcome.protocol]}."

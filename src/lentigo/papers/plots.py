@@ -111,6 +111,8 @@ def curves(shown: Sequence[Shown]) -> list[Figure]:
             "accuracy": "training accuracy",
             "val_accuracy": "validation accuracy",
         }
+        # Runs of earlier versions have no training accuracy.
+        names = {key: name for key, name in names.items() if key in history[0]}
         series = {key: [float(row.get(key, math.nan)) for row in history] for key in names}
         top = max(1.0, *(v for values in series.values() for v in values if math.isfinite(v)))
         plot = Plot((epochs[0], epochs[-1]), (0, top), f"Curves of {each.where}",
