@@ -14,6 +14,7 @@ from deploy_models import recipe
 from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
+from lentigo.deploy import evaluating
 from lentigo.deploy.bundle import write_bundle
 from lentigo.deploy.evaluating import evaluate, report
 from lentigo.deploy.runtime import BundlePredictor
@@ -22,6 +23,7 @@ from lentigo.evaluate import Evaluation, read_looks
 from lentigo.evaluate.access import LOG_NAME
 from lentigo.files import write_json, write_text
 from lentigo.recipe import to_toml
+from lentigo.train import open_run
 from lentigo.train.run import NetworkRun, RunInfo
 from lentigo.train.seal import seal
 from test_deploy_bundle import GRAPH, info
@@ -259,3 +261,14 @@ def test_a_report_without_its_evaluation_is_refused(
     (done.path / "metrics.json").unlink()
     with pytest.raises(InputError, match="no finished evaluation"):
         report(run)
+
+
+def test_an_open_run_is_measured_as_it_is_and_not_opened_again(
+    sets: list[PreparedSet], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_run(run)
+    by_path = evaluate(run, sets[0], split="validation", replicates=100)
+    monkeypatch.delattr(evaluating, "open_predictor")
+    at_hand = evaluate(opened, sets[0], split="validation", replicates=100)
+    assert at_hand.path == by_path.path == run / "evaluation" / "validation"
+    assert at_hand.metrics == by_path.metrics

@@ -39,7 +39,7 @@ def open_predictor(path: Path | str) -> Run | BundlePredictor:
 
 
 def evaluate(
-    model: Path | str,
+    model: Run | Path | str,
     data: PreparedSet | Path | str,
     *,
     out: Path | None = None,
@@ -56,7 +56,7 @@ def evaluate(
     """Measure a run or a bundle on a split of a prepared set, with intervals.
 
     Args:
-        model: The folder of a run, or a bundle.
+        model: An open run, the folder of one, or a bundle.
         data: The prepared set or its folder.
         out: The folder to write; by default ``evaluation/SPLIT`` in the run, or
             ``BUNDLE-evaluation/SPLIT`` beside the bundle, with a longer name for another set
@@ -76,7 +76,8 @@ def evaluate(
         LentigoError: See `lentigo.evaluate.evaluate` and `open_predictor`.
     """
     check_prevalence(prevalence)
-    predictor = open_predictor(model)
+    predictor = model if isinstance(model, Run) else open_predictor(model)
+    path = model.path if isinstance(model, Run) else Path(model)
     prepared = data if isinstance(data, PreparedSet) else open_prepared(data)
     if split not in {"train", "validation"}:
         fold = None
@@ -86,7 +87,7 @@ def evaluate(
     return measure(
         predictor,
         prepared,
-        out or _home(Path(model)) / _folder(predictor, prepared, split, fold, mapped=mapped),
+        out or _home(path) / _folder(predictor, prepared, split, fold, mapped=mapped),
         split=split,
         fold=fold,
         labels_map=labels_map,

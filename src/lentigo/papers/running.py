@@ -76,7 +76,7 @@ def do(task: Task, *, data: PreparedSet | None = None, report: Report | None = N
     folder = run.path / "evaluation" / task.split
     # A finished evaluation is read, not repeated: looks at a test list are counted.
     if not (folder / "metrics.json").is_file():
-        evaluate(run.path, data, split=task.split, out=folder)
+        evaluate(run, data, split=task.split, out=folder)
     return folder
 
 
