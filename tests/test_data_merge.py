@@ -45,6 +45,11 @@ def noise(seed: int) -> np.ndarray:
     return np.asarray(cv2.resize(coarse, (64, 64), interpolation=cv2.INTER_CUBIC))
 
 
+def detailed(seed: int) -> np.ndarray:
+    coarse = np.random.default_rng(seed).integers(0, 255, (24, 24, 3), np.uint8)
+    return np.asarray(cv2.resize(coarse, (96, 96), interpolation=cv2.INTER_CUBIC))
+
+
 def picture(data: PreparedSet, split: str, fold: int = -1) -> np.ndarray:
     rows = data.manifest.query("split == @split and fold == @fold").index
     return np.asarray(data.images[rows[0]])
@@ -91,6 +96,18 @@ def test_a_picture_of_a_test_lesion_does_not_train(first: PreparedSet, tmp_path:
     known_row = merged.manifest[merged.manifest["image_id"].str.contains("known")].iloc[0]
     assert known_row["fold"] == 2
     check_no_group_crosses(merged.manifest)
+
+
+def test_a_cropped_copy_of_a_test_picture_does_not_train(tmp_path: Path) -> None:
+    whole = {f"{'mole' if i % 2 else 'other'}/{i}": detailed(i) for i in range(30)}
+    own = folder_set(tmp_path / "own", whole, test_share=0.2, folds=2)
+    name = own.manifest["image_id"][own.rows("test")[0]]
+    cut = detailed(int(Path(name).stem))[4:-4, 4:-4]
+    added = {"mole/cut": cv2.resize(cut, (96, 96)), "mole/a": detailed(90), "other/b": detailed(91)}
+    merged = merge(own, [Addition(folder_set(tmp_path / "more", added))], tmp_path / "merged")
+    assert merged.audit["merged"]["excluded"] == ["mole/cut.png"]
+    assert {name, "mole/cut.png"} in [set(pair) for pair in merged.audit["duplicates"]["cropped"]]
+    assert merged.test_digest == own.test_digest
 
 
 def test_an_excluded_picture_ties_no_groups_together(first: PreparedSet, tmp_path: Path) -> None:

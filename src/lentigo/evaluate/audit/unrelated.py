@@ -28,8 +28,8 @@ CAP_REASON = (
     "they would outnumber the copies. Up to here the search also misses no near duplicate."
 )
 FLOOR_REASON = (
-    "So close lie only copies, also where the table files them as two lesions: none of 50 million "
-    "pairs of different lesions in HAM10000 does."
+    "So close lie only copies, also where a table files them as two lesions: of 50 million pairs "
+    "of different lesions in HAM10000 one does, and it is one photograph."
 )
 
 
