@@ -174,6 +174,7 @@ function picture({ attention, prediction, photo }, info, text) {
     href: drawn(...warm(attention, index)), preserveAspectRatio: "none", opacity: 0.5, ...box,
   });
   const seen = { x: box.x + 1, y: box.y + 1, width: box.width - 2, height: box.height - 2 };
+  const framed = box.width !== width || box.height !== height;
   const shown = element(
     "svg",
     {
@@ -182,13 +183,15 @@ function picture({ attention, prediction, photo }, info, text) {
     },
     element("image", { href: portrait(photo, width, height), width, height }),
     map,
-    element("rect", { class: "seen", ...seen }),
+    ...(framed ? [element("rect", { class: "seen", ...seen })] : []),
   );
   const slider = element("input", { id: "strength", type: "range", min: 0, max: 100, value: 50 });
   slider.addEventListener("input", () => map.setAttribute("opacity", slider.value / 100));
   const label = element("label", { for: "strength" }, text("result.attention"));
   const means = info.attention === "feature-mean" ? "mean" : "hint";
-  const hint = element("p", { class: "hint" }, text(`result.attention.${means}`));
+  const keys = framed ? [means, "frame"] : [means];
+  const sentences = keys.map((key) => text(`result.attention.${key}`));
+  const hint = element("p", { class: "hint" }, sentences.join(" "));
   return card("picture", shown, element("p", { class: "slider" }, label, slider), hint);
 }
 
