@@ -374,3 +374,14 @@ def pixels_or_none(content: bytes) -> NDArray[np.uint8] | None:
         return decode_bgr(content)
     except ImageError:
         return None
+
+
+def test_a_small_webp_that_claims_to_be_large_is_called_damaged() -> None:
+    stream = io.BytesIO()
+    PIL.new("RGB", (96, 96), (150, 90, 70)).save(stream, "WEBP")
+    content = bytearray(stream.getvalue())
+    # The mark that a frame begins with, and then the size (RFC 6386, 9.1).
+    assert content[23:26] == b"\x9d\x01\x2a"
+    content[23:30] = b"\x9d\x2b\x53" + struct.pack("<HH", 7061, 2790)
+    with pytest.raises(ImageError, match="the WebP cannot be decoded"):
+        decode(bytes(content))

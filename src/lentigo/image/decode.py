@@ -174,7 +174,7 @@ def _decode_once(data: bytes, flags: int) -> NDArray[Any] | None:
     """As ``cv2.imdecode``, without the second copy of all pixels that it makes for Python.
 
     ``cv2.imread`` writes into an array of Python's, but wants a file: one that lies in memory.
-    None where the system has no such files.
+    None where the system has no such files, or the file is damaged.
     """
     if not hasattr(os, "memfd_create"):
         return None
@@ -183,7 +183,9 @@ def _decode_once(data: bytes, flags: int) -> NDArray[Any] | None:
         with os.fdopen(descriptor, "wb", closefd=False) as file:
             file.write(data)
         place = f"/proc/self/fd/{descriptor}"
-        return cv2.imread(place, np.empty(0, np.uint8), flags)
+        image = cv2.imread(place, np.empty(0, np.uint8), flags)
+        # Of what it cannot decode it hands the empty array back.
+        return image if image is not None and image.size else None
     finally:
         os.close(descriptor)
 
