@@ -10,11 +10,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from browsing import MODEL
@@ -23,12 +21,10 @@ from lentigo.deploy.runtime import BundlePredictor
 from lentigo.image.hair import HairRemoval
 from lentigo.web import litert
 from lentigo.web.strings import LANGUAGES, catalogue
+from web_server import get, photo, post, stream
 from web_server import page as served_page
-from web_server import photo
 
 CATALOGUE = catalogue()
-# A machine that does other things too takes its time.
-get, post = partial(httpx.get, timeout=60), partial(httpx.post, timeout=60)
 
 
 @contextmanager
@@ -129,7 +125,7 @@ def test_a_server_s_page_is_installable(browser: Any, installed_wheel: Path) -> 
 def test_the_webassembly_travels_compressed_and_arrives_whole(installed_wheel: Path) -> None:
     with serving(installed_wheel) as (_, address):
         url = f"{address}/app/litert/litert_wasm_internal.wasm"
-        with httpx.stream("GET", url, headers={"accept-encoding": "gzip"}) as response:
+        with stream("GET", url, headers={"accept-encoding": "gzip"}) as response:
             raw = b"".join(response.iter_raw())
             assert response.headers["content-type"] == "application/wasm"
         plain = get(url, headers={"accept-encoding": "identity"})

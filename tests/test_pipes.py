@@ -9,11 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from small import environment
-from web_server import photo, process
+from web_server import get, photo, process
 
 UNREAD = 141
 RESET = struct.pack("ii", 1, 0)
@@ -87,5 +86,5 @@ def test_visitors_who_hang_up_in_the_middle_leave_the_page_running(end: str) -> 
                         visitor.recv(100)
                     if end == "resets":
                         visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        assert httpx.get(f"{address}/healthz", timeout=60).status_code == 200
+        assert get(f"{address}/healthz").status_code == 200
         assert server.poll() is None

@@ -19,7 +19,7 @@ from lentigo.web.camera.capture import Capture, State
 from lentigo.web.camera.sources import CameraLost, Frame, Pattern, Rpicam, opener
 from lentigo.web.settings import Limits, Settings
 from lentigo.web.strings import Words
-from web_server import page, photo
+from web_server import WAIT_S, get, page, photo, post, stream
 
 BROWSER = {"accept": "text/html"}
 EN = Words("en")
@@ -61,7 +61,7 @@ def test_many_viewers_share_one_capture() -> None:
         seen: list[int] = []
 
         def look() -> None:
-            with httpx.stream("GET", f"{address}/camera/stream") as answer:
+            with stream("GET", f"{address}/camera/stream") as answer:
                 for chunk in answer.iter_bytes():
                     if b"\xff\xd8" in chunk:
                         seen.append(1)
@@ -79,7 +79,7 @@ def test_many_viewers_share_one_capture() -> None:
 def test_a_camera_unplugged_comes_back_and_the_page_says_so_meanwhile() -> None:
     camera = Plugged()
     capture = Capture(camera.open)
-    with page(capture=capture) as address, httpx.Client(base_url=address) as client:
+    with page(capture=capture) as address, httpx.Client(base_url=address, timeout=WAIT_S) as client:
 
         def state() -> str:
             return str(client.get("/camera/status").json()["state"])
@@ -100,7 +100,7 @@ def test_a_photo_of_a_lost_camera_is_a_sentence() -> None:
 
     capture = Capture(gone)
     with page(capture=capture) as address:
-        answer = httpx.post(f"{address}/camera/photo", headers=BROWSER, timeout=20)
+        answer = post(f"{address}/camera/photo", headers=BROWSER)
     assert answer.status_code == 503
     assert EN("camera.lost") in answer.text
 
@@ -124,7 +124,7 @@ def test_a_camera_that_fails_every_few_pictures_keeps_serving() -> None:
 
     camera = Flaky()
     with page(capture=Capture(camera.open)) as address:
-        answers = [httpx.post(f"{address}/camera/photo", timeout=30) for _ in range(4)]
+        answers = [post(f"{address}/camera/photo") for _ in range(4)]
     assert [each.status_code for each in answers] == [200] * 4
     assert camera.opened > 1
 
@@ -143,8 +143,8 @@ def test_nobody_looking_switches_the_camera_off() -> None:
 
 def test_no_camera_is_a_message_and_no_error() -> None:
     with page() as address:
-        answer = httpx.get(f"{address}/camera", headers=BROWSER)
-        assert httpx.get(f"{address}/camera/stream").status_code == 404
+        answer = get(f"{address}/camera", headers=BROWSER)
+        assert get(f"{address}/camera/stream").status_code == 404
     assert answer.status_code == 200
     assert EN("camera.none") in answer.text
 
@@ -153,11 +153,11 @@ def test_more_viewers_than_allowed_are_not_taken() -> None:
     settings = Settings(limits=Limits(viewers=1))
     with (
         page(settings, capture=Capture(Pattern)) as address,
-        httpx.stream("GET", f"{address}/camera/stream") as first,
+        stream("GET", f"{address}/camera/stream") as first,
     ):
         pictures = first.iter_bytes()  # a generator that is let go closes the stream
         next(pictures)
-        assert httpx.get(f"{address}/camera/stream").status_code == 503
+        assert get(f"{address}/camera/stream").status_code == 503
 
 
 def clip(path: Path) -> Path:
@@ -178,7 +178,7 @@ def test_a_video_file_plays_over_and_over(tmp_path: Path) -> None:
 def test_the_photo_of_a_video_is_answered(tmp_path: Path) -> None:
     capture = Capture(opener(str(clip(tmp_path / "clip.mp4"))))
     with page(capture=capture) as address:
-        answer = httpx.post(f"{address}/camera/photo", headers=BROWSER, timeout=20)
+        answer = post(f"{address}/camera/photo", headers=BROWSER)
     assert answer.status_code == 200
     assert EN("next.doctor") in answer.text
 

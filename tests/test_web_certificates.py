@@ -16,7 +16,7 @@ from lentigo.web import certificates
 from lentigo.web.certificates import Certificates, prepare
 from lentigo.web.settings import Settings
 from lentigo.web.strings import Words
-from web_server import page, process
+from web_server import get, page, process
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +32,11 @@ def test_a_client_that_trusts_the_authority_trusts_the_page(made: Certificates) 
     trusting = ssl.create_default_context(cadata=made.authority())
     with page(Settings(certificates=made, https_port=1)) as address:
         assert address.startswith("https://")
-        assert httpx.get(f"{address}/healthz", verify=trusting).status_code == 200
+        assert get(f"{address}/healthz", verify=trusting).status_code == 200
         port = address.rsplit(":", maxsplit=1)[1]
-        assert httpx.get(f"https://localhost:{port}/healthz", verify=trusting).status_code == 200
+        assert get(f"https://localhost:{port}/healthz", verify=trusting).status_code == 200
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-            httpx.get(f"{address}/healthz")
+            get(f"{address}/healthz")
 
 
 def test_the_authority_may_speak_for_local_names_only(made: Certificates) -> None:
@@ -98,15 +98,15 @@ def test_a_half_made_authority_is_made_anew_and_a_damaged_one_is_a_sentence(tmp_
 def test_the_page_explains_how_to_trust_it(made: Certificates) -> None:
     trusting = ssl.create_default_context(cadata=made.authority())
     with page(Settings(certificates=made, https_port=7)) as address:
-        text = httpx.get(f"{address}/trust", verify=trusting).text
+        text = get(f"{address}/trust", verify=trusting).text
         assert made.fingerprint in text
         assert "https://127.0.0.1:7/" in text
         assert "Android" in text
         assert "iPhone" in text
-        given = httpx.get(f"{address}/trust/lentigo-ca.crt", verify=trusting)
+        given = get(f"{address}/trust/lentigo-ca.crt", verify=trusting)
     assert given.content == made.authority()
     with page() as address:
-        answer = httpx.get(f"{address}/trust", headers={"accept": "text/html"})
+        answer = get(f"{address}/trust", headers={"accept": "text/html"})
         assert Words("en")("trust.none") in answer.text
 
 
@@ -119,5 +119,5 @@ def test_the_command_serves_both_and_prints_the_fingerprint(tmp_path: Path) -> N
         made = prepare(tmp_path / "made", host="127.0.0.1")
         assert made.fingerprint in started.stderr.readline()
         trusting = ssl.create_default_context(cadata=made.authority())
-        assert httpx.get(f"{plain}/healthz").status_code == 200
-        assert httpx.get(f"{secure}/healthz", verify=trusting).status_code == 200
+        assert get(f"{plain}/healthz").status_code == 200
+        assert get(f"{secure}/healthz", verify=trusting).status_code == 200

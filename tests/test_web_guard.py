@@ -27,7 +27,7 @@ from lentigo.web.refusals import Refusal
 from lentigo.web.screening import screen
 from lentigo.web.settings import Limits, Settings
 from lentigo.web.strings import Words
-from web_server import page, photo
+from web_server import WAIT_S, get, page, photo, post
 
 BROWSER = {"accept": "text/html"}
 EN = Words("en")
@@ -36,7 +36,7 @@ EN = Words("en")
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     settings = Settings(limits=Limits(per_minute=100_000))
-    with page(settings) as address, httpx.Client(base_url=address, timeout=30) as found:
+    with page(settings) as address, httpx.Client(base_url=address, timeout=WAIT_S) as found:
         yield found
 
 
@@ -203,7 +203,7 @@ def test_no_path_reaches_the_disk(client: httpx.Client, path: str) -> None:
 
 def test_an_address_that_asks_too_often_is_told_when_to_come_again() -> None:
     with page(Settings(limits=Limits(per_minute=3))) as address:
-        answers = [httpx.post(f"{address}/api/v1/predict", content=photo()) for _ in range(4)]
+        answers = [post(f"{address}/api/v1/predict", content=photo()) for _ in range(4)]
     assert [each.status_code for each in answers] == [200, 200, 200, 429]
     assert int(answers[-1].headers["retry-after"]) >= 1
 
@@ -236,27 +236,28 @@ def test_a_budget_comes_back_whatever_happens() -> None:
 
 
 def test_more_photos_than_wait_are_told_to_come_again_at_once() -> None:
-    statuses: list[int] = []
+    took_s: dict[int, list[float]] = {200: [], 503: []}
     retry: list[str] = []
     with page(Settings(limits=Limits(waiting=2, per_minute=1000))) as address:
         content = photo(1500)
 
         def ask() -> None:
             began = time.monotonic()
-            answer = httpx.post(f"{address}/api/v1/predict", content=content, timeout=60)
-            statuses.append(answer.status_code)
+            answer = post(f"{address}/api/v1/predict", content=content)
+            took_s[answer.status_code].append(time.monotonic() - began)
             if answer.status_code == 503:
                 retry.append(answer.headers["retry-after"])
-                assert time.monotonic() - began < 5
 
         threads = [threading.Thread(target=ask) for _ in range(16)]
         for each in threads:
             each.start()
         for each in threads:
-            each.join(60)
-        assert set(statuses) == {200, 503}
-        assert len(retry) == statuses.count(503)
-        assert httpx.post(f"{address}/api/v1/predict", content=content).status_code == 200
+            each.join(WAIT_S)
+        assert len(took_s[200]) + len(took_s[503]) == 16
+        assert len(retry) == len(took_s[503]) > 0
+        # However busy the machine is: to be sent away is quicker than to be answered.
+        assert np.median(took_s[503]) < max(took_s[200])
+        assert post(f"{address}/api/v1/predict", content=content).status_code == 200
 
 
 def connect(address: str) -> socket.socket:
@@ -271,7 +272,7 @@ def test_a_client_of_one_byte_a_second_is_ended_and_holds_nobody_up() -> None:
         slow.sendall(head.encode())
         for _ in range(3):
             slow.sendall(b"\xff")
-            assert httpx.post(f"{address}/api/v1/predict", content=photo()).status_code == 200
+            assert post(f"{address}/api/v1/predict", content=photo()).status_code == 200
             time.sleep(1)
         assert slow.recv(4096).startswith(b"HTTP/1.1 408")
         slow.close()
@@ -308,17 +309,16 @@ def test_the_access_code_is_asked_for_and_opens_everything() -> None:
             assert client.get("/").status_code == 200
         bearer = {"authorization": "Bearer seven brown moles"}
         api = f"{address}/api/v1/predict"
-        assert httpx.post(api, content=photo()).status_code == 401
-        assert httpx.post(api, content=photo(), headers=bearer).status_code == 200
+        assert post(api, content=photo()).status_code == 401
+        assert post(api, content=photo(), headers=bearer).status_code == 200
 
 
 def test_tries_of_the_access_code_are_limited() -> None:
     with page(Settings(code="seven")) as address:
         tries = [
-            httpx.post(f"{address}/code", files={"code": (None, str(n))}).status_code
-            for n in range(7)
+            post(f"{address}/code", files={"code": (None, str(n))}).status_code for n in range(7)
         ]
-        right = httpx.post(f"{address}/code", files={"code": (None, "seven")})
+        right = post(f"{address}/code", files={"code": (None, "seven")})
     assert tries == [401] * 5 + [429] * 2
     assert right.status_code == 429
 
@@ -326,9 +326,9 @@ def test_tries_of_the_access_code_are_limited() -> None:
 def test_photos_are_kept_only_where_asked_and_the_page_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     with page(Settings(keep=folder)) as address:
-        assert EN("privacy.kept") in httpx.get(address, headers=BROWSER).text
+        assert EN("privacy.kept") in get(address, headers=BROWSER).text
         name = "../../../evil.jpg"
-        httpx.post(f"{address}/result", files={"photo": (name, photo())}, headers=BROWSER)
+        post(f"{address}/result", files={"photo": (name, photo())}, headers=BROWSER)
     photos, answers = sorted(folder.glob("*.jpg")), sorted(folder.glob("*.json"))
     assert [each.read_bytes() for each in photos] == [photo()]
     assert len(answers) == 1
@@ -343,8 +343,8 @@ def test_a_full_disk_does_not_cost_the_answer(
 
     monkeypatch.setattr(kept, "write_bytes", full)
     with page(Settings(keep=tmp_path)) as address:
-        answer = httpx.post(f"{address}/result", files={"photo": photo()}, headers=BROWSER)
-        api = httpx.post(f"{address}/api/v1/predict", content=photo())
+        answer = post(f"{address}/result", files={"photo": photo()}, headers=BROWSER)
+        api = post(f"{address}/api/v1/predict", content=photo())
     assert answer.status_code == api.status_code == 200
     assert EN("result.not_kept") in answer.text
     assert list(tmp_path.iterdir()) == []
@@ -355,7 +355,7 @@ def test_a_photo_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("tempfile.tempdir", None)
     big = cv2.imencode(".png", np.random.default_rng(0).integers(0, 255, (1200, 1200, 3)))[1]
     with page() as address:
-        answer = httpx.post(f"{address}/result", files={"photo": big.tobytes()}, timeout=30)
+        answer = post(f"{address}/result", files={"photo": big.tobytes()})
     assert answer.status_code == 200
     assert list(tmp_path.iterdir()) == []
 
@@ -372,9 +372,9 @@ def test_memory_holds_nothing_of_a_photo_once_it_is_answered() -> None:
                     before = tracemalloc.get_traced_memory()[0]
                 form = {"photo": large}
                 answers = [
-                    httpx.post(f"{address}/result", files=form, headers=BROWSER, timeout=30),
-                    httpx.post(f"{address}/api/v1/predict", content=large, timeout=30),
-                    httpx.post(f"{address}/api/v1/predict", content=large[:300], timeout=30),
+                    post(f"{address}/result", files=form, headers=BROWSER),
+                    post(f"{address}/api/v1/predict", content=large),
+                    post(f"{address}/api/v1/predict", content=large[:300]),
                 ]
                 assert [each.status_code for each in answers] == [200, 200, 422]
                 del answers

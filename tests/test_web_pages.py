@@ -18,7 +18,7 @@ import pytest
 from lentigo.image.verdict import CHECKS
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE, TAXONOMIES
 from lentigo.web.strings import LANGUAGES, Words, catalogue, choose
-from web_server import page, photo, process
+from web_server import get, page, photo, process
 
 BROWSER = {"accept": "text/html"}
 
@@ -201,7 +201,7 @@ def test_an_unknown_page_is_a_sentence(client: httpx.Client) -> None:
 
 def test_the_command_serves_until_it_is_told_to_stop() -> None:
     with process() as (started, (address,)):
-        assert httpx.get(f"{address}/healthz").status_code == 200
+        assert get(f"{address}/healthz").status_code == 200
         started.send_signal(signal.SIGTERM)
         assert started.wait(10) == 0
 

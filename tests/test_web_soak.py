@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 import cv2
-import httpx
 import numpy as np
 import pytest
 import schemathesis
@@ -26,7 +25,7 @@ from lentigo.web.refusals import Refusal
 from lentigo.web.screening import screen
 from lentigo.web.settings import Limits, Settings
 from web_load import peak_mb, resident_mb, visit
-from web_server import page, photo, process
+from web_server import get, page, photo, post, process
 
 OPEN = ("--per-minute", "100000000")
 
@@ -175,9 +174,9 @@ def test_the_largest_photos_fit_beside_camera_and_model() -> None:
         for name, suffix, width, height, flags in large:
             pixels = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
             content = cv2.imencode(suffix, pixels, flags)[1].tobytes()
-            answer = httpx.post(f"{address}/result", files={"photo": content}, timeout=120)
+            answer = post(f"{address}/result", files={"photo": content}, timeout=120)
             assert answer.status_code == 200, (name, answer.text)
-            assert httpx.get(f"{address}/camera/status").status_code == 200
+            assert get(f"{address}/camera/status").status_code == 200
         assert peak_mb(started.pid) < 250
 
 
@@ -205,7 +204,7 @@ def test_a_server_killed_under_load_serves_again_at_once() -> None:
         started.wait(10)
     with process(*options):
         crowd.join(60)
-        answer = httpx.post(f"http://127.0.0.1:{port}/api/v1/predict", content=photo(), timeout=30)
+        answer = post(f"http://127.0.0.1:{port}/api/v1/predict", content=photo())
     assert answer.status_code == 200
     assert set(statuses) <= {0, 200, 503}
     assert statuses[200] > 8

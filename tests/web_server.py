@@ -8,9 +8,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import cv2
+import httpx
 import numpy as np
 import uvicorn
 
@@ -22,6 +24,10 @@ from lentigo.web.server import Server, make_server
 from lentigo.web.settings import Settings
 
 TESTS = Path(__file__).parent
+# A machine that does other things too takes its time.
+WAIT_S = 60
+get, post = partial(httpx.get, timeout=WAIT_S), partial(httpx.post, timeout=WAIT_S)
+stream = partial(httpx.stream, timeout=WAIT_S)
 
 
 def photo(side: int = 160, suffix: str = ".jpg", seed: int = 0) -> bytes:
