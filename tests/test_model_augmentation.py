@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lentigo.model import PARAMETERS, SHARE, SHARPNESS, Augment, augment, draw_parameters, mix
+from lentigo.model import BOX, PARAMETERS, SHARE, SHARPNESS, Augment, augment, draw_parameters, mix
 from lentigo.model.augmentation import AFFINE, FRAME
 from lentigo.recipe import Augmentation
 
@@ -110,6 +110,33 @@ def test_mixup_lays_every_image_over_the_one_before_it_and_their_labels_likewise
     np.testing.assert_allclose(labels.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(np.diag(labels), share)
     np.testing.assert_array_equal(mix(share, np.ones(5, np.float32)), share)
+
+
+def test_cutmix_pastes_a_box_of_the_image_before_and_labels_follow_the_areas() -> None:
+    cutting = Augmentation(cutmix=1.0)
+    parameters = draw_parameters(cutting, 16, 40, (3, 1))
+    images = np.arange(40, dtype=np.float32)[:, None, None, None] + np.zeros((1, 16, 16, 3), "f4")
+    cut = np.asarray(Augment(cutting)(images, parameters))
+    own = cut == images
+    assert (own | (cut == np.roll(images, 1, axis=0))).all()
+    np.testing.assert_allclose(own.mean(axis=(1, 2, 3)), parameters[:, SHARE], atol=1e-6)
+    assert len(set(parameters[:, SHARE].tolist())) > 20
+    for foreign in ~own[..., 0]:
+        rows, columns = foreign.any(axis=1), foreign.any(axis=0)
+        np.testing.assert_array_equal(foreign, rows[:, None] & columns)
+        for line in (rows, columns):
+            assert np.abs(np.diff(line.astype(int))).sum() <= 2
+    whole = parameters.copy()
+    whole[:, BOX:] = 0
+    np.testing.assert_array_equal(np.asarray(Augment(cutting)(images, whole)), images)
+
+
+def test_options_that_came_later_leave_the_other_draws_as_they_were() -> None:
+    plain = draw_parameters(FULL, 8, 4, (0, 0))
+    cut = draw_parameters(FULL.model_copy(update={"cutmix": 1.0}), 8, 4, (0, 0))
+    np.testing.assert_array_equal(cut[:, :SHARE], plain[:, :SHARE])
+    np.testing.assert_array_equal(cut[:, SHARE + 1 : BOX], plain[:, SHARE + 1 : BOX])
+    assert (plain[:, BOX:] == 0).all()
 
 
 def test_without_mixup_a_share_of_one_leaves_the_other_draws_as_they_were() -> None:

@@ -113,10 +113,22 @@ def test_any_recipe_survives_the_way_to_toml_and_back(
     assert parse_recipe(to_toml(recipe), "written") == recipe
 
 
-def test_mixup_and_cached_features_exclude_each_other() -> None:
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_mixing_and_cached_features_exclude_each_other(name: str) -> None:
     stage = Stage(name="head", epochs=1, train="head", cached_views=2)
-    with pytest.raises(ValidationError, match="mixup cannot mix the cached features"):
-        Recipe(name="t", title="t", augmentation=Augmentation(mixup=0.2), stages=(stage,))
+    mixing = Augmentation.model_validate({name: 0.2})
+    with pytest.raises(ValidationError, match=f"{name} cannot mix the cached features"):
+        Recipe(name="t", title="t", augmentation=mixing, stages=(stage,))
+    with pytest.raises(ValidationError, match="exclude each other"):
+        Augmentation(mixup=0.2, cutmix=0.2)
+
+
+def test_a_recipe_keeps_its_digest_when_options_are_added() -> None:
+    # Runs and results are called by it; this one is that of the first release.
+    assert load_recipe("lentigo-mobilenetv2").digest.startswith("fa15225a1d0b135e")
+    added = ("sampling.groups=0.5", "augmentation.cutmix=1.0", "stages.0.stem_rate=0.1")
+    digests = {load_recipe("lentigo-mobilenetv2", [each]).digest for each in added}
+    assert len(digests | {load_recipe("lentigo-mobilenetv2").digest}) == 4
 
 
 def test_a_packaged_recipe_is_known_by_what_it_asks_for_and_not_by_its_name() -> None:

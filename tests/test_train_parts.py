@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lentigo.errors import RecipeError, RunError
-from lentigo.model import SHARE, batch_norms, build_model, draw_parameters, mix
+from lentigo.model import BOX, SHARE, batch_norms, build_model, draw_parameters, mix
 from lentigo.recipe import Augmentation, Loss, Network, Output, Recipe, Sampling, Stage
 from lentigo.train.accuracy import TrainingAccuracy
 from lentigo.train.feeding import EpochBatches, predict_rows
 from lentigo.train.feeds import ImageFeed, Material
 from lentigo.train.sampling import drawn_share, epoch_order, spoken_mixture
 from lentigo.train.seal import fit_calibration
-from lentigo.train.stages import build_optimizer, set_trainable
+from lentigo.train.stages import build_optimizer, rate_shares, set_trainable
 from lentigo.train.state import Standing, load_checkpoint, rekey_seeds, save_checkpoint
 from lentigo.train.statistics import StatisticsEstimator
 
@@ -168,6 +168,30 @@ def test_the_cosine_schedule_rises_peaks_and_ends_at_a_hundredth() -> None:
     assert rates[1:] == sorted(rates[1:], reverse=True)
 
 
+def test_the_learning_rate_falls_on_a_geometric_line_from_the_head_to_the_stem() -> None:
+    model = small_model()
+    set_trainable(model, Stage(epochs=1, train="after:10"))
+    variables = model.trainable_variables
+    shares = rate_shares(model, variables, 0.01)
+    layers = [each for each in model.get_layer("backbone").layers if each.trainable_variables]
+    own = {id(v): place for place, each in enumerate(layers) for v in each.trainable_variables}
+    for variable, share in zip(variables, shares, strict=True):
+        depth = own.get(id(variable), len(layers))
+        assert share == pytest.approx(0.01 ** (1 - depth / len(layers)))
+    assert shares[0] == pytest.approx(0.01)
+    assert shares[-1] == 1
+    before = [np.array(v) for v in variables]
+    optimizer = build_optimizer(
+        Stage(epochs=1, optimizer="sgd", learning_rate=1.0, momentum=0.0),
+        steps=1,
+        precision="float32",
+        shares=shares,
+    )
+    optimizer.apply([keras.ops.ones_like(v) for v in variables], variables)
+    for old, new, share in zip(before, variables, shares, strict=True):
+        np.testing.assert_allclose(old - np.array(new), share, rtol=1e-4, atol=1e-6)
+
+
 def test_half_precision_scales_the_loss() -> None:
     stage = Stage(epochs=1)
     scaled = build_optimizer(stage, steps=1, precision="mixed_float16")
@@ -244,10 +268,13 @@ def test_thresholds_reach_their_sensitivity_on_validation() -> None:
     assert not fit_calibration(logits, labels, (False,) * 3, ["a"]).operating_points
 
 
-def test_mixed_batches_mix_their_labels_and_statistics_see_them_unmixed() -> None:
+@pytest.mark.parametrize("mixing", [Augmentation(mixup=0.3), Augmentation(cutmix=1.0)])
+def test_mixed_batches_mix_their_labels_and_statistics_see_them_unmixed(
+    mixing: Augmentation,
+) -> None:
     images = np.zeros((6, 4, 4, 3), np.uint8)
     targets, weights = np.eye(6, dtype=np.float32), np.arange(6, dtype=np.float32)
-    parameters = draw_parameters(Augmentation(mixup=0.3), 4, 6, (0,))
+    parameters = draw_parameters(mixing, 4, 6, (0,))
     batches = EpochBatches(images, np.arange(6)[::-1], targets, weights, parameters, 3)
     (_, told), labels, weighed = batches[1]
     share = told[:, SHARE]
@@ -255,6 +282,7 @@ def test_mixed_batches_mix_their_labels_and_statistics_see_them_unmixed() -> Non
     np.testing.assert_allclose(labels[0], share[0] * targets[2] + (1 - share[0]) * targets[0])
     np.testing.assert_allclose(weighed, mix(np.array([2, 1, 0], np.float32), share))
     assert (batches.unmixed(1)[1][:, SHARE] == 1).all()
+    assert (batches.unmixed(1)[1][:, BOX:] == 0).all()
     np.testing.assert_array_equal(batches[1][0][1], told)
 
 

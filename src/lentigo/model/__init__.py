@@ -2,6 +2,7 @@
 
 from lentigo.model.attention import Anatomy, AttentionKind, Seen, Watcher, dissect, sight_of
 from lentigo.model.augmentation import (
+    BOX,
     PARAMETERS,
     SHARE,
     SHARPNESS,
@@ -25,6 +26,7 @@ from lentigo.model.sparsity import adopt_head, prunable, prune_smallest
 from lentigo.model.views import MeanOfViews, Views, with_views
 
 __all__ = [
+    "BOX",
     "NETWORKS",
     "PARAMETERS",
     "SHARE",

@@ -28,7 +28,7 @@ AFFINE = 8
 
 CONTRAST = AFFINE + 9 + 3
 SHARE = CONTRAST + 1
-"""Where the share of the image itself stands, the rest being another's (MixUp)."""
+"""Where the share of the image itself stands, the rest being another's (MixUp, CutMix)."""
 
 SHARPNESS = SHARE + 1
 """0 is blurred, 1 as it is, 2 sharpened by as much."""
@@ -36,8 +36,11 @@ SHARPNESS = SHARE + 1
 FRAME = SHARPNESS + 1
 """Where a black frame begins: centre x and y, radius, width of its edge; shares of the side."""
 
-PARAMETERS = FRAME + 4
-"""Affine (8), colours (3 x 3), offset (3), contrast, share, sharpness (1 each), frame (4)."""
+BOX = FRAME + 4
+"""What another image covers (CutMix): first and last x, first and last y, in whole pixels."""
+
+PARAMETERS = BOX + 4
+"""Affine 8, colours 3 x 3, offset 3, contrast, share, sharpness 1 each, frame 4, box 4."""
 
 _UNIFORMS = 14
 _NO_FRAME = (0.5, 0.5, 2.0, 0.01)
@@ -61,9 +64,18 @@ def draw_parameters(
     """
     random = np.random.default_rng(key)
     if augmentation.image_data_generator is not None:
-        return _generator_parameters(augmentation, size, count, random)
-    if augmentation.torchvision is not None:
-        return _torchvision_parameters(augmentation, size, count, random)
+        parameters = _generator_parameters(augmentation, size, count, random)
+    elif augmentation.torchvision is not None:
+        parameters = _torchvision_parameters(augmentation, size, count, random)
+    else:
+        parameters = _own_parameters(augmentation, size, count, random)
+    _cut(parameters, augmentation, size, random)
+    return parameters.astype(np.float32)
+
+
+def _own_parameters(
+    augmentation: Augmentation, size: int, count: int, random: np.random.Generator
+) -> NDArray[np.float64]:
     draws = random.random((count, _UNIFORMS))
     parameters = np.zeros((count, PARAMETERS))
     parameters[:, :6] = _affine(augmentation, size, draws[:, :8])
@@ -77,13 +89,13 @@ def draw_parameters(
     gains = np.exp(_around(random.random((count, 3)), augmentation.white_balance))
     matrix = parameters[:, AFFINE : AFFINE + 9].reshape(-1, 3, 3) * gains[:, None]
     parameters[:, AFFINE : AFFINE + 9] = matrix.reshape(-1, 9)
-    parameters[:, FRAME:] = _frames(augmentation.frame, random.random((count, 5)))
-    return parameters.astype(np.float32)
+    parameters[:, FRAME:BOX] = _frames(augmentation.frame, random.random((count, 5)))
+    return parameters
 
 
 def _generator_parameters(
     augmentation: Augmentation, size: int, count: int, random: np.random.Generator
-) -> NDArray[np.float32]:
+) -> NDArray[np.float64]:
     """As `draw_parameters`: offset is the channel shift, contrast the factor of brightness."""
     assert augmentation.image_data_generator is not None
     draws = draw_generator(augmentation.image_data_generator, size, count, random)
@@ -93,13 +105,13 @@ def _generator_parameters(
     parameters[:, CONTRAST] = draws.brightness
     parameters[:, SHARE] = _shares(augmentation, count, random)
     parameters[:, SHARPNESS] = 1
-    parameters[:, FRAME:] = _NO_FRAME
-    return parameters.astype(np.float32)
+    parameters[:, FRAME:BOX] = _NO_FRAME
+    return parameters
 
 
 def _torchvision_parameters(
     augmentation: Augmentation, size: int, count: int, random: np.random.Generator
-) -> NDArray[np.float32]:
+) -> NDArray[np.float64]:
     """As `draw_parameters`: in place of colours which change comes when, and three factors."""
     assert augmentation.torchvision is not None
     draws = draw_torchvision(augmentation.torchvision, size, count, random)
@@ -109,8 +121,8 @@ def _torchvision_parameters(
     parameters[:, AFFINE + 3 : AFFINE + 6] = draws.factor
     parameters[:, SHARE] = _shares(augmentation, count, random)
     parameters[:, SHARPNESS] = 1
-    parameters[:, FRAME:] = _NO_FRAME
-    return parameters.astype(np.float32)
+    parameters[:, FRAME:BOX] = _NO_FRAME
+    return parameters
 
 
 def _shares(
@@ -121,6 +133,25 @@ def _shares(
         return np.ones(count)
     share = random.beta(augmentation.mixup, augmentation.mixup, count)
     return np.maximum(share, 1 - share)
+
+
+def _cut(
+    parameters: NDArray[np.float64],
+    augmentation: Augmentation,
+    size: int,
+    random: np.random.Generator,
+) -> None:
+    """Boxes of CutMix (Yun 2019, eq. 2) and the share that they leave; nothing without it."""
+    if not augmentation.cutmix:
+        return
+    count = len(parameters)
+    side = size * np.sqrt(1 - random.beta(augmentation.cutmix, augmentation.cutmix, count))
+    centre = random.random((count, 2)) * size
+    # What sticks out is cut off, so the share is that of the box as it is.
+    first = np.rint(np.clip(centre - side[:, None] / 2, 0, size))
+    last = np.rint(np.clip(centre + side[:, None] / 2, 0, size))
+    parameters[:, BOX::2], parameters[:, BOX + 1 :: 2] = first, last
+    parameters[:, SHARE] = 1 - np.prod(last - first, axis=1) / size**2
 
 
 def _around(draws: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
@@ -207,10 +238,13 @@ class Augment(keras.layers.Layer):
         elif self._colours:
             images = self._coloured(images, parameters)
         if self.augmentation.frame:
-            images = _framed(images, parameters[:, FRAME:])
+            images = _framed(images, parameters[:, FRAME:BOX])
         if self.augmentation.mixup:
             share = ops.reshape(parameters[:, SHARE], (-1, 1, 1, 1))
             images = share * images + (1 - share) * ops.roll(images, 1, axis=0)
+        if self.augmentation.cutmix:
+            inside = _boxes(images.shape[1], parameters[:, BOX:])
+            images = ops.where(inside, ops.roll(images, 1, axis=0), images)
         return images
 
     def _coloured(self, images: Any, parameters: Any) -> Any:
@@ -295,6 +329,16 @@ def _framed(images: Any, frames: Any) -> Any:
     return images * ops.clip((radius - distance) / edge, 0.0, 1.0)
 
 
+def _boxes(size: int, boxes: Any) -> Any:
+    """Where pixels (B, S, S, 1) lie inside a box each (B, 4)."""
+    ops = keras.ops
+    pixels = np.arange(size, dtype=np.float32)
+    x, y = pixels.reshape(1, 1, -1, 1), pixels.reshape(1, -1, 1, 1)
+    left, right, top, bottom = (ops.reshape(boxes[:, i], (-1, 1, 1, 1)) for i in range(4))
+    across = ops.logical_and(x >= left, x < right)
+    return ops.logical_and(across, ops.logical_and(y >= top, y < bottom))
+
+
 def _blurred(images: Any) -> Any:
     """Images (B, S, S, 3) under a binomial of 5 x 5, mirrored at their borders."""
     ops = keras.ops
@@ -307,7 +351,7 @@ def _blurred(images: Any) -> Any:
 
 
 def mix(values: NDArray[np.float32], share: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What MixUp makes of a batch's targets (B, k) or weights (B,), by ``share`` (B,).
+    """What MixUp or CutMix makes of a batch's targets (B, k) or weights (B,), by ``share`` (B,).
 
     Every image is mixed with the one before it, the first with the last (Zhang 2018).
     """
@@ -319,7 +363,7 @@ def augment(
     images: NDArray[np.uint8], augmentation: Augmentation, key: tuple[int, ...]
 ) -> NDArray[np.uint8]:
     """Augmented copies of ``images`` (n, S, S, 3) uint8, for looking at them; not mixed."""
-    augmentation = augmentation.model_copy(update={"mixup": 0.0})
+    augmentation = augmentation.model_copy(update={"mixup": 0.0, "cutmix": 0.0})
     parameters = draw_parameters(augmentation, images.shape[1], len(images), key)
     augmented = Augment(augmentation)(images.astype(np.float32), parameters)
     rounded: NDArray[np.uint8] = np.rint(keras.ops.convert_to_numpy(augmented)).astype(np.uint8)

@@ -115,9 +115,10 @@ class Augmentation(_Part):
     of images that get a dermatoscope's round black frame, of a radius of 0.36 to 0.6 of the side
     and off centre by up to a twentieth of it, with a soft or a hard edge. Last, ``mixup`` lays
     every image over another of its batch, and their labels likewise, in shares drawn from
-    Beta(mixup, mixup) (Zhang 2018; 0: none).
+    Beta(mixup, mixup) (Zhang 2018; 0: none), or ``cutmix`` pastes a square of another over it,
+    and their labels follow the areas, with a share drawn from Beta(cutmix, cutmix) (Yun 2019).
     ``image_data_generator`` and ``torchvision`` state geometry and colour in those libraries'
-    terms, in place of all of these but ``fill``, ``fill_value`` and ``mixup``.
+    terms, in place of all of these but ``fill``, ``fill_value``, ``mixup`` and ``cutmix``.
     """
 
     rotation_deg: Annotated[float, Field(ge=0, le=180)] = 0.0
@@ -137,15 +138,22 @@ class Augmentation(_Part):
     white_balance: Annotated[float, Field(ge=0, le=1)] = 0.0
     frame: Share = 0.0
     mixup: NotNegative = 0.0
+    cutmix: NotNegative = 0.0
     image_data_generator: GeneratorRanges | None = None
     torchvision: TorchvisionRanges | None = None
+
+    @model_validator(mode="after")
+    def _one_mixture(self) -> Augmentation:
+        if self.mixup and self.cutmix:
+            raise ValueError("augmentation.mixup and augmentation.cutmix exclude each other")
+        return self
 
     @model_validator(mode="after")
     def _one_language(self) -> Augmentation:
         named = [name for name in _LIBRARIES if getattr(self, name) is not None]
         if not named:
             return self
-        shared = {"fill", "fill_value", "mixup", named[0]}
+        shared = {"fill", "fill_value", "mixup", "cutmix", named[0]}
         plain = Augmentation.model_construct()
         beside = [
             name
@@ -182,6 +190,9 @@ class Stage(_Part):
     linear epochs) or ``plateau`` (times ``plateau_factor`` after ``plateau_patience``
     epochs without a better selection metric). ``average_decay``: exponential moving average
     of the weights a step, validated and kept in place of the last ones (0: none).
+    ``stem_rate``: the share of the learning rate that the backbone's first trainable layer has;
+    those after it lie on a geometric line up to the head, which has all of it (Howard and Ruder
+    2018, discriminative fine-tuning; 1: all alike).
     ``cached_views``: a frozen backbone runs once over so many augmented views an image, and
     the head trains on the features (0: the backbone runs every epoch).
     ``hard_below``: before the stage begins the model so far answers all training images, and
@@ -208,6 +219,7 @@ class Stage(_Part):
     batch_norm: Literal["train", "frozen"] = "train"
     reestimate_batches: int = Field(default=0, ge=0)
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    stem_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
     cached_views: int = Field(default=0, ge=0)
     hard_below: Share = 0.0
     sparsity: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -334,8 +346,9 @@ class Recipe(_Part):
     @model_validator(mode="after")
     def _mixing_needs_images(self) -> Recipe:
         cached = [stage.name for stage in self.stages if stage.cached_views]
-        if cached and self.augmentation.mixup:
-            raise ValueError(f"augmentation.mixup cannot mix the cached features of {cached}")
+        for name in ("mixup", "cutmix"):
+            if cached and getattr(self.augmentation, name):
+                raise ValueError(f"augmentation.{name} cannot mix the cached features of {cached}")
         if cached and self.distillation:
             raise ValueError(f"distillation needs images, which {cached} caches the features of")
         return self
@@ -356,6 +369,11 @@ class Recipe(_Part):
             del content["sampling"]["groups"]
         if self.augmentation.torchvision is None:
             del content["augmentation"]["torchvision"]
+        if not self.augmentation.cutmix:
+            del content["augmentation"]["cutmix"]
+        for stage, told in zip(self.stages, content.get("stages", ()), strict=False):
+            if stage.stem_rate == 1:
+                del told["stem_rate"]
         return digest_json(content)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.data.oversampling import Images
-from lentigo.model import SHARE, mix
+from lentigo.model import BOX, SHARE, mix
 from lentigo.train.devices import divisible
 
 
@@ -62,11 +62,11 @@ class EpochBatches(keras.utils.PyDataset):
         return inputs, targets, weights
 
     def unmixed(self, index: int) -> list[Any]:
-        """The inputs of a batch without MixUp, as validation will see images."""
+        """The inputs of a batch with each image whole, as validation will see images."""
         inputs, _ = self._inputs(index)
         if self._parameters is None:
             return [inputs]
-        inputs[1][:, SHARE] = 1
+        inputs[1][:, SHARE], inputs[1][:, BOX:] = 1, 0
         return list(inputs)
 
     def _inputs(self, index: int) -> tuple[Any, NDArray[np.int64]]:

@@ -30,7 +30,7 @@ from lentigo.train.accuracy import TrainingAccuracy
 from lentigo.train.feeds import FeatureFeed, Feed, ImageFeed, Material
 from lentigo.train.mining import hard_rows
 from lentigo.train.sampling import drawn_share
-from lentigo.train.stages import build_optimizer, set_trainable
+from lentigo.train.stages import build_optimizer, rate_shares, set_trainable
 from lentigo.train.state import (
     HistoryRow,
     Standing,
@@ -147,7 +147,11 @@ class Training:
         prune_smallest(self.model, stage.sparsity)
         feed = self._feed(stage, material)
         steps = len(feed.batches(self.standing.epoch))
-        optimizer = build_optimizer(stage, steps=steps, precision=self.recipe.precision)
+        variables = feed.model.trainable_variables
+        shares = rate_shares(self.model, variables, stage.stem_rate) if stage.stem_rate < 1 else []
+        optimizer = build_optimizer(
+            stage, steps=steps, precision=self.recipe.precision, shares=shares
+        )
         # XLA on TensorFlow's CPU lacks the resampling and is no faster.
         compiled = keras.backend.backend() != "tensorflow"
         loss = build_loss(self.recipe.loss, self._share(material))
@@ -156,7 +160,7 @@ class Training:
         feed.model.compile(
             optimizer, loss, weighted_metrics=[TrainingAccuracy()], jit_compile=compiled
         )
-        optimizer.build(feed.model.trainable_variables)
+        optimizer.build(variables)
         if self._optimizer_values and self.standing.stage_epoch:
             assign(optimizer.variables, self._optimizer_values)
         self._optimizer_values = None

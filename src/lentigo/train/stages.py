@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from lentigo.errors import RecipeError
@@ -44,22 +47,69 @@ def _thaw(model: keras.Model) -> None:
             layer.trainable = True
 
 
-def build_optimizer(stage: Stage, *, steps: int, precision: str) -> keras.optimizers.Optimizer:
-    """The stage's optimiser; ``steps`` an epoch give the schedule its length."""
+def build_optimizer(
+    stage: Stage, *, steps: int, precision: str, shares: Sequence[float] = ()
+) -> keras.optimizers.Optimizer:
+    """The stage's optimiser.
+
+    Args:
+        stage: What it does.
+        steps: An epoch; they give the schedule its length.
+        precision: Of the recipe.
+        shares: Of the learning rate, one for each variable that it is built with; none is all
+            of it for all.
+    """
     average = {"use_ema": stage.average_decay > 0, "ema_momentum": stage.average_decay or 0.99}
+    decay = {"weight_decay": stage.weight_decay or None}
     rate = _rate(stage, steps)
     optimizer: keras.optimizers.Optimizer
     if stage.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(
-            rate, momentum=stage.momentum, weight_decay=stage.weight_decay or None, **average
+        optimizer = _kind(keras.optimizers.SGD, shares)(
+            rate, momentum=stage.momentum, **decay, **average
         )
     elif stage.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=stage.weight_decay, **average)
+        optimizer = _kind(keras.optimizers.AdamW, shares)(
+            rate, weight_decay=stage.weight_decay, **average
+        )
     else:
-        optimizer = keras.optimizers.Adam(rate, weight_decay=stage.weight_decay or None, **average)
+        optimizer = _kind(keras.optimizers.Adam, shares)(rate, **decay, **average)
     if precision == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def rate_shares(model: keras.Model, variables: Sequence[Any], stem_rate: float) -> list[float]:
+    """The share of the learning rate that each of ``variables`` has, in (0, 1].
+
+    Args:
+        model: With its stage's layers frozen.
+        variables: The trainable ones of it, or of a model around it.
+        stem_rate: That of the backbone's first trainable layer.
+
+    Returns:
+        (n,): a geometric line over the backbone's layers that train, 1 for all else (Howard
+        and Ruder 2018, section 3.2, by layer in place of by group).
+    """
+    layers = [layer for layer in model.get_layer("backbone").layers if layer.trainable_variables]
+    share_of = {
+        id(variable): stem_rate ** (1 - place / len(layers))
+        for place, layer in enumerate(layers)
+        for variable in layer.trainable_variables
+    }
+    return [share_of.get(id(variable), 1.0) for variable in variables]
+
+
+def _kind(kind: Any, shares: Sequence[float]) -> Any:
+    """An optimiser's class, or one whose variables have rates of their own."""
+    if not shares:
+        return kind
+
+    class Layered(kind):
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            share = shares[self._get_variable_index(variable)]
+            super().update_step(gradient, variable, learning_rate * share)
+
+    return Layered
 
 
 def _rate(stage: Stage, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
