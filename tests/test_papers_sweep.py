@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -130,6 +131,20 @@ def test_every_fold_validates_in_turn_and_differences_are_paired(
         rows = list(csv.DictReader(stream))
     assert float(rows[2]["difference.balanced_accuracy"]) == pytest.approx(gaps.mean())
     assert [rows[0]["folds"], rows[0]["difference.accuracy"]] == [str(data.folds), ""]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="counts what is mapped")
+def test_one_training_after_another_keeps_no_pixels(
+    data: PreparedSet, recipe: str, tmp_path: Path
+) -> None:
+    def mapped() -> int:
+        gc.collect()
+        return Path("/proc/self/maps").read_text().count(str(data.path / "images.npy"))
+
+    before = mapped()
+    rates = trials_of({"stages.0.learning_rate": [1e-3, 2e-3, 3e-3]})
+    sweep(recipe, data.path, rates, out=tmp_path)
+    assert mapped() == before
 
 
 def test_a_first_trial_that_fails_leaves_nothing_to_compare_with(

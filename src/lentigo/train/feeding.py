@@ -69,6 +69,10 @@ class EpochBatches(keras.utils.PyDataset):
         inputs[1][:, SHARE], inputs[1][:, BOX:] = 1, 0
         return list(inputs)
 
+    def let_go(self) -> None:
+        """Forget the pixels: TensorFlow keeps what fed it for as long as the process lives."""
+        self._images = np.empty((0, *self._images.shape[1:]), self._images.dtype)
+
     def _inputs(self, index: int) -> tuple[Any, NDArray[np.int64]]:
         start = index * self._batch_size
         filled = np.arange(divisible(self._batch_size)) % self._batch_size

@@ -213,6 +213,7 @@ class Training:
             scores = validation_scores(logits, labels, self._malignant)
             row |= {f"val_{name}": value for name, value in scores.items()}
             self._keep_if_best(row)
+        batches.let_go()
         self._advance(stage, row)
         taken = time.perf_counter() - start
         self.standing.seconds += taken
