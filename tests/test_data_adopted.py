@@ -79,7 +79,7 @@ def test_another_split_does_not_pass_for_the_same_preparation(tmp_path: Path) ->
     raw = generate(tmp_path / "raw", lesions=42, seed=1, size=64)
     first = prepare("phantom", raw, tmp_path / "first", size=32, seed=5, workers=1)
     prepare("phantom", raw, tmp_path / "second", size=32, splits_of=first.path, workers=1)
-    with pytest.raises(InputError, match="splits_of"):
+    with pytest.raises(InputError, match="with splits of"):
         prepare("phantom", raw, tmp_path / "second", size=32, workers=1)
 
 

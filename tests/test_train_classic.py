@@ -319,7 +319,13 @@ def test_the_resolved_recipe_reads_back_equal() -> None:
 
 def test_networks_keep_the_digest_that_they_had_before_parts_that_they_do_not_use() -> None:
     plain = parse_recipe('name = "a"\ntitle = "b"\n[[stages]]\nepochs = 1\n', "x")
-    later = {"classic": True, "distillation": True, "sampling": {"groups"}}
+    later = {
+        "classic": True,
+        "distillation": True,
+        "sampling": {"groups"},
+        "augmentation": {"cutmix", "torchvision"},
+        "stages": {"__all__": {"stem_rate"}},
+    }
     prose = dict.fromkeys(("title", "citation", "command", "claims", "notes"), True)
     assert plain.digest == digest_json(plain.model_dump(mode="json", exclude={**prose, **later}))
     grid = {load_changed(f"classic.c=[{c}]").digest for c in (1, 10)}
