@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import h5py
 import numpy as np
 
@@ -201,3 +202,14 @@ MAKERS: dict[str, tuple[Callable[[Path], None], int]] = {
     "table": (make_table, 3),
     "phantom": (lambda folder: None, 0),
 }
+
+
+def class_folder(root: Path, *, n: int = 6) -> Path:
+    """Two classes of different noise, readable by the source `folder`."""
+    rng = np.random.default_rng(0)
+    for label in ("benign", "malignant"):
+        (root / label).mkdir(parents=True)
+        for i in range(n):
+            noise = rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
+            cv2.imwrite(str(root / label / f"{label}{i}.png"), noise)
+    return root

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,9 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
+from layouts import class_folder
 from lentigo.data import finish as finish_module
-from lentigo.data.duplicates import near_parts
-from lentigo.data.fingerprint import fingerprints, perceptual_hash
+from lentigo.data.fingerprint import perceptual_hash
 from lentigo.data.phantom import generate
 from lentigo.data.pixels import HASH_PX, chunks_of, pixels_of
 from lentigo.data.prepare import prepare
@@ -80,17 +78,6 @@ def killed(phantom: Path, out: Path, *, after: int, workers: int) -> list[int]:
     )
     assert ran.returncode == -signal.SIGKILL
     return [int(pid) for pid in ran.stdout.split()]
-
-
-def class_folder(root: Path, *, n: int = 6) -> Path:
-    """Two classes of different noise, readable by the source `folder`."""
-    rng = np.random.default_rng(0)
-    for label in ("benign", "malignant"):
-        (root / label).mkdir(parents=True)
-        for i in range(n):
-            noise = rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
-            cv2.imwrite(str(root / label / f"{label}{i}.png"), noise)
-    return root
 
 
 def test_a_prepared_row_is_what_serving_would_see(phantom: Path, whole: Path) -> None:
@@ -295,44 +282,6 @@ def test_a_set_without_any_readable_image_is_refused(tmp_path: Path) -> None:
         prepare("folder", root, tmp_path / "out", size=32)
 
 
-def test_copies_share_a_group_and_are_reported(tmp_path: Path) -> None:
-    root = class_folder(tmp_path / "raw")
-    smooth = generate(tmp_path / "phantom", lesions=14, seed=0, size=96) / "images"
-    original = min(smooth.glob("*.jpg"))
-    shutil.copy(original, root / "benign" / "original.jpg")
-    shutil.copy(original, root / "malignant" / "same_bytes.jpg")
-    mirrored = cv2.imread(str(original))[:, ::-1]
-    cv2.imwrite(str(root / "benign" / "mirrored.jpg"), mirrored)
-    prepared = prepare("folder", root, tmp_path / "out", size=32)
-    groups = prepared.manifest.groupby("group_id")["path"].apply(
-        lambda paths: {Path(path).name for path in paths}
-    )
-    assert {"original.jpg", "same_bytes.jpg", "mirrored.jpg"} in groups.tolist()
-    found = prepared.audit["duplicates"]
-    exact = ["benign/original.jpg", "malignant/same_bytes.jpg"]
-    assert found["exact"] == found["of_different_labels"] == [exact]
-    assert found["near"] == [["benign/mirrored.jpg", "benign/original.jpg"]]
-    assert prepared.audit["groups"]["largest"]["images"] == 3
-
-
-def test_a_cropped_copy_shares_the_group_of_its_original_whatever_the_size(tmp_path: Path) -> None:
-    root = class_folder(tmp_path / "raw")
-    coarse = np.random.default_rng(7).integers(0, 255, (60, 80, 3), np.uint8)
-    whole = cv2.resize(coarse, (480, 360), interpolation=cv2.INTER_CUBIC)
-    cv2.imwrite(str(root / "benign" / "whole.png"), whole)
-    cv2.imwrite(str(root / "malignant" / "cut.jpg"), whole[:, 29:])  # 8% of its square
-    cv2.imwrite(str(root / "malignant" / "close.jpg"), whole[14:-14, 19:-19])
-    names = ["benign/whole.png", "malignant/close.jpg", "malignant/cut.jpg"]
-    for size in (32, 160):
-        prepared = prepare("folder", root, tmp_path / f"{size}", size=size, workers=size // 32)
-        found = prepared.audit["duplicates"]
-        assert [names[0], names[1]] in found["cropped"]
-        assert [names[0], names[2]] in found["cropped"]
-        assert found["of_different_labels"] == [p for p in found["cropped"] if names[0] in p]
-        groups = prepared.manifest.groupby("group_id")["image_id"].apply(list)
-        assert names in groups.tolist()
-
-
 def test_absent_images_are_recorded_when_they_are_skipped(tmp_path: Path) -> None:
     root = class_folder(tmp_path / "raw")
     rows = [f"{each.stem},{each.parent.name}" for each in sorted(root.rglob("*.png"))]
@@ -390,36 +339,3 @@ def test_what_crosses_an_official_split_is_reported(tmp_path: Path, protocol: st
 def test_chunks_stay_small_however_large_the_images() -> None:
     assert [len(chunk.paths) for chunk in chunks_of(["a"] * 3, 2048)] == [1, 1, 1]
     assert [chunk.start for chunk in chunks_of(["a"] * 130, 32)] == [0, 64, 128]
-
-
-@pytest.mark.real_data
-def test_real_images_are_prepared(shared_data: Path, tmp_path: Path) -> None:
-    source = shared_data / "ham10000"
-    lines = (source / "HAM10000_metadata.csv").read_text().splitlines()
-    chosen = [line for line in lines[1:] if line.split(",")[1] in WANTED] + lines[1:55]
-    (tmp_path / "raw" / "images").mkdir(parents=True)
-    for line in dict.fromkeys(chosen):
-        name = f"{line.split(',')[1]}.jpg"
-        shutil.copy(source / "images" / name, tmp_path / "raw" / "images" / name)
-    table = "\n".join([lines[0], *dict.fromkeys(chosen)]) + "\n"
-    (tmp_path / "raw" / "HAM10000_metadata.csv").write_text(table)
-    prepared = prepare("ham10000", tmp_path / "raw", tmp_path / "out", size=64)
-    check_no_group_crosses(prepared.manifest)
-    found = prepared.audit["duplicates"]
-    assert ["ISIC_0024366", "ISIC_0029861"] in found["exact"]
-    # Each one photograph in two colour balances; the second pair also lacks a margin.
-    assert found["of_different_lesions"] == [
-        ["ISIC_0025226", "ISIC_0030074"],
-        ["ISIC_0027027", "ISIC_0029036"],
-    ]
-    assert ["ISIC_0027027", "ISIC_0029036"] in found["cropped"]
-    alike = [tmp_path / "raw" / "images" / f"{name}.jpg" for name in LOOK_ALIKES]
-    assert near_parts(*fingerprints(map(decode, alike), 2)) == [(0, 1)]
-    assert prepared.audit["set_aside"] == []
-    assert json.loads((tmp_path / "out" / "prepared.json").read_text())["leaky"] is False
-
-
-# Two small round lesions: their hashes fit, their details do not.
-LOOK_ALIKES = ("ISIC_0026660", "ISIC_0031555")
-WANTED = {"ISIC_0024366", "ISIC_0029861", "ISIC_0025226", "ISIC_0030074", *LOOK_ALIKES}
-WANTED |= {"ISIC_0027027", "ISIC_0029036"}

@@ -15,98 +15,12 @@ from lentigo.data.phantom import generate
 from lentigo.errors import InputError
 from lentigo.papers.collect import collect
 from lentigo.papers.figures import FIGURES
-from lentigo.papers.paper import experiment, packaged_papers, read_paper
+from lentigo.papers.paper import experiment, read_paper
 from lentigo.papers.reproduce import Reproduction, Request, reproduce
-from lentigo.papers.schema import DataPlan, FigureName, with_changes
+from lentigo.papers.schema import DataPlan, FigureName
 from lentigo.train import open_run
+from sixth_paper import SIXTH
 from small import lentigo
-
-SIXTH = """
-schema_version = 1
-name = "sixth2031"
-title = "A sixth paper"
-citation = "Nobody 2031"
-contradictions = ["Its two tables disagree."]
-choices = ["The rate is ours."]
-gaps = ["Its third table is not repeated."]
-figures = [
-  "roc", "roc-by-class", "classes", "grid", "examples", "diagnoses", "augmented", "hair", "network",
-  "epochs", "seconds", "curves", "confusion",
-]
-
-[data]
-sources = ["phantom"]
-malignant = ["malignant"]
-size = 32
-hair_removal = true
-[data.labels.phantom]
-bicolour = "malignant"
-star = "malignant"
-disc = "benign"
-globules = "benign"
-pale = "benign"
-
-[protocols.as-published]
-group_by = "image"
-test_share = 0.0
-folds = 4
-measured = "validation"
-[protocols.leak-free]
-test_share = 0.25
-folds = 4
-
-[recipe.network]
-name = "tiny_network:build"
-weights = "none"
-[recipe.augmentation]
-flip_horizontal = true
-[[recipe.stages]]
-name = "train"
-epochs = 4
-batch_size = 16
-
-[[variants]]
-name = "small-batch"
-title = "Tiny, batch 8"
-set = { "recipe.stages.0.batch_size" = 8 }
-[[variants]]
-name = "impossible"
-set = { "recipe.network.name" = "no_such_module:build" }
-[[variants]]
-name = "grey"
-set = { "data.greyscale" = true }
-[[variants]]
-name = "each-fold"
-[variants.set]
-"protocols.as-published.every_fold" = true
-"protocols.as-published.folds" = 2
-"protocols.leak-free.folds" = 2
-"protocols.leak-free.every_fold" = true
-"protocols.leak-free.measured" = "validation"
-
-[[tables]]
-title = "Table 7"
-columns = [
-  { title = "Accuracy", key = "accuracy" },
-  { title = "AUC", key = "roc_auc.malignant" },
-  { title = "Parameters", key = "parameters", digits = 0 },
-  { title = "Kappa" },
-]
-[tables.rows]
-small-batch = ["98%", "1.0", "1,000", "0.9"]
-impossible = ["99%", "", "", ""]
-grey = ["97.5%", "0.99", "", ""]
-each-fold = ["96%", "", "", ""]
-[[tables]]
-title = "Table 8"
-columns = [
-  { title = "Malignant, training", key = "images.train.malignant", digits = 0 },
-  { title = "Malignant, measured", key = "images.measured.malignant", digits = 0 },
-  { title = "Inference (s)", key = "inference_s", digits = 2 },
-]
-[tables.rows]
-grey = ["100", "20", "3.5"]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -350,69 +264,6 @@ def test_fewer_images_than_the_paper_had_keep_its_proportions(images: Path, tmp_
     counts = pd.read_csv(collected.path)["label"].value_counts()
     assert counts["star"] == pytest.approx(2 * counts["disc"], abs=2)
     assert "in the same proportions" in " ".join(collected.remarks)
-
-
-def test_a_bad_paper_is_told_all_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "bad.toml"
-    path.write_text(
-        SIXTH.replace("test_share = 0.25", "test_share = 2").replace('"98%"', '"many"'),
-        encoding="utf-8",
-    )
-    with pytest.raises(InputError) as caught:
-        read_paper(str(path))
-    assert "test_share" in str(caught.value)
-    assert "'many'" in str(caught.value)
-    path.write_text(SIXTH.replace("stages.0.batch_size", "stages.9.batch_size"), encoding="utf-8")
-    with pytest.raises(InputError, match=r"stages\.9\.batch_size"):
-        read_paper(str(path))
-
-
-@pytest.mark.parametrize(
-    ("right", "wrong", "told"),
-    [
-        ('key = "accuracy"', 'key = "acuracy"', "'acuracy'; the nearest is 'accuracy'"),
-        ("images.train.malignant", "images.learn.malignant", "'images.train.malignant'"),
-        ('star = "malignant"', 'stars = "malignant"', "data.labels.phantom: 'stars' is not of"),
-        ('malignant = ["malignant"]', 'malignant = ["mel"]', "data.malignant: 'mel' is not of"),
-        ('{ "recipe.stages.0', '{ "stages.0', "must begin with one of recipe, data, protocols"),
-        ('"tiny_network:build"', '"MobileNetV9"', "'MobileNetV9' is no network of MobileNet,"),
-        ('grey = ["97.5%", "0.99"', 'grey = ["97.5%", 0.99', "0.99 must stand in quotes"),
-    ],
-)
-def test_what_would_only_show_after_training_is_told_when_a_paper_is_read(
-    tmp_path: Path, right: str, wrong: str, told: str
-) -> None:
-    assert right in SIXTH
-    path = tmp_path / "bad.toml"
-    path.write_text(SIXTH.replace(right, wrong), encoding="utf-8")
-    with pytest.raises(InputError) as caught:
-        read_paper(str(path))
-    assert told in str(caught.value)
-    assert "Value error" not in str(caught.value)
-
-
-def test_dotted_keys_change_a_copy() -> None:
-    before = {"a": {"b": [1, 2]}, "c": 3}
-    assert with_changes(before, {"a.b.1": 5, "d.e": 6}) == {
-        "a": {"b": [1, 5]},
-        "c": 3,
-        "d": {"e": 6},
-    }
-    assert before == {"a": {"b": [1, 2]}, "c": 3}
-
-
-@pytest.mark.parametrize("name", packaged_papers())
-def test_every_packaged_paper_can_be_run(name: str) -> None:
-    paper = read_paper(name)
-    assert paper.name == name
-    claimed = {row for table in paper.tables for row in table.rows}
-    assert claimed
-    assert paper.contradictions
-    assert paper.choices
-    for variant in paper.variants:
-        published = experiment(paper, variant, "as-published")
-        assert published.recipe.protocol == "as-published"
-        assert experiment(paper, variant, "leak-free").split.group_by is None
 
 
 def test_the_command_reproduces_and_refuses(

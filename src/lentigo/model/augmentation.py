@@ -73,11 +73,19 @@ def draw_parameters(
     return parameters.astype(np.float32)
 
 
+def _blank(count: int) -> NDArray[np.float64]:
+    """Parameters (count, PARAMETERS) that neither blur, frame nor cut; the rest is to be set."""
+    parameters = np.zeros((count, PARAMETERS))
+    parameters[:, SHARPNESS] = 1
+    parameters[:, FRAME:BOX] = _NO_FRAME
+    return parameters
+
+
 def _own_parameters(
     augmentation: Augmentation, size: int, count: int, random: np.random.Generator
 ) -> NDArray[np.float64]:
     draws = random.random((count, _UNIFORMS))
-    parameters = np.zeros((count, PARAMETERS))
+    parameters = _blank(count)
     parameters[:, :6] = _affine(augmentation, size, draws[:, :8])
     parameters[:, AFFINE : AFFINE + 9] = _colour_matrix(augmentation, draws[:, 8:10])
     offset = _around(draws[:, 10:13], augmentation.channel_shift) * 255
@@ -99,13 +107,11 @@ def _generator_parameters(
     """As `draw_parameters`: offset is the channel shift, contrast the factor of brightness."""
     assert augmentation.image_data_generator is not None
     draws = draw_generator(augmentation.image_data_generator, size, count, random)
-    parameters = np.zeros((count, PARAMETERS))
+    parameters = _blank(count)
     parameters[:, :6] = affine_of(draws, size)
     parameters[:, AFFINE + 9 : AFFINE + 12] = draws.channel_shift_intensity[:, None]
     parameters[:, CONTRAST] = draws.brightness
     parameters[:, SHARE] = _shares(augmentation, count, random)
-    parameters[:, SHARPNESS] = 1
-    parameters[:, FRAME:BOX] = _NO_FRAME
     return parameters
 
 
@@ -115,13 +121,11 @@ def _torchvision_parameters(
     """As `draw_parameters`: in place of colours which change comes when, and three factors."""
     assert augmentation.torchvision is not None
     draws = draw_torchvision(augmentation.torchvision, size, count, random)
-    parameters = np.zeros((count, PARAMETERS))
+    parameters = _blank(count)
     parameters[:, :6] = torchvision_affine(draws, size)
     parameters[:, AFFINE : AFFINE + 3] = draws.order
     parameters[:, AFFINE + 3 : AFFINE + 6] = draws.factor
     parameters[:, SHARE] = _shares(augmentation, count, random)
-    parameters[:, SHARPNESS] = 1
-    parameters[:, FRAME:BOX] = _NO_FRAME
     return parameters
 
 

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
+from lentigo.data.prepared import PreparedSet
 from lentigo.papers import plots
 from lentigo.papers.measured import Outcome
 from lentigo.papers.pictures import altered, class_examples, hair_pairs, image_grid
@@ -36,25 +38,27 @@ def draw(
 
 def _grid(shown: Sequence[Shown]) -> list[Figure]:
     """Sixteen images of each preparation that differs in what is done to pixels."""
-    found: dict[str, Figure] = {}
-    for each in shown:
-        if each.data.spec.digest not in found:
-            picture, names = image_grid(each.data)
-            caption = f"Sixteen training images as {each.title} sees them, with their classes."
-            table = Table(("image", "class"), tuple(names))
-            found[each.data.spec.digest] = Figure(caption, False, picture, (), table)
-    return list(found.values())
+    caption = "Sixteen training images as {} sees them, with their classes."
+    return _of_preparations(shown, image_grid, caption)
 
 
 def _examples(shown: Sequence[Shown]) -> list[Figure]:
     """A row of images a class, of each preparation that differs in what is done to pixels."""
+    return _of_preparations(shown, class_examples, "Training images of each class as {} sees them.")
+
+
+def _of_preparations(
+    shown: Sequence[Shown],
+    draw: Callable[[PreparedSet], tuple[Markup, Sequence[tuple[str, str]]]],
+    caption: str,
+) -> list[Figure]:
     found: dict[str, Figure] = {}
     for each in shown:
         if each.data.spec.digest not in found:
-            picture, names = class_examples(each.data)
-            caption = f"Training images of each class as {each.title} sees them."
+            picture, names = draw(each.data)
             table = Table(("image", "class"), tuple(names))
-            found[each.data.spec.digest] = Figure(caption, False, picture, (), table)
+            said = caption.format(each.title)
+            found[each.data.spec.digest] = Figure(said, False, picture, (), table)
     return list(found.values())
 
 

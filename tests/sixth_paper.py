@@ -1,0 +1,90 @@
+"""A paper that lentigo has never seen."""
+
+from __future__ import annotations
+
+SIXTH = """
+schema_version = 1
+name = "sixth2031"
+title = "A sixth paper"
+citation = "Nobody 2031"
+contradictions = ["Its two tables disagree."]
+choices = ["The rate is ours."]
+gaps = ["Its third table is not repeated."]
+figures = [
+  "roc", "roc-by-class", "classes", "grid", "examples", "diagnoses", "augmented", "hair", "network",
+  "epochs", "seconds", "curves", "confusion",
+]
+
+[data]
+sources = ["phantom"]
+malignant = ["malignant"]
+size = 32
+hair_removal = true
+[data.labels.phantom]
+bicolour = "malignant"
+star = "malignant"
+disc = "benign"
+globules = "benign"
+pale = "benign"
+
+[protocols.as-published]
+group_by = "image"
+test_share = 0.0
+folds = 4
+measured = "validation"
+[protocols.leak-free]
+test_share = 0.25
+folds = 4
+
+[recipe.network]
+name = "tiny_network:build"
+weights = "none"
+[recipe.augmentation]
+flip_horizontal = true
+[[recipe.stages]]
+name = "train"
+epochs = 4
+batch_size = 16
+
+[[variants]]
+name = "small-batch"
+title = "Tiny, batch 8"
+set = { "recipe.stages.0.batch_size" = 8 }
+[[variants]]
+name = "impossible"
+set = { "recipe.network.name" = "no_such_module:build" }
+[[variants]]
+name = "grey"
+set = { "data.greyscale" = true }
+[[variants]]
+name = "each-fold"
+[variants.set]
+"protocols.as-published.every_fold" = true
+"protocols.as-published.folds" = 2
+"protocols.leak-free.folds" = 2
+"protocols.leak-free.every_fold" = true
+"protocols.leak-free.measured" = "validation"
+
+[[tables]]
+title = "Table 7"
+columns = [
+  { title = "Accuracy", key = "accuracy" },
+  { title = "AUC", key = "roc_auc.malignant" },
+  { title = "Parameters", key = "parameters", digits = 0 },
+  { title = "Kappa" },
+]
+[tables.rows]
+small-batch = ["98%", "1.0", "1,000", "0.9"]
+impossible = ["99%", "", "", ""]
+grey = ["97.5%", "0.99", "", ""]
+each-fold = ["96%", "", "", ""]
+[[tables]]
+title = "Table 8"
+columns = [
+  { title = "Malignant, training", key = "images.train.malignant", digits = 0 },
+  { title = "Malignant, measured", key = "images.measured.malignant", digits = 0 },
+  { title = "Inference (s)", key = "inference_s", digits = 2 },
+]
+[tables.rows]
+grey = ["100", "20", "3.5"]
+"""

@@ -1,0 +1,75 @@
+"""Papers are read whole, or refused with all that is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lentigo.errors import InputError
+from lentigo.papers.paper import experiment, packaged_papers, read_paper
+from lentigo.papers.schema import with_changes
+from sixth_paper import SIXTH
+
+
+def test_a_bad_paper_is_told_all_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(
+        SIXTH.replace("test_share = 0.25", "test_share = 2").replace('"98%"', '"many"'),
+        encoding="utf-8",
+    )
+    with pytest.raises(InputError) as caught:
+        read_paper(str(path))
+    assert "test_share" in str(caught.value)
+    assert "'many'" in str(caught.value)
+    path.write_text(SIXTH.replace("stages.0.batch_size", "stages.9.batch_size"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"stages\.9\.batch_size"):
+        read_paper(str(path))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ('key = "accuracy"', 'key = "acuracy"', "'acuracy'; the nearest is 'accuracy'"),
+        ("images.train.malignant", "images.learn.malignant", "'images.train.malignant'"),
+        ('star = "malignant"', 'stars = "malignant"', "data.labels.phantom: 'stars' is not of"),
+        ('malignant = ["malignant"]', 'malignant = ["mel"]', "data.malignant: 'mel' is not of"),
+        ('{ "recipe.stages.0', '{ "stages.0', "must begin with one of recipe, data, protocols"),
+        ('"tiny_network:build"', '"MobileNetV9"', "'MobileNetV9' is no network of MobileNet,"),
+        ('grey = ["97.5%", "0.99"', 'grey = ["97.5%", 0.99', "0.99 must stand in quotes"),
+    ],
+)
+def test_what_would_only_show_after_training_is_told_when_a_paper_is_read(
+    tmp_path: Path, right: str, wrong: str, told: str
+) -> None:
+    assert right in SIXTH
+    path = tmp_path / "bad.toml"
+    path.write_text(SIXTH.replace(right, wrong), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_paper(str(path))
+    assert told in str(caught.value)
+    assert "Value error" not in str(caught.value)
+
+
+def test_dotted_keys_change_a_copy() -> None:
+    before = {"a": {"b": [1, 2]}, "c": 3}
+    assert with_changes(before, {"a.b.1": 5, "d.e": 6}) == {
+        "a": {"b": [1, 5]},
+        "c": 3,
+        "d": {"e": 6},
+    }
+    assert before == {"a": {"b": [1, 2]}, "c": 3}
+
+
+@pytest.mark.parametrize("name", packaged_papers())
+def test_every_packaged_paper_can_be_run(name: str) -> None:
+    paper = read_paper(name)
+    assert paper.name == name
+    claimed = {row for table in paper.tables for row in table.rows}
+    assert claimed
+    assert paper.contradictions
+    assert paper.choices
+    for variant in paper.variants:
+        published = experiment(paper, variant, "as-published")
+        assert published.recipe.protocol == "as-published"
+        assert experiment(paper, variant, "leak-free").split.group_by is None
