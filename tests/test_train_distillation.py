@@ -158,12 +158,30 @@ def test_what_a_student_s_teachers_saw_counts_for_who_goes_on_from_it(
         follow_runs(again.model_copy(update={"network": network}), data, 0)
 
 
-def test_a_teacher_of_another_size_or_of_other_classes_is_refused(
+def test_a_teacher_of_another_size_answers_the_images_at_its_own(
     raw: Path, data: PreparedSet, teacher: Run, tmp_path: Path
 ) -> None:
     larger = prepare("phantom", raw, tmp_path / "larger", size=48, splits_of=data.path, workers=1)
-    with pytest.raises(RecipeError, match="takes 32 pixels"):
-        follow_runs(recipe(teacher.path), larger, 1)
+    wanted = recipe(teacher.path)
+    wide = wanted.network.model_copy(update={"size": 48})
+    followed = follow_runs(wanted.model_copy(update={"network": wide}), larger, 1)
+    teachers = open_teachers(followed, larger.labels[larger.rows("train", 1)], 7)
+    assert teachers is not None
+    images = larger.images[:5].astype(np.float32)
+    smaller = keras.ops.image.resize(images, (32, 32), antialias=True)
+    expected = softmax(teacher.predict_logits(np.asarray(smaller)), 2.0)
+    np.testing.assert_allclose(np.exp(np.asarray(teachers(images))), expected, atol=1e-5)
+    student = train(wanted.model_copy(update={"network": wide}), larger, out=tmp_path, fold=1)
+    assert history(student.path).count("\n") == 1 + sum(stage.epochs for stage in wanted.stages)
+
+
+def test_a_teacher_of_other_images_or_other_classes_is_refused(
+    raw: Path, data: PreparedSet, teacher: Run, tmp_path: Path
+) -> None:
+    spec = data.spec.model_copy(update={"greyscale": True})
+    grey = prepare("phantom", raw, tmp_path / "grey", spec=spec, splits_of=data.path, workers=1)
+    with pytest.raises(RecipeError, match="prepared in another way"):
+        follow_runs(recipe(teacher.path), grey, 1)
     fewer = data.taxonomy.model_copy(update={"classes": data.taxonomy.classes[:-1]})
     info = data.info.model_copy(update={"taxonomy": fewer})
     with pytest.raises(RecipeError, match="other classes"):

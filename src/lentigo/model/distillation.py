@@ -20,8 +20,9 @@ class Teachers(keras.layers.Layer):
     """Images (B, S, S, 3) to the logarithm of the teachers' mean probabilities (B, k).
 
     Args:
-        models: Classifiers of images of that size; they do not learn, and their batch norms use
-            the stored statistics in every mode.
+        models: Classifiers of square images; one of another size is given them resampled
+            (bilinear, antialiased where they shrink). They do not learn, and their batch norms
+            use the stored statistics in every mode.
         shifts: What is added to the logits of each, (k,): from the population that its answers
             speak of to the one that the student's loss speaks of.
         temperature: Divides the logits; above 1 the less likely classes say more (Hinton 2015).
@@ -39,11 +40,18 @@ class Teachers(keras.layers.Layer):
     def call(self, images: Any) -> Any:
         """The logarithm of the mean probabilities at the temperature."""
         answers = [
-            keras.ops.softmax((model(images, training=False) + shift) / self._temperature)
+            keras.ops.softmax((_answer(model, images) + shift) / self._temperature)
             for model, shift in zip(self._models, self._shifts, strict=True)
         ]
         mean = keras.ops.mean(keras.ops.stack(answers), axis=0)
         return keras.ops.log(keras.ops.maximum(mean, keras.config.epsilon()))
+
+
+def _answer(model: keras.Model, images: Any) -> Any:
+    size = model.input_shape[1:3]
+    if size != tuple(images.shape[1:3]):
+        images = keras.ops.image.resize(images, size, interpolation="bilinear", antialias=True)
+    return model(images, training=False)
 
 
 class Distilled(keras.losses.Loss):

@@ -256,7 +256,7 @@ class Output(_Part):
 class Distillation(_Part):
     """Learning from the answers of finished runs beside the labels.
 
-    ``teachers`` are folders of runs of networks, of the same size and classes, refused where one
+    ``teachers`` are folders of runs of networks of the same classes and any size, refused where one
     was trained on what is now held out. In every step they answer the images as the student sees
     them, with no more than a forward pass each, and ``weight`` of the loss is the cross-entropy
     with their mean probabilities, both sides at ``temperature`` (Hinton 2015, Beyer 2022).

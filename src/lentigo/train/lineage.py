@@ -35,7 +35,7 @@ def follow_runs(recipe: Recipe, data: PreparedSet, fold: int | None) -> Recipe:
     Raises:
         LeakageError: A run, or one that it went on or learned from, was trained on an image, a
             lesion, a patient or a picture that is now test or validation.
-        RecipeError: A teacher takes other images or knows other classes.
+        RecipeError: A teacher knows other classes or takes images prepared in another way.
         RunError: No finished run, or the set that it was trained on cannot be opened.
     """
     held_out = np.concatenate(
@@ -74,11 +74,11 @@ def _check_teaches(run: Run, data: PreparedSet) -> None:
             f"The teacher {run.path} knows other classes ({', '.join(theirs)}) than {data.path} "
             f"({', '.join(ours)})."
         )
-    if run.info.spec.size != data.spec.size:
+    if run.info.spec.model_copy(update={"size": data.spec.size}) != data.spec:
         raise RecipeError(
-            f"The teacher {run.path} takes {run.info.spec.size} pixels, {data.path} has "
-            f"{data.spec.size}.",
-            todo="Teachers answer the very images that the student sees.",
+            f"The images of {data.path} were prepared in another way than those that the teacher "
+            f"{run.path} takes.",
+            todo="Teachers answer the very images that the student sees; only the size may differ.",
         )
 
 
