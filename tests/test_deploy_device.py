@@ -161,7 +161,27 @@ def test_cameras_are_found_by_their_device_files(
     program = tmp_path / "rpicam-vid"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    assert "rpicam-vid" in check_camera(tmp_path).found
+    assert "rpicam" in check_camera(tmp_path).found
+
+
+def test_what_decodes_video_on_a_pi_is_no_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    devices, known = tmp_path / "dev", tmp_path / "sys"
+    devices.mkdir()
+    for name, bus, index in (
+        *(("video10", "platform", 0), ("video11", "vchiq-bus", 0)),
+        *(("video0", "usb", 0), ("video1", "usb", 1)),
+    ):
+        (devices / name).touch()
+        (known / name / "device").mkdir(parents=True)
+        (known / name / "index").write_text(f"{index}\n")
+        (tmp_path / "bus" / bus).mkdir(parents=True, exist_ok=True)
+        (known / name / "device" / "subsystem").symlink_to(tmp_path / "bus" / bus)
+    assert check_camera(devices, known).found == str(devices / "video0")
+    (devices / "video0").unlink()
+    assert check_camera(devices, known).found == "none"
 
 
 def test_doctor_runs_every_check_and_exits_with_1_on_a_problem(

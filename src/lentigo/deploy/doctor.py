@@ -126,9 +126,12 @@ def check_disk() -> Finding:
     return Finding("disk", "ok", f"{free} MB free in {folder}")
 
 
-def check_camera(devices: Path = Path("/dev")) -> Finding:
+def check_camera(
+    devices: Path = Path("/dev"), known: Path = Path("/sys/class/video4linux")
+) -> Finding:
     """Is there a camera that `lentigo serve --camera` can open?"""
-    found = sorted(str(path) for path in devices.glob("video*"))
+    nodes = [path for path in devices.glob("video*") if _is_camera(known / path.name)]
+    found = [str(path) for path in sorted(nodes, key=lambda path: (len(path.name), path.name))]
     closed = [path for path in found if not os.access(path, os.R_OK | os.W_OK)]
     if closed and len(closed) == len(found):
         return Finding(
@@ -137,8 +140,8 @@ def check_camera(devices: Path = Path("/dev")) -> Finding:
             f"{', '.join(closed)} may not be opened by this user",
             "sudo usermod --append --groups video $USER, then log in again.",
         )
-    if shutil.which("rpicam-vid"):
-        found.append("rpicam-vid (the camera connector of a Raspberry Pi)")
+    if shutil.which("rpicam-vid") or shutil.which("libcamera-vid"):
+        found.append("--camera rpicam, if a camera is at the ribbon connector")
     if not found:
         return Finding(
             "camera",
@@ -147,6 +150,19 @@ def check_camera(devices: Path = Path("/dev")) -> Finding:
             "Plug one in to take photos on this device; uploads work without.",
         )
     return Finding("camera", "ok", ", ".join(found))
+
+
+def _is_camera(facts: Path) -> bool:
+    """Whether a video device can be one; a Pi has a dozen that decode and scale.
+
+    Args:
+        facts: Its folder under ``/sys/class/video4linux``; where that is missing, it may be.
+    """
+    index = facts / "index"
+    if index.is_file() and index.read_text("ascii").strip() != "0":
+        return False  # a second device of a USB camera, which gives no pictures
+    bus = facts / "device" / "subsystem"
+    return not bus.exists() or bus.resolve().name in {"usb", "pci"}
 
 
 def check_certificate(folder: Path | None = None) -> Finding:
@@ -158,7 +174,8 @@ def check_certificate(folder: Path | None = None) -> Finding:
             "certificate",
             "warning",
             f"none in {folder}",
-            "A phone gives a live picture to secure pages only; uploads work without.",
+            "`lentigo serve --https` makes one. A phone gives a live picture to secure pages only; "
+            "uploads work without.",
         )
     try:
         path, end = _first_to_end(found)
