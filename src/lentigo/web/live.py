@@ -64,7 +64,7 @@ async def photo(request: Request) -> Response:
     server, capture = server_of(request), _capture(request)
     async with received(request, server.settings.limits, server.bodies) as body:
         fields = parts_of(body, request.headers.get("content-type", ""))
-        with server.viewers.hold(1):
+        with server.shutters.hold(1):
             content = await asyncio.to_thread(capture.photo)
         if content is None:
             raise Refusal(503, "camera.lost", reason=capture.reason, retry_after_s=2)

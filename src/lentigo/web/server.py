@@ -29,6 +29,7 @@ class Server:
         bodies: Bytes of all requests under way.
         offline: The app that runs the same bundle in the browser.
         viewers: Live pictures being shown.
+        shutters: Photos being taken with the camera.
         capture: The camera, where there is one.
         assets: The page's own files.
     """
@@ -40,6 +41,7 @@ class Server:
     bodies: Budget
     offline: OfflineApp
     viewers: Budget
+    shutters: Budget
     capture: Capture | None = None
     assets: dict[str, Asset] = field(default_factory=assets)
 
@@ -69,6 +71,7 @@ def make_server(
         bodies=Budget(limits.bodies_bytes),
         offline=OfflineApp(predictor.bundle, served=True),
         viewers=Budget(limits.viewers),
+        shutters=Budget(limits.viewers),
         capture=capture,
     )
 
