@@ -6,9 +6,9 @@ import hashlib
 import hmac
 import ipaddress
 import logging
+import re
 import secrets
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -21,12 +21,16 @@ from lentigo.web.names import own_names
 from lentigo.web.refusals import Refusal
 from lentigo.web.settings import Settings
 
-COOKIE = "lentigo_code"
+# One for each scheme: browsers let no plain page replace a cookie that a secure one has set.
+COOKIES = {"http": "lentigo_code", "https": "__Host-lentigo_code"}
 CODE_PATH = "/code"
 # What a visitor without the code may see: the form that asks for it, and what that form needs.
 OPEN_PATHS = (CODE_PATH, "/healthz", "/static/")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({"same-origin", "none"})
+# A name or an address, and a port (RFC 9110, 7.2). What else a client may write there is not
+# taken apart: parsers of addresses do not agree on it.
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
 
 # No script, style or picture but our own; LiteRT.js compiles WebAssembly. The referrer policy
 # is not "no-referrer", under which browsers hide the origin of our own forms.
@@ -73,15 +77,25 @@ class Door:
         self._check_host(request.headers)
         if method not in SAFE_METHODS:
             self._check_origin(request)
-        path = request.url.path
+        # Not that of `request.url`, into which some versions of Starlette let the host name write.
+        path = request.scope["path"]
         if self._code is not None and not path.startswith(OPEN_PATHS) and not self.known(request):
             raise Refusal(401, "problem.code")
         if method not in SAFE_METHODS and path != CODE_PATH:
             self._rate.take(address_of(request))
 
+    def admitted(self, request: HTTPConnection) -> bool:
+        """Whether a visitor needs no code, or has given it before; to ask costs no try."""
+        given = request.cookies.get(cookie_of(request), "")
+        return self._code is None or _equal(given, self._ticket)
+
     def known(self, request: HTTPConnection) -> bool:
-        """Whether a visitor has given the code, by cookie or as bearer of it."""
-        if self._code is None or _equal(request.cookies.get(COOKIE, ""), self._ticket):
+        """Whether a visitor is admitted, or brings the code along as a bearer of it.
+
+        Raises:
+            Refusal: 429, too many tries.
+        """
+        if self.admitted(request):
             return True
         kind, _, given = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer":
@@ -107,7 +121,8 @@ class Door:
 
     def _check_host(self, headers: Headers) -> None:
         """A page elsewhere can point its own name at our address; names we do not have end it."""
-        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        found = _HOST.fullmatch(headers.get("host", ""))
+        host = (found[1] or found[2]).lower() if found else ""
         if host in self._names:
             return
         try:
@@ -119,10 +134,17 @@ class Door:
         site = request.headers.get("sec-fetch-site")
         origin = request.headers.get("origin")
         foreign = site is not None and site not in _OWN_SITES
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-            foreign = True
+        if origin is not None:
+            # Behind a proxy the visitor's scheme is not ours, so either is taken.
+            host = request.headers.get("host")
+            foreign |= origin not in {f"http://{host}", f"https://{host}"}
         if foreign:
             raise Refusal(403, "problem.origin")
+
+
+def cookie_of(request: HTTPConnection) -> str:
+    """The name of the cookie that says that a visitor has given the code."""
+    return COOKIES["https" if request.scope["scheme"] == "https" else "http"]
 
 
 def address_of(request: HTTPConnection) -> str:

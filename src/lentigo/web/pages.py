@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lentigo.web.bodies import Part, parts_of, received
-from lentigo.web.guard import CODE_PATH, COOKIE, address_of
+from lentigo.web.guard import CODE_PATH, address_of, cookie_of
 from lentigo.web.refusals import Refusal
 from lentigo.web.results import show_result
 from lentigo.web.server import server_of
@@ -60,6 +60,14 @@ async def interface(request: Request) -> Response:
     return page(request, "api.html", document=request.app.openapi())
 
 
+@router.get(CODE_PATH)
+async def ask_code(request: Request) -> Response:
+    """The form again, where somebody opens the address that it was sent to."""
+    if server_of(request).door.admitted(request):
+        return RedirectResponse("/", 303)
+    return page(request, "code.html", status=401, wrong=False)
+
+
 @router.post(CODE_PATH)
 async def code(request: Request) -> Response:
     """Let a visitor in who knows the access code."""
@@ -70,8 +78,8 @@ async def code(request: Request) -> Response:
     if ticket is None:
         return page(request, "code.html", status=401, wrong=True)
     response = RedirectResponse("/", 303)
-    secure = request.url.scheme == "https"
-    response.set_cookie(COOKIE, ticket, httponly=True, samesite="strict", secure=secure)
+    secure, name = request.url.scheme == "https", cookie_of(request)
+    response.set_cookie(name, ticket, httponly=True, samesite="strict", secure=secure)
     return response
 
 

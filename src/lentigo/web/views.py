@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from starlette.requests import Request
@@ -53,7 +54,8 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         values: For the template, beside ``t`` (the words), ``server`` and ``path``.
     """
     words = words_for(request)
-    path = request.url.path if request.method == "GET" else "/"
+    # Links are made of it, so it stays on this server whatever it says.
+    path = f"/{quote(request.scope['path']).lstrip('/')}" if request.method == "GET" else "/"
     text = (
         _templates()
         .get_template(template)
