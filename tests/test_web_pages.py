@@ -152,7 +152,7 @@ def test_no_percentage_is_called_nothing_or_all(language: str) -> None:
     words = Words(language)
     assert words.percent(0.0).startswith("<")
     assert words.percent(1.0).startswith(">")
-    assert words.percent(0.0425).strip(" %") in {"4.2", "4,2"}
+    assert words.percent(0.0425).strip("\N{NO-BREAK SPACE}%") in {"4.2", "4,2"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from lentigo.errors import InputError
+
 
 def serve(
     *,
@@ -47,14 +49,20 @@ def serve(
     from lentigo.web.camera.capture import Capture
     from lentigo.web.camera.sources import opener
     from lentigo.web.certificates import prepare
+    from lentigo.web.kept import prepare as prepare_folder
+    from lentigo.web.names import hosts_to_open
     from lentigo.web.serve import listening
     from lentigo.web.serve import serve as run
     from lentigo.web.server import make_server
     from lentigo.web.settings import Limits, Settings
 
     names = tuple(name or ())
+    if code is not None and not code.strip():
+        raise InputError("The access code is empty.", todo="Give several words: --code 'a b c'.")
+    if keep is not None:
+        prepare_folder(keep)
     sock = listening(host, port)
-    secure = listening(host, https_port) if https else None
+    secure = listening(host, https_port, "--https-port") if https else None
     made = prepare(certificates.expanduser(), host=host, extra=names) if https else None
     predictor = load_default() if model is None else BundlePredictor(model)
     capture = None if camera is None else Capture(opener(camera))
@@ -68,10 +76,12 @@ def serve(
     )
 
     def say() -> None:
-        shown = f"[{host}]" if ":" in host else host
-        print(f"http://{shown}:{sock.getsockname()[1]}", flush=True)
+        hosts = hosts_to_open(host)
+        for each in hosts:
+            print(f"http://{each}:{sock.getsockname()[1]}", flush=True)
         if made is not None:
-            print(f"https://{shown}:{settings.https_port}", flush=True)
+            for each in hosts:
+                print(f"https://{each}:{settings.https_port}", flush=True)
             print(f"lentigo: SHA-256 of the authority: {made.fingerprint}", file=sys.stderr)
 
     run(make_server(predictor, settings, capture=capture), sock, secure=secure, ready=say)

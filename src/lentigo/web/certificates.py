@@ -8,7 +8,6 @@ bank.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import ipaddress
 import os
@@ -25,7 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lentigo.errors import InputError
 from lentigo.files import write_bytes
-from lentigo.web.names import own_names
+from lentigo.web.names import own_addresses, own_names
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -37,7 +36,6 @@ _PRIVATE = (
     *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16"),
     *("fc00::/7", "fe80::/10", "::1/128"),
 )
-_NOWHERE = ("192.0.2.1", 9)  # RFC 5737; asking for the way there sends nothing
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def prepare(folder: Path, *, host: str = "", extra: Iterable[str] = ()) -> Certi
         if not (folder / "ca.pem").is_file():
             _make_authority(folder)
         authority = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
-        known = {*own_names(extra), *_addresses(host)}
+        known = {*own_names(extra), *own_addresses(host)}
         names = tuple(sorted(each for each in known if _speaks_for(authority, each)))
         if not _fits(folder, authority, names):
             _make_certificate(folder, authority, names)
@@ -101,20 +99,6 @@ def prepare(folder: Path, *, host: str = "", extra: Iterable[str] = ()) -> Certi
     digits = authority.fingerprint(hashes.SHA256()).hex().upper()
     pairs = ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
     return Certificates(folder, names, pairs)
-
-
-def _addresses(host: str) -> set[str]:
-    """Addresses of this machine, as far as it tells."""
-    found = {"127.0.0.1", "::1"}
-    if _address(host) is not None and not ipaddress.ip_address(host).is_unspecified:
-        found.add(host)
-    with contextlib.suppress(OSError):
-        told = socket.getaddrinfo(socket.gethostname(), None)
-        found |= {str(each[4][0]).split("%")[0] for each in told}
-    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(_NOWHERE)
-        found.add(probe.getsockname()[0])
-    return found
 
 
 def _address(name: str) -> Address | None:
@@ -235,7 +219,8 @@ def _fits(folder: Path, authority: x509.Certificate, names: tuple[str, ...]) -> 
     spoken = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     left = found.not_valid_after_utc - _now()
     return (
-        set(spoken) == wanted
+        # A machine that starts before its network is up keeps the addresses it had.
+        wanted <= set(spoken)
         and left > dt.timedelta(days=RENEW_DAYS)
         and found.issuer == authority.subject
         and key.public_key() == found.public_key()

@@ -2,26 +2,53 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import logging
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from lentigo.deploy.prediction import Prediction
+from lentigo.errors import InputError
 from lentigo.files import write_bytes, write_json
 from lentigo.image.header import SNIFF_BYTES, sniff
 
-SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WebP": ".webp", "TIFF": ".tif", "BMP": ".bmp"}
+SUFFIXES = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "WebP": ".webp",
+    "TIFF": ".tif",
+    "BMP": ".bmp",
+    "GIF": ".gif",
+}
 
 _log = logging.getLogger(__name__)
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder, for its owner alone where it is new, and see that it can be written.
+
+    Raises:
+        InputError: It cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"Nothing can be stored in {folder}: {error.strerror}.",
+            todo="Name a folder that this user may write, with --keep.",
+        ) from None
 
 
 def keep(folder: Path, content: bytes, prediction: Prediction) -> bool:
     """Store a photo and its answer; names come from clock and content, never from a visitor.
 
     Args:
-        folder: Made where it is missing.
+        folder: See `prepare`; made again where it has gone.
         content: The encoded photo.
         prediction: The answer.
 
@@ -38,6 +65,7 @@ def keep(folder: Path, content: bytes, prediction: Prediction) -> bool:
         write_json(folder / f"{stem}.json", answer)
     except OSError as error:
         _log.error("a photo could not be kept in %s: %s", folder, error.strerror)
-        photo.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            photo.unlink(missing_ok=True)
         return False
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -30,30 +31,30 @@ class _Quiet(uvicorn.Server):
         yield
 
 
-def listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int, option: str = "--port") -> socket.socket:
     """A socket that waits for visitors.
 
     Args:
         host: Name or address to bind to.
         port: 0 takes any that is free.
+        option: That names another port.
 
     Raises:
-        InputError: The port is taken, or not ours to take.
+        InputError: The address is not this machine's; the port is taken, or not ours to take.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=256)
-    except socket.gaierror:
-        raise InputError(
-            f"{host} is no address of this machine.",
-            todo="--host 127.0.0.1 serves this machine alone, --host 0.0.0.0 its network.",
-        ) from None
     except OSError as error:
-        why = (
-            "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
-        )
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            raise InputError(
+                f"{host or 'An empty name'} is no address of this machine.",
+                todo="--host 127.0.0.1 serves this machine alone, --host 0.0.0.0 its network.",
+            ) from None
+        taken = error.errno == errno.EADDRINUSE
+        why = "is in use" if taken else f"cannot be had ({os.strerror(error.errno or 0)})"
         raise InputError(
-            f"Port {port} of {host} {why}.", todo="Name another with --port."
+            f"Port {port} of {host} {why}.", todo=f"Name another with {option}."
         ) from None
 
 

@@ -82,7 +82,11 @@ class Words:
         if self.language == "en":
             return f"{sign}{digits}%"
         digits = digits.replace(".", ",")
-        patterns = {"es": f"{sign}{digits} %", "id": f"{sign}{digits}%", "tr": f"{sign}%{digits}"}
+        patterns = {
+            "es": f"{sign}{digits}\N{NO-BREAK SPACE}%",
+            "id": f"{sign}{digits}%",
+            "tr": f"{sign}%{digits}",
+        }
         return patterns[self.language]
 
 

@@ -1,7 +1,7 @@
 /** Sentences and percentages in the visitor's language. */
 
 /** How a percentage is written; the counterpart of lentigo.web.strings.Words.percent. */
-const PERCENT = { en: "{n}%", es: "{n} %", id: "{n}%", tr: "%{n}" };
+const PERCENT = { en: "{n}%", es: "{n}\u00a0%", id: "{n}%", tr: "%{n}" };
 
 /**
  * @param {Record<string, string>} words Sentences by key.
@@ -19,4 +19,4 @@ export function percent(share, language) {
 }
 
 /** The end of a scale. */
-export const whole = (language) => PERCENT[language].replace("{n}", "100").replace(" ", "\u00a0");
+export const whole = (language) => PERCENT[language].replace("{n}", "100");
