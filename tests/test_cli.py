@@ -108,6 +108,22 @@ def test_bad_input_says_what_is_wrong_and_exits_2(
     assert err.startswith("lentigo: ")
 
 
+def test_prepare_says_which_classes_count_as_malignant(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for label in ("Naevus", "Mélanome"):
+        for i in range(6):
+            path = tmp_path / "photos" / label / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), rng.integers(0, 256, (40, 40, 3), np.uint8))
+    given = ("prepare", "folder", tmp_path / "photos", "--size", 32, "--folds", 2)
+    said, _ = lentigo(*given, "--out", tmp_path / "a")
+    assert "No class counts as malignant" in said
+    said, _ = lentigo(*given, "--out", tmp_path / "b", "--malignant", "Mélanome")
+    assert "Counted as malignant: Mélanome." in said
+    told, _ = lentigo(*given, "--out", tmp_path / "b", "--malignant", "Mélanome", "--json")
+    assert json.loads(told)["malignant"] == ["Mélanome"]
+
+
 def test_every_listing_is_also_json() -> None:
     for listing in ("recipes", "networks", "sources"):
         rows = json.loads(lentigo(listing, "--json")[0])

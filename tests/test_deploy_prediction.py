@@ -173,6 +173,15 @@ def test_a_folder_means_the_images_in_it_and_below(photos: Path) -> None:
     assert names == ["a.PNG", "b.jpg", "deep/c.jpeg", "odd[1].jpg"]
 
 
+def test_photos_that_are_not_read_are_not_passed_over_in_a_folder(photos: Path) -> None:
+    (photos / "phone.HEIC").write_bytes(b"x")
+    (photos / ".thumbnails").mkdir()
+    (photos / ".thumbnails" / "small.jpg").write_bytes(b"x")
+    names = [path.name for path in expand([photos])]
+    assert "phone.HEIC" in names
+    assert "small.jpg" not in names
+
+
 def test_a_pattern_means_the_files_it_matches(photos: Path) -> None:
     assert expand([photos / "*.jpg"]) == [photos / "b.jpg", photos / "odd[1].jpg"]
     assert expand([f"{photos}/**/*.jpeg"]) == [photos / "deep" / "c.jpeg"]

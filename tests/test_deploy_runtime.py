@@ -48,6 +48,8 @@ def test_many_files_are_answered_in_order_and_bad_ones_named(
     failures = [each for each in answers if isinstance(each, Failure)]
     assert [each.image for each in failures] == [str(path) for path in paths[7:10]]
     assert all(failure.image in failure.reason for failure in failures)
+    assert "Save it again as JPEG" in failures[0].told
+    assert "Check the name" in failures[1].told
     assert list(model.predict_files(paths, quality=False)) == [
         replace(each, warnings=()) if isinstance(each, Prediction) else each for each in answers
     ]

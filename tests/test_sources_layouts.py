@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -219,6 +220,46 @@ def test_table_takes_paths_and_ids_and_every_optional_column(tmp_path: Path) -> 
         assert column(table, "skin_tone")["photos/one.jpg"] == "IV"
         assert column(table, "age")["three"] == 61.5
         assert column(table, "patient_id")["two"] == "P1"
+
+
+@pytest.mark.parametrize("spelt", ["photos\\one.jpg", "Photos/ONE.JPG", "photos/one", "ONE"])
+def test_table_finds_files_whatever_system_spelt_their_names(tmp_path: Path, spelt: str) -> None:
+    make_table(tmp_path)
+    text = (tmp_path / "list.csv").read_text()
+    put(tmp_path / "list.csv", text.replace("photos/one.jpg", spelt) + ",,,,,,,,\n")
+    assert str(column(read("table", tmp_path), "path")[spelt]).endswith("photos/one.jpg")
+
+
+def test_table_finds_umlauts_in_one_part_or_two(tmp_path: Path) -> None:
+    for form, other in (("NFC", "NFD"), ("NFD", "NFC")):
+        folder = tmp_path / form
+        touch(folder, unicodedata.normalize(form, "Fläche"), "b")
+        put(folder / "l.csv", f"image,label\n{unicodedata.normalize(other, 'Fläche')},a\nb,b\n")
+        assert len(read("table", folder).frame) == 2
+
+
+def test_files_of_one_name_that_differ_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_ham10000(tmp_path)
+    touch(tmp_path / "ham10000_images_part_1", "ISIC_1")  # a copy, as one public download has it
+    read("ham10000", tmp_path)
+    assert not caplog.text
+    put(tmp_path / "small" / "ISIC_1.jpg", "a smaller version")
+    read("ham10000", tmp_path)
+    assert "1 name(s) are borne by files that differ" in caplog.text
+
+
+def test_photos_of_kinds_that_are_not_read_are_handed_on_to_be_named(tmp_path: Path) -> None:
+    make_folder(tmp_path)
+    put(tmp_path / "wart" / "phone.HEIC")
+    assert "wart/phone.HEIC" in column(read("folder", tmp_path), "path")
+
+
+def test_malignant_names_may_have_spaces_and_capitals(tmp_path: Path) -> None:
+    touch(tmp_path / "Basal Cell Carcinoma", "a")
+    touch(tmp_path / "non-melanoma", "a")
+    assert read("folder", tmp_path).taxonomy.malignant == (True, False)
 
 
 def test_isic2024_reads_images_in_place_from_hdf5(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from layouts import make_isic2018, make_isic2019, make_malignant_vs_benign, put, touch
 from lentigo.data.sources import SOURCES, ReadOptions
 from lentigo.errors import InputError, SourceError
 
@@ -69,13 +70,54 @@ def test_skipping_everything_is_refused(folder: Path) -> None:
     assert "`lentigo sources`" in shown
 
 
+def test_a_row_without_an_image_is_a_problem_and_no_absent_image(folder: Path) -> None:
+    shown = refusal(folder, "image,label\none,wart\n,mole\n")
+    assert "names no image" in shown
+    assert "absent" not in shown
+
+
+def test_a_column_that_stands_there_twice_is_refused(folder: Path) -> None:
+    shown = refusal(folder, "image,label,age,Age\none,wart,,\ntwo,mole,,\n")
+    assert "list.csv:1: has the column(s) ['age'] more than once" in shown
+
+
+def test_a_quotation_mark_left_open_swallows_no_row_unseen(folder: Path) -> None:
+    shown = refusal(folder, 'image,label\n"one,wart\n"two",mole\nthree,mole\n', skip_missing=True)
+    assert "list.csv:3: not a row of cells" in shown
+
+
+def test_classes_that_differ_in_capitals_only_are_refused(folder: Path) -> None:
+    shown = refusal(folder, "image,label\none,Wart\ntwo,wart\nthree,mole\n")
+    assert "['Wart', 'wart'] differ in capitals or spaces only" in shown
+
+
+def test_an_id_that_several_different_files_bear_is_refused(folder: Path) -> None:
+    put(folder / "small" / "one.jpg", "another picture")
+    shown = refusal(folder, "image,label\none,wart\ntwo,mole\n")
+    assert "list.csv:2: one may be one.jpg and small/one.jpg" in shown
+
+
+def test_a_refusal_says_what_to_do_and_how_the_set_must_look(tmp_path: Path) -> None:
+    for name in sorted(set(SOURCES) - {"phantom"}):
+        with pytest.raises(SourceError) as caught:
+            SOURCES[name].read(tmp_path, ReadOptions())
+        assert caught.value.todo
+    assert "Training_LesionGroupings.csv" in str(refused("isic2018", tmp_path))
+
+
+def refused(name: str, folder: Path) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        SOURCES[name].read(folder, ReadOptions())
+    return caught.value
+
+
 def test_one_class_is_not_enough(folder: Path) -> None:
     assert "two are needed" in refusal(folder, "image,label\none,wart\ntwo,wart\n")
 
 
 def test_a_table_that_is_not_text_is_refused(folder: Path) -> None:
     (folder / "list.csv").write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(SourceError, match="not a readable table"):
+    with pytest.raises(SourceError, match=r"not a readable table[^\0]*UTF-8"):
         SOURCES["table"].read(folder / "list.csv", ReadOptions())
 
 
@@ -95,6 +137,59 @@ def test_a_row_of_two_classes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "one.jpg").touch()
     with pytest.raises(SourceError, match="melanoma and seborrheic_keratosis"):
         SOURCES["isic2017"].read(tmp_path, ReadOptions())
+
+
+def test_a_cell_that_is_neither_0_nor_1_is_not_taken_for_0(tmp_path: Path) -> None:
+    put(
+        tmp_path / "ISIC-2017_Training_Part3_GroundTruth.csv",
+        "image_id,melanoma,seborrheic_keratosis\none,,0.0\ntwo,0.5,1.0\n",
+    )
+    touch(tmp_path, "one", "two")
+    shown = str(refused("isic2017", tmp_path))
+    assert "GroundTruth.csv:2: melanoma is '', not 0 or 1" in shown
+    assert "GroundTruth.csv:3: melanoma is '0.5', not 0 or 1" in shown
+
+
+def test_a_training_image_whose_lesion_no_table_names_is_refused(tmp_path: Path) -> None:
+    make_isic2018(tmp_path / "2018")
+    groupings = tmp_path / "2018" / "ISIC2018_Task3_Training_LesionGroupings.csv"
+    groupings.write_text("\n".join(groupings.read_text().splitlines()[:2]))
+    assert "has no lesion of ISIC_2" in str(refused("isic2018", tmp_path / "2018"))
+    make_isic2019(tmp_path / "2019")
+    metadata = tmp_path / "2019" / "ISIC_2019_Training_Metadata.csv"
+    metadata.write_text("\n".join(metadata.read_text().splitlines()[:2]))
+    assert "has no row of ISIC_2" in str(refused("isic2019", tmp_path / "2019"))
+
+
+def test_two_rows_that_contradict_each_other_about_a_lesion_are_refused(tmp_path: Path) -> None:
+    make_isic2018(tmp_path)
+    groupings = tmp_path / "ISIC2018_Task3_Training_LesionGroupings.csv"
+    first = groupings.read_text().splitlines()[1]
+    groupings.write_text(groupings.read_text() + f"{first}\n")  # said twice is said once
+    assert len(SOURCES["isic2018"].read(tmp_path, ReadOptions()).frame) == 4
+    groupings.write_text(groupings.read_text() + "ISIC_1,HAM_7,histopathology\n")
+    assert "says otherwise of ISIC_1" in str(refused("isic2018", tmp_path))
+
+
+def test_images_outside_the_folders_of_classes_are_named_and_not_passed_over(
+    tmp_path: Path,
+) -> None:
+    make_malignant_vs_benign(tmp_path)
+    touch(tmp_path / "train", "stray")
+    touch(tmp_path / "trian" / "benign", "9")
+    put(tmp_path / "data" / "test" / "benign" / "1.jpg", "not the copy that it ought to be")
+    (tmp_path / "test" / "benign" / "link.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    shown = str(refused("malignant-vs-benign", tmp_path))
+    assert f"{tmp_path}/train/stray.jpg: lies in no folder" in shown
+    assert f"{tmp_path}/trian/benign/9.jpg: lies in no folder" in shown
+    assert "is another file than" in shown
+    assert f"{tmp_path}/test/benign/link.jpg: is a link to nothing" in shown
+
+
+def test_a_folder_of_an_unknown_class_is_named_once(tmp_path: Path) -> None:
+    make_malignant_vs_benign(tmp_path)
+    touch(tmp_path / "train" / "harmless", *(str(i) for i in range(30)))
+    assert "1 problem(s)" in str(refused("malignant-vs-benign", tmp_path))
 
 
 def test_a_target_that_contradicts_its_label_is_refused(tmp_path: Path) -> None:

@@ -150,6 +150,11 @@ _MALIGNANT_WORDS = frozenset(
 ) - {each.code for each in PHANTOM.classes}
 
 
+def _word(label: str) -> str:
+    """A label as codes are spelt: lower case, ``_`` for spaces and hyphens."""
+    return "_".join(label.lower().replace("-", " ").replace("_", " ").split())
+
+
 # Beside the classes stand, in tables and among scores: means over classes, and these columns.
 _TAKEN = frozenset({"macro", "micro", "image_id", "image", "label", "undecided"})
 _TAKEN_PREFIX = "logit_"
@@ -174,9 +179,7 @@ def from_labels(name: str, labels: set[str], malignant: set[str] | None = None) 
             f"{name} has the class(es) {taken}, which are columns or means in what lentigo writes.",
             todo="Give them other names: rename the folders, or the labels in the table.",
         )
-    chosen = (
-        {c for c in labels if c.lower() in _MALIGNANT_WORDS} if malignant is None else malignant
-    )
+    chosen = {c for c in labels if _word(c) in _MALIGNANT_WORDS} if malignant is None else malignant
     if unknown := chosen - labels:
         raise InputError(
             f"Malignant classes that no image of {name} has: {sorted(unknown)}.",

@@ -47,7 +47,7 @@ def quality(
     for name, answer in _verdicts(expand(images), thresholds):
         if isinstance(answer, Failure):
             failed = True
-            print(f"lentigo: {answer.reason}", file=sys.stderr)
+            print(f"lentigo: {answer.told}", file=sys.stderr)
             collected.append(answer.to_dict())
         elif writer is not None:
             writer.writerow(_csv_cells(name, answer))
@@ -76,7 +76,7 @@ def _verdicts(
         try:
             yield str(path), judge_file(path, thresholds)
         except ImageError as error:
-            yield str(path), Failure(str(path), error.problem)
+            yield str(path), Failure.of(str(path), error)
 
 
 def _csv_writer() -> Any:

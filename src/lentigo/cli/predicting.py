@@ -54,7 +54,7 @@ def predict(
             collected.append(answer)
         if isinstance(answer, Failure):
             failed = True
-            print(f"lentigo: {answer.reason}", file=sys.stderr)
+            print(f"lentigo: {answer.told}", file=sys.stderr)
         elif not json:
             print(_csv_line(answer) if csv else describe(answer, predictor.info))
     if json:
@@ -72,7 +72,7 @@ def _one(predictor: BundlePredictor, path: Path) -> Prediction | Failure:
     try:
         return predictor.predict_file(path)
     except ImageError as error:
-        return Failure(str(path), error.problem)
+        return Failure.of(str(path), error)
 
 
 def _csv_line(answer: Prediction) -> str:

@@ -128,8 +128,11 @@ def prepare(
             splits_of=splits_of,
             progress=progress,
         )
+    classes = prepared.taxonomy.classes
+    malignant_codes = [each.code for each in classes if each.malignant]
     if json:
-        as_json({"path": str(prepared.path), "digest": prepared.digest, "audit": prepared.audit})
+        sizes = {"path": str(prepared.path), "digest": prepared.digest}
+        as_json(sizes | {"malignant": malignant_codes, "audit": prepared.audit})
         return
     splits = prepared.audit["splits"]
     rows = [
@@ -137,6 +140,10 @@ def prepare(
         for code in prepared.taxonomy.codes
     ]
     as_table(rows, {"class": "class"} | {split: split for split in splits})
+    if malignant_codes:
+        print(f"Counted as malignant: {', '.join(malignant_codes)}.")
+    else:
+        print("No class counts as malignant, so there will be no thresholds: see --malignant.")
     if prepared.leaky:
         print("LEAKY: lesions or patients may sit on both sides of the split.")
     print(f"Prepared set: {prepared.path} (what was found on the way: audit.json)")

@@ -6,10 +6,7 @@ import glob
 from collections.abc import Iterable
 from pathlib import Path
 
-SUFFIXES = frozenset(
-    {".bmp", ".jpeg", ".jpg", ".jp2", ".png", ".pbm", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}
-)
-"""What counts as an image in a folder; a file that is named itself may end as it likes."""
+from lentigo.image.header import ENDINGS
 
 
 def expand(paths: Iterable[Path | str]) -> list[Path]:
@@ -40,5 +37,10 @@ def _images_below(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+        if path.suffix.lower() in ENDINGS and path.is_file() and not _is_hidden(path, folder)
     )
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Whether it, or a folder it lies in, is one that systems keep for themselves."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.deploy.bundle import BundleInfo
+from lentigo.errors import ImageError
 from lentigo.score.attention import heat
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
@@ -134,14 +135,26 @@ class Failure:
     Attributes:
         image: The file, or what the image was called.
         reason: One sentence.
+        todo: What the user can do about it, where there is something.
     """
 
     image: str
     reason: str
+    todo: str | None = None
+
+    @classmethod
+    def of(cls, image: str, error: ImageError) -> Failure:
+        """What an error about ``image`` comes to."""
+        return cls(image, error.problem, error.todo)
+
+    @property
+    def told(self) -> str:
+        """For people: the reason, and what to do on a line of its own."""
+        return self.reason if self.todo is None else f"{self.reason}\n  -> {self.todo}"
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        return {"image": self.image, "error": self.reason}
+        return {"image": self.image, "error": self.reason, "todo": self.todo}
 
 
 def read_off(

@@ -181,7 +181,7 @@ class BundlePredictor:
                     source, str(path), engines, attention=attention, quality=quality
                 )
             except ImageError as error:
-                return Failure(str(path), error.problem)
+                return Failure.of(str(path), error)
 
         def answers(portion: list[Path | str]) -> list[Prediction | Failure]:
             return [answer(path) for path in portion]

@@ -123,15 +123,16 @@ def _read(path: Path) -> bytes:
     """The file's content; a file that is no image is refused after its first bytes."""
     try:
         if path.is_dir():
-            raise HeaderError("it is a folder, not an image")
+            raise ImageError(f"{path}: it is a folder, not an image.", todo="Name a file.")
         with path.open("rb") as stream:
             sniff(stream.read(SNIFF_BYTES))
             stream.seek(0)
             return stream.read()
     except FileNotFoundError:
-        raise HeaderError("there is no such file") from None
+        raise ImageError(f"{path}: there is no such file.", todo="Check the name.") from None
     except OSError as error:
-        raise HeaderError(f"it cannot be read ({error.strerror or error})") from None
+        told = error.strerror or error
+        raise ImageError(f"{path}: it cannot be read ({told}).") from None
 
 
 def _header(data: bytes, max_pixels: int) -> Header:

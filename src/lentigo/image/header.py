@@ -19,6 +19,13 @@ from enum import Enum
 SNIFF_BYTES = 32
 """How many first bytes decide what kind of file it is."""
 
+ENDINGS = frozenset(
+    {".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+    # Not read, but photographs too: they are named and refused instead of passed over.
+    | {".avif", ".heic", ".heif", ".jp2", ".pbm", ".pgm", ".ppm"}
+)
+"""What counts as an image in a folder; a file that is named itself may end as it likes."""
+
 TRUNCATED = "it is truncated"
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-from lentigo.data.sources.listing import Item
-from lentigo.data.sources.scanning import Folder
+from lentigo.data.sources.listing import Item, Listing
+from lentigo.data.sources.scanning import Folder, are_unlike
 
 SPLITS = {
     "train": "train",
@@ -24,44 +21,54 @@ def class_code(folder_name: str) -> str:
     return "_".join(folder_name.lower().replace("-", " ").split())
 
 
-def split_items(folder: Folder) -> Iterator[Item]:
-    """Images in ``.../<part>/<class>/``, at any depth.
+def take_splits(listing: Listing, folder: Folder) -> None:
+    """Take the images in ``.../<part>/<class>/``, at any depth; any other is a problem.
 
-    Yields:
-        Items whose id is ``part/class/file`` as the folders spell it. Downloads nest one copy
-        of the whole tree in another, so an id seen before is the same file and is left out.
+    Their id is ``part/class/file`` as the folders spell it. Downloads nest one copy of the whole
+    tree in another, so a file of an id and size seen before is the same and is left out.
     """
-    seen: set[str] = set()
+    seen: dict[str, Item] = {}
     for path in folder.images:
         parts = path.relative_to(folder.root).parts
         if len(parts) < 3 or parts[-3].lower() not in SPLITS:
+            listing.problems.append(f"{path}: lies in no folder of a class in train or test.")
             continue
-        image_id = "/".join(parts[-3:])
-        if image_id not in seen:
-            seen.add(image_id)
-            yield Item(
-                image_id=image_id,
-                label=class_code(parts[-2]),
-                where=str(path),
-                path=path,
-                diagnosis=parts[-2],
-                split=SPLITS[parts[-3].lower()],
-            )
+        item = Item(
+            image_id="/".join(parts[-3:]),
+            label=class_code(parts[-2]),
+            where=str(path.parent),
+            path=path,
+            diagnosis=parts[-2],
+            split=SPLITS[parts[-3].lower()],
+        )
+        first = seen.setdefault(item.image_id, item)
+        if first is not item and are_unlike([str(first.path), str(path)]):
+            listing.problems.append(f"{path}: is another file than {first.path}.")
+    listing.items += seen.values()
+    _note_broken(listing, folder)
 
 
-def class_items(folder: Folder) -> Iterator[Item]:
-    """Images in ``<class>/``, with any folders below it.
+def take_classes(listing: Listing, folder: Folder) -> None:
+    """Take the images in ``<class>/``, with any folders below it; any other is a problem.
 
-    Yields:
-        Items whose id is the path inside the folder and whose label is the first part of it.
+    Their id is the path inside the folder, their label the first part of it.
     """
     for path in folder.images:
-        parts: tuple[str, ...] = path.relative_to(folder.root).parts
-        if len(parts) > 1:
-            yield Item(
+        parts = path.relative_to(folder.root).parts
+        if len(parts) == 1:
+            listing.problems.append(f"{path}: lies in no class's folder.")
+            continue
+        listing.items.append(
+            Item(
                 image_id="/".join(parts),
                 label=parts[0],
                 where=str(path),
-                path=Path(path),
+                path=path,
                 diagnosis=parts[0],
             )
+        )
+    _note_broken(listing, folder)
+
+
+def _note_broken(listing: Listing, folder: Folder) -> None:
+    listing.problems += [f"{path}: is a link to nothing." for path in folder.broken]

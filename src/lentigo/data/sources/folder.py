@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lentigo.data.sources.classfolders import SPLITS, class_items
+from lentigo.data.sources.classfolders import SPLITS, take_classes
 from lentigo.data.sources.listing import Listing
 from lentigo.data.sources.scanning import scan
 from lentigo.data.sources.table import ReadOptions, Source, SourceTable
 from lentigo.errors import SourceError
-from lentigo.taxonomy import from_labels
 
 NAME = "folder"
 LICENSE = ""
@@ -27,23 +26,15 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
         InputError: A malignant class that is not there.
     """
     folder = scan(root)
-    listing = Listing(NAME, folder.root, LICENSE, list(class_items(folder)))
+    listing = Listing(NAME, folder.root, LICENSE)
+    take_classes(listing, folder)
     labels = {item.label for item in listing.items}
     if parts := sorted(label for label in labels if label.lower() in SPLITS):
         raise SourceError(
             f"{folder.root} has the folder(s) {parts}, which are parts and not classes.",
             todo="Use the source `table` with a split column.",
         )
-    listing.problems += [
-        f"{path}: lies in no class's folder."
-        for path in folder.images
-        if path.parent == folder.root
-    ]
-    if len(labels) < 2:
-        listing.problems.append(f"found {len(labels)} subfolder(s) with images; two are needed.")
-        labels |= {"one", "two"}  # only so that the rest can be checked too; never returned
-    malignant = None if options.malignant is None else set(options.malignant)
-    return listing.finish(from_labels(NAME, labels, malignant), options, {})
+    return listing.finish(listing.own_classes(labels, options), options, {})
 
 
 SOURCE = Source(

@@ -33,11 +33,14 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     if not truths:
         raise SourceError(f"{folder.root} has no ISIC-2017_Training_Part3_GroundTruth.csv.")
     listing = Listing(NAME, folder.root, LICENSE)
-    people = {
-        row.known("image_id"): row
-        for _, path in folder.tables_named(_METADATA)
-        for row in listing.read_rows(path, ["image_id", "age_approximate", "sex"])
-    }
+    people = listing.by_image(
+        [
+            row
+            for _, path in folder.tables_named(_METADATA)
+            for row in listing.read_rows(path, ["image_id", "age_approximate", "sex"])
+        ],
+        "image_id",
+    )
     for match, path in truths:
         split = _SPLITS[match[1].lower()]
         for row in listing.read_rows(path, ["image_id", *_CODES]):

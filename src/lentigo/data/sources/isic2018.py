@@ -31,14 +31,18 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     if not truths:
         raise SourceError(f"{folder.root} has no ISIC2018_Task3_Training_GroundTruth.csv.")
     listing = Listing(NAME, folder.root, LICENSE)
-    lesions = {
-        row.known("image"): row
-        for _, path in folder.tables_named(_GROUPINGS)
-        for row in listing.read_rows(path, ["image", "lesion_id", "diagnosis_confirm_type"])
-    }
-    if not lesions and any(match[1].lower() == "training" for match, _ in truths):
+    groupings = folder.tables_named(_GROUPINGS)
+    if not groupings and any(match[1].lower() == "training" for match, _ in truths):
         # Without it HAM10000's repeated lesions would sit on both sides of a split, unseen.
         listing.problems.append("ISIC2018_Task3_Training_LesionGroupings.csv is not here.")
+    lesions = listing.by_image(
+        [
+            row
+            for _, path in groupings
+            for row in listing.read_rows(path, ["image", "lesion_id", "diagnosis_confirm_type"])
+        ],
+        "image",
+    )
     for match, path in truths:
         split = _SPLITS[match[1].lower()]
         for row in listing.read_rows(path, ["image", *_CODES]):
@@ -49,6 +53,8 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
 def _item(listing: Listing, row: Row, split: str, lesions: dict[str, Row]) -> Item:
     image_id = row.known("image")
     lesion = lesions.get(image_id, Row(row.where, {}))
+    if lesions and split == "train" and not lesion.known("lesion_id"):
+        listing.problems.append(f"{row.where}: the table of groupings has no lesion of {image_id}.")
     label = listing.one_hot(row, _CODES)
     return Item(
         image_id=image_id,

@@ -42,11 +42,14 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     if _has_training(truths) and not _has_training(metadata):
         # Without it the repeated lesions would sit on both sides of a split, unseen.
         listing.problems.append("ISIC_2019_Training_Metadata.csv, which names lesions, is absent.")
-    people = {
-        row.known("image"): row
-        for match, path in metadata
-        for row in listing.read_rows(path, _COLUMNS[match[1].lower()])
-    }
+    people = listing.by_image(
+        [
+            row
+            for match, path in metadata
+            for row in listing.read_rows(path, _COLUMNS[match[1].lower()])
+        ],
+        "image",
+    )
     for match, path in truths:
         for row in listing.read_rows(path, ["image", *_CODES]):
             _take(listing, row, _SPLITS[match[1].lower()], people)
@@ -65,6 +68,9 @@ def _take(listing: Listing, row: Row, split: str, people: dict[str, Row]) -> Non
         listing.set_aside.append((image_id, "class UNK, none of the others"))
         return
     person = people.get(image_id, Row(row.where, {}))
+    if people and split == "train" and image_id not in people:
+        # Of some images the publisher knows no lesion, but each has its row.
+        listing.problems.append(f"{row.where}: the metadata has no row of {image_id}.")
     listing.items.append(
         Item(
             image_id=image_id,

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +15,7 @@ import pandas as pd
 
 from lentigo.data.sources.table import TABLE_COLUMNS, ReadOptions, SourceTable
 from lentigo.errors import SourceError, listed
-from lentigo.taxonomy import Taxonomy
+from lentigo.taxonomy import Taxonomy, from_labels
 
 _UNKNOWN = frozenset({"", "unknown", "na", "n/a", "nan", "none", "null"})
 MAX_AGE_YEARS = 130
@@ -80,27 +81,59 @@ class Listing:
         try:
             with path.open(encoding="utf-8-sig", newline="") as stream:
                 return self._parse(path, stream.read(), required, fold=fold)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            self.problems.append(f"{path}: not a readable table ({error}).")
-            return []
+        except UnicodeDecodeError:
+            self.problems.append(
+                f"{path}: not a readable table: it is not text in UTF-8. Save it as CSV in UTF-8, "
+                "which spreadsheets offer beside the plain CSV."
+            )
+        except OSError as error:
+            self.problems.append(f"{path}: not a readable table ({error.strerror}).")
+        return []
 
     def _parse(self, path: Path, text: str, required: Sequence[str], *, fold: bool) -> list[Row]:
         header = text.split("\n", 1)[0]
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(header))
-        names = [name.strip() for name in next(reader, [])]
-        if fold:
-            names = [name.lower().replace(" ", "_") for name in names]
-        if lacking := [name for name in required if name not in names]:
-            self.problems.append(f"{path}:1: lacks the column(s) {lacking}; it has {names}.")
-            return []
+        # Strict: a quote that is never closed would swallow the rows after it.
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=_delimiter(header), strict=True
+        )
         rows: list[Row] = []
-        for cells in reader:
-            where = f"{path.name}:{reader.line_num}"
-            if len(cells) == len(names):
-                rows.append(Row(where, dict(zip(names, cells, strict=True))))
-            elif any(cell.strip() for cell in cells):
-                self.problems.append(f"{where}: {len(cells)} cells, not {len(names)}.")
+        try:
+            names = [name.strip() for name in next(reader, [])]
+            if fold:
+                names = [name.lower().replace(" ", "_") for name in names]
+            if wrong := _wrong_columns(names, required):
+                self.problems.append(f"{path}:1: {wrong}")
+                return []
+            for cells in reader:
+                where = f"{path.name}:{reader.line_num}"
+                if not any(cell.strip() for cell in cells):
+                    continue  # spreadsheets save rows that were emptied
+                if len(cells) == len(names):
+                    rows.append(Row(where, dict(zip(names, cells, strict=True))))
+                else:
+                    self.problems.append(f"{where}: {len(cells)} cells, not {len(names)}.")
+        except csv.Error as error:
+            self.problems.append(
+                f"{path.name}:{reader.line_num}: not a row of cells ({error}); is a quotation mark "
+                "left open, here or above?"
+            )
         return rows
+
+    def by_image(self, rows: Sequence[Row], column: str) -> dict[str, Row]:
+        """Rows of a second table by their image; two that contradict each other are a problem.
+
+        Args:
+            rows: Of one or several tables.
+            column: Where the image's id stands.
+        """
+        found: dict[str, Row] = {}
+        for row in rows:
+            first = found.setdefault(row.known(column), row)
+            if first.cells != row.cells:
+                self.problems.append(
+                    f"{row.where}: says otherwise of {row.known(column)} than {first.where}."
+                )
+        return found
 
     def age(self, row: Row, column: str) -> float:
         """Age in years, NaN where unknown; anything else becomes a problem."""
@@ -127,7 +160,12 @@ class Listing:
         Returns:
             The code, or an empty text after noting a problem.
         """
-        marked = [code for column, code in columns.items() if _is_one(row.cells[column])]
+        cells = {column: _number(row.cells[column]) for column in columns}
+        if strange := [column for column, value in cells.items() if value not in {0.0, 1.0}]:
+            told = ", ".join(f"{column} is {row.cells[column]!r}" for column in strange)
+            self.problems.append(f"{row.where}: {told}, not 0 or 1.")
+            return ""
+        marked = [code for column, code in columns.items() if cells[column] == 1.0]
         if len(marked) == 1:
             return marked[0]
         if not marked and none:
@@ -135,6 +173,27 @@ class Listing:
         told = " and ".join(marked) or "no class"
         self.problems.append(f"{row.where}: marks {told}; exactly one is wanted.")
         return ""
+
+    def own_classes(self, labels: AbstractSet[str], options: ReadOptions) -> Taxonomy:
+        """The taxonomy of the user's own labels; fewer than two, or two alike, are a problem.
+
+        Raises:
+            InputError: A malignant class that no image has, or a name that lentigo needs.
+        """
+        alike: dict[str, list[str]] = {}
+        for label in sorted(labels):
+            alike.setdefault(" ".join(label.casefold().replace("_", " ").split()), []).append(label)
+        self.problems += [
+            f"the classes {several} differ in capitals or spaces only: make them one."
+            for several in alike.values()
+            if len(several) > 1
+        ]
+        if len(labels) < 2:
+            if self.items or not self.problems:
+                self.problems.append(f"found {len(labels)} class(es) with images; two are needed.")
+            labels = {*labels, "one", "two"}  # only so that the rest is checked; never returned
+        malignant = None if options.malignant is None else set(options.malignant)
+        return from_labels(self.source, set(labels), malignant)
 
     def finish(
         self,
@@ -156,27 +215,30 @@ class Listing:
         """
         self._check_labels(taxonomy)
         self._check_ids()
-        paths = {item.image_id: item.path or images.get(item.image_id) for item in self.items}
+        # A row without an id is a problem of its own and no absent image.
+        named = [item for item in self.items if item.image_id]
+        paths = {item.image_id: item.path or images.get(item.image_id) for item in named}
         missing = tuple(sorted(each for each, path in paths.items() if path is None))
         self._raise_if_broken(missing, len(paths), options)
         frame = self._frame(paths)
-        named = sorted({(min(pair), max(pair)) for pair in duplicates if pair[0] != pair[1]})
+        pairs = sorted({(min(pair), max(pair)) for pair in duplicates if pair[0] != pair[1]})
         return SourceTable(
             frame=frame,
             taxonomy=taxonomy,
             missing=missing,
-            known_duplicates=tuple((a, b) for a, b in named if paths.get(a) and paths.get(b)),
+            known_duplicates=tuple((a, b) for a, b in pairs if paths.get(a) and paths.get(b)),
             set_aside=tuple(sorted(self.set_aside)),
-            named_duplicates=tuple(named),
+            named_duplicates=tuple(pairs),
         )
 
     def _check_labels(self, taxonomy: Taxonomy) -> None:
         known = {*taxonomy.codes, ""}  # an empty label was noted where it was read
-        self.problems += [
+        # Once where all images of a folder share it.
+        self.problems += dict.fromkeys(
             f"{item.where}: {item.label!r} is not a class of {taxonomy.name} {taxonomy.codes}."
             for item in self.items
             if item.label not in known
-        ]
+        )
 
     def _check_ids(self) -> None:
         first: dict[str, str] = {}
@@ -193,7 +255,7 @@ class Listing:
         texts, todo = [], None
         if self.problems:
             texts.append(f"{len(self.problems)} problem(s):\n{listed(self.problems)}")
-        if len(missing) == n:
+        if len(missing) == n and (n or not self.problems):
             told = f"none of the {n} listed images is here:\n{listed(missing)}"
             texts.append(told if n else "no image is listed.")
             todo = "See `lentigo sources` for where images are looked for." if n else None
@@ -233,8 +295,17 @@ def _delimiter(header: str) -> str:
     return max(",\t;", key=header.count)
 
 
-def _is_one(text: str) -> bool:
+def _wrong_columns(names: Sequence[str], required: Sequence[str]) -> str:
+    """What is wrong with the columns, empty where nothing is."""
+    if lacking := [name for name in required if name not in names]:
+        return f"lacks the column(s) {lacking}; it has {list(names)}."
+    if repeated := sorted({name for name in names if name and names.count(name) > 1}):
+        return f"has the column(s) {repeated} more than once."
+    return ""
+
+
+def _number(text: str) -> float:
     try:
-        return float(text) == 1.0
+        return float(text)
     except ValueError:
-        return False
+        return math.nan

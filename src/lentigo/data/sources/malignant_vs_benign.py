@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lentigo.data.sources.classfolders import split_items
+from lentigo.data.sources.classfolders import take_splits
 from lentigo.data.sources.listing import Listing
 from lentigo.data.sources.scanning import scan
 from lentigo.data.sources.table import ReadOptions, Source, SourceTable
@@ -23,7 +23,8 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
         SourceError: All problems at once.
     """
     folder = scan(root)
-    listing = Listing(NAME, folder.root, LICENSE, list(split_items(folder)))
+    listing = Listing(NAME, folder.root, LICENSE)
+    take_splits(listing, folder)
     return listing.finish(BINARY, options, {})
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from lentigo.data.contents import CONTAINER_ENDINGS
 from lentigo.errors import SourceError
+from lentigo.image.header import ENDINGS
 
 logger = logging.getLogger(__name__)
 
-IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 TABLE_ENDINGS = frozenset({".csv", ".tab", ".tsv"})
 DEPTH = 4
 # Outlines carry the names of their images, so they must never be taken for them.
@@ -33,21 +34,33 @@ class Folder:
         images: Image files in path order.
         tables: Table files, and files without an ending, in path order.
         containers: HDF5 files in path order.
+        broken: Links that are named as images and lead nowhere, in path order.
     """
 
     root: Path
     images: tuple[Path, ...]
     tables: tuple[Path, ...]
     containers: tuple[Path, ...] = ()
+    broken: tuple[Path, ...] = ()
 
     def images_by_id(self) -> dict[str, Path]:
-        """Images by name without ending; of two with one name the first in path order."""
-        found: dict[str, Path] = {}
-        for path in self.images:
-            found.setdefault(path.stem, path)
-        if repeated := len(self.images) - len(found):
-            logger.info("%s: %d files repeat a name; the first counts.", self.root, repeated)
-        return found
+        """Images by name without ending; of two with one name the first in path order.
+
+        Downloads repeat whole folders, so copies are nothing to speak of; another picture
+        under the same name may be a crop or a smaller version, and is warned of.
+        """
+        found: dict[str, list[str]] = {}
+        for path in map(os.fspath, self.images):
+            found.setdefault(os.path.splitext(os.path.basename(path))[0], []).append(path)  # noqa: PTH119, PTH122 - a Path for each of 400,000 is slow
+        several = [paths for paths in found.values() if len(paths) > 1]
+        if unlike := [paths for paths in several if are_unlike(paths)]:
+            logger.warning(
+                "%d name(s) are borne by files that differ, such as %s; the first of each is read. "
+                "Name the one folder whose images you want.",
+                len(unlike),
+                " and ".join(unlike[0]),
+            )
+        return {image_id: Path(paths[0]) for image_id, paths in found.items()}
 
     def tables_named(self, pattern: str) -> list[tuple[re.Match[str], Path]]:
         """Tables whose whole name matches ``pattern``, upper and lower case alike."""
@@ -68,8 +81,9 @@ def scan(root: Path, *, depth: int = DEPTH) -> Folder:
     root = root.absolute()
     if not root.is_dir():
         what = "is not a folder" if root.exists() else "does not exist"
-        raise SourceError(f"{root} {what}.", todo="Name the folder of the data set.")
-    found = _Found([], [], [])
+        unpack = "Unpack it, and name" if root.suffix.lower() == ".zip" else "Name"
+        raise SourceError(f"{root} {what}.", todo=f"{unpack} the folder of the data set.")
+    found = _Found([], [], [], [])
     _walk(os.fspath(root), depth, found)
     return Folder(root, *(tuple(map(Path, sorted(paths))) for paths in found))
 
@@ -78,6 +92,12 @@ class _Found(NamedTuple):
     images: list[str]
     tables: list[str]
     containers: list[str]
+    broken: list[str]
+
+
+def are_unlike(paths: Sequence[str]) -> bool:
+    """Whether files that ought to be copies of each other differ in size."""
+    return len({os.stat(path).st_size for path in paths}) > 1  # noqa: PTH116 - as above
 
 
 def _walk(folder: str, depth: int, found: _Found) -> None:
@@ -91,8 +111,10 @@ def _walk(folder: str, depth: int, found: _Found) -> None:
         ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
         if entry.name.startswith("."):
             continue
-        if ending in IMAGE_ENDINGS and entry.is_file():
+        if ending in ENDINGS and entry.is_file():
             found.images.append(entry.path)
+        elif ending in ENDINGS and entry.is_symlink() and not entry.is_dir():
+            found.broken.append(entry.path)
         elif entry.is_dir():
             if depth > 0 and not _NOT_IMAGES.search(entry.name):
                 _walk(entry.path, depth - 1, found)

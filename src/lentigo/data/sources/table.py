@@ -153,4 +153,10 @@ class Source:
                 f"{self.name} would not read {options.metadata}: it takes no table by name.",
                 todo=f"Leave --metadata out. How its folder must look: {self.layout}.",
             )
-        return self.reader(root, options)
+        try:
+            return self.reader(root, options)
+        except SourceError as error:
+            if error.todo:
+                raise
+            todo = f"Correct that, and run the same again. What {self.name} reads: {self.layout}."
+            raise SourceError(error.problem, todo=todo) from None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+import unicodedata
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lentigo.data.sources.classfolders import SPLITS
 from lentigo.data.sources.listing import Item, Listing, Row
-from lentigo.data.sources.scanning import IMAGE_ENDINGS, Folder, scan
+from lentigo.data.sources.scanning import Folder, are_unlike, scan
 from lentigo.data.sources.table import ReadOptions, Source, SourceTable
 from lentigo.errors import SourceError
-from lentigo.taxonomy import from_labels
+from lentigo.image.header import ENDINGS
 
 NAME = "table"
 LICENSE = ""
@@ -37,14 +39,10 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     folder = scan(table.parent if root.is_file() else root)
     listing = Listing(NAME, table, LICENSE)
     rows = listing.read_rows(table, ["image", "label"], fold=True)
-    by_id = folder.images_by_id()
-    listing.items = [_item(listing, row, folder, by_id) for row in rows]
+    images = _Images(folder)
+    listing.items = [_item(listing, row, images) for row in rows]
     labels = {item.label for item in listing.items if item.label}
-    if rows and len(labels) < 2:
-        listing.problems.append(f"names {len(labels)} different label(s); two are needed.")
-    labels |= {"one", "two"} if len(labels) < 2 else set()  # never returned
-    malignant = None if options.malignant is None else set(options.malignant)
-    return listing.finish(from_labels(NAME, labels, malignant), options, by_id)
+    return listing.finish(listing.own_classes(labels, options), options, {})
 
 
 def _find_table(root: Path, options: ReadOptions) -> Path:
@@ -60,13 +58,15 @@ def _find_table(root: Path, options: ReadOptions) -> Path:
     tables = [path for path in scan(root, depth=0).tables if path.suffix]
     if len(tables) == 1:
         return tables[0]
+    if not tables:
+        raise SourceError(f"{root} holds no CSV file.")
     raise SourceError(
-        f"{root} holds {len(tables)} tables {[path.name for path in tables]}, not one.",
+        f"{root} holds {len(tables)} tables: {', '.join(path.name for path in tables)}.",
         todo="Name the CSV file itself.",
     )
 
 
-def _item(listing: Listing, row: Row, folder: Folder, by_id: dict[str, Path]) -> Item:
+def _item(listing: Listing, row: Row, images: _Images) -> Item:
     image = row.cells["image"].strip()
     label = row.cells["label"].strip()
     if not label:
@@ -89,14 +89,37 @@ def _item(listing: Listing, row: Row, folder: Folder, by_id: dict[str, Path]) ->
         skin_tone=row.known("skin_tone"),
         license=row.known("license"),
     )
-    return replace(item, path=_locate(image, folder, by_id))
+    found = images.named(image)
+    if len(found) > 1 and are_unlike([os.fspath(path) for path in found]):
+        told = " and ".join(str(path.relative_to(images.folder.root)) for path in found)
+        listing.problems.append(f"{row.where}: {image} may be {told}; write one of them.")
+    return replace(item, path=found[0] if found else None)
 
 
-def _locate(image: str, folder: Folder, by_id: dict[str, Path]) -> Path | None:
-    path = folder.root / image
-    if path.suffix.lower() in IMAGE_ENDINGS and path.is_file():
-        return path
-    return by_id.get(image)
+@dataclass
+class _Images:
+    """Finds what a table names, also where another system spelt it otherwise."""
+
+    folder: Folder
+    _by_name: dict[str, list[Path]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for path in self.folder.images:
+            inside = path.relative_to(self.folder.root)
+            for name in {str(inside), str(inside.with_suffix("")), path.stem}:
+                self._by_name.setdefault(_plain(name), []).append(path)
+
+    def named(self, image: str) -> list[Path]:
+        """The files that a cell may mean."""
+        path = self.folder.root / image
+        if path.suffix.lower() in ENDINGS and path.is_file():
+            return [path]
+        return self._by_name.get(_plain(image), [])
+
+
+def _plain(name: str) -> str:
+    """A name whatever system wrote it: Windows' strokes, macOS's umlauts in two parts, capitals."""
+    return unicodedata.normalize("NFC", name).replace("\\", "/").casefold()
 
 
 SOURCE = Source(
