@@ -20,6 +20,7 @@ from lentigo.deploy.bundle import read_bundle, write_bundle
 from lentigo.deploy.runtime import BundlePredictor
 from lentigo.image.hair import HairRemoval
 from lentigo.web import litert
+from lentigo.web.offline import PIECE_BYTES, OfflineApp, pieces
 from lentigo.web.strings import LANGUAGES, catalogue
 from web_server import get, photo, post, stream
 from web_server import page as served_page
@@ -141,6 +142,24 @@ def test_a_file_that_has_not_changed_is_not_sent_again(installed_wheel: Path) ->
         assert first.content == MODEL.read_bytes()
         again = {"if-none-match": first.headers["etag"]}
         assert get(f"{address}/app/model.tflite", headers=again).status_code == 304
+
+
+def test_large_files_are_never_in_memory_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty visitors who read nothing of what they asked for filled half a gigabyte."""
+    (tmp_path / "some.wasm.gz").write_bytes(gzip.compress(bytes(1_000_000)))
+    for name in ("NOTICE", "LICENSE"):
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(litert, "runtime_folder", lambda: tmp_path)
+    parts = OfflineApp(read_bundle(MODEL), served=True).parts
+    for name in ("model.tflite", "litert/some.wasm"):
+        sizes = [len(each) for each in pieces(parts[name].open)]
+        assert sum(sizes) == len(parts[name].read())
+        assert max(sizes) <= PIECE_BYTES
+    with served_page() as address, stream("GET", f"{address}/app/model.tflite") as answer:
+        assert "content-length" not in answer.headers
+        assert answer.read() == MODEL.read_bytes()
 
 
 def test_a_bundle_that_browsers_cannot_do_is_answered_by_the_server_which_says_so(

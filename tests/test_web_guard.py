@@ -22,12 +22,14 @@ from PIL import Image
 
 from lentigo.deploy.runtime import load_default
 from lentigo.web import patience
+from lentigo.web.camera.capture import Capture
+from lentigo.web.camera.sources import Frame
 from lentigo.web.gates import Budget, Rate
 from lentigo.web.refusals import Refusal
 from lentigo.web.screening import screen
 from lentigo.web.settings import Limits, Settings
 from lentigo.web.strings import Words
-from web_server import WAIT_S, page, photo, post
+from web_server import WAIT_S, get, page, photo, post, stream
 
 BROWSER = {"accept": "text/html"}
 EN = Words("en")
@@ -254,6 +256,50 @@ def test_a_head_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> Non
         while content := twice.recv(4096):
             assert b"lentigo" in content or b"status" in content
         twice.close()
+
+
+class Noise:
+    """A camera whose pictures are large and come at once."""
+
+    def read(self) -> Frame:
+        time.sleep(0.01)
+        return np.random.default_rng(0).integers(0, 256, (480, 640, 3)).astype(np.uint8)
+
+    def close(self) -> None: ...
+
+
+def test_a_client_that_takes_nothing_of_its_answer_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patience, "TAKE_S", 0.5)
+    settings = Settings(limits=Limits(viewers=1))
+    with page(settings, capture=Capture(Noise)) as address:
+        lazy = connect(address)
+        lazy.sendall(b"GET /camera/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        lazy.recv(1)
+        with stream("GET", f"{address}/camera/stream") as refused:
+            assert refused.status_code == 503
+        status, until = 503, time.monotonic() + WAIT_S
+        while status == 503 and time.monotonic() < until:
+            time.sleep(0.2)
+            with stream("GET", f"{address}/camera/stream") as taken:
+                status = taken.status_code
+        lazy.close()
+    assert status == 200
+
+
+def test_connections_over_the_limit_are_told_to_come_again_and_far_over_it_are_dropped() -> None:
+    with page(Settings(limits=Limits(connections=2))) as address:
+        held = [connect(address) for _ in range(2)]
+        answer = get(f"{address}/healthz")
+        held += [connect(address) for _ in range(2)]
+        with pytest.raises(httpx.TransportError):
+            get(f"{address}/healthz")
+        for each in held:
+            each.close()
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "2"
+    assert answer.json()["error"] == EN("problem.busy")
 
 
 def test_a_photo_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

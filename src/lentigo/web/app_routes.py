@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from lentigo.web.litert import HOW_TO_GET
-from lentigo.web.offline import HOME, WORKER
+from lentigo.web.offline import HOME, WORKER, pieces
 from lentigo.web.refusals import Refusal
 from lentigo.web.server import server_of
 from lentigo.web.static import KINDS, suffix
@@ -47,9 +47,10 @@ def part(request: Request, name: str) -> Response:
         headers["etag"] = f'"{digest[:16]}"'
         if request.headers.get("if-none-match") == headers["etag"]:
             return Response(status_code=304, headers=headers)
-    content = found.read
+    opening = found.open
     if found.gzipped is not None and "gzip" in request.headers.get("accept-encoding", ""):
-        content = found.gzipped
+        opening = found.gzipped
         headers |= {"content-encoding": "gzip", "vary": "Accept-Encoding"}
     kind = _KINDS.get(suffix(name), "application/octet-stream")
-    return Response(content(), media_type=kind, headers=headers)
+    # In pieces: a visitor who reads slowly holds one of them, not the whole file.
+    return StreamingResponse(pieces(opening), media_type=kind, headers=headers)

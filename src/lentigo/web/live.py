@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from lentigo.web.bodies import parts_of, received
 from lentigo.web.camera.capture import Capture, State
@@ -42,9 +43,9 @@ async def camera_page(request: Request) -> Response:
 async def stream(request: Request) -> Response:
     """The live picture as a JPEG after the other, for as long as somebody looks."""
     capture, viewers = _capture(request), server_of(request).viewers
-    viewers.check(1)  # once the answer has begun, it is too late to refuse
-    return StreamingResponse(
-        _pictures(capture, viewers),
+    return _Watched(
+        _pictures(capture),
+        viewers,
         media_type=f"multipart/x-mixed-replace; boundary={_BOUNDARY}",
     )
 
@@ -71,19 +72,30 @@ async def photo(request: Request) -> Response:
         return await show_result(request, content, "camera", text_of(fields, "scope"))
 
 
-async def _pictures(capture: Capture, viewers: Budget) -> AsyncIterator[bytes]:
-    with viewers.hold(1):
-        last = 0
-        while not capture.closed:
-            capture.want()
-            shot = capture.newest(last)
-            if shot is None:
-                await asyncio.sleep(_POLL_S)
-                continue
-            last = shot.number
-            head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\n"
-            yield f"{head}Content-Length: {len(shot.preview)}\r\n\r\n".encode()
-            yield shot.preview + b"\r\n"
+class _Watched(StreamingResponse):
+    """Takes a viewer's place before its first byte, when it can still be refused."""
+
+    def __init__(self, pictures: AsyncIterator[bytes], viewers: Budget, *, media_type: str) -> None:
+        super().__init__(pictures, media_type=media_type)
+        self._viewers = viewers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._viewers.hold(1):
+            await super().__call__(scope, receive, send)
+
+
+async def _pictures(capture: Capture) -> AsyncIterator[bytes]:
+    last = 0
+    while not capture.closed:
+        capture.want()
+        shot = capture.newest(last)
+        if shot is None:
+            await asyncio.sleep(_POLL_S)
+            continue
+        last = shot.number
+        head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\n"
+        yield f"{head}Content-Length: {len(shot.preview)}\r\n\r\n".encode()
+        yield shot.preview + b"\r\n"
 
 
 def _capture(request: Request) -> Capture:

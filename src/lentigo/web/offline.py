@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from lentigo.deploy.bundle import Bundle
 from lentigo.deploy.runtime import DEFAULT_BUNDLE
@@ -32,6 +34,7 @@ LISTING = "files.js"
 HOME = "index.html"
 MODEL = "model.tflite"
 LISTING_START = "self.LENTIGO = "
+PIECE_BYTES = 64 * 1024
 
 # Of the server's page, which looks the same.
 _SHARED = (
@@ -45,17 +48,39 @@ _OF_SERVERS = ("api.", "code.", "privacy.", "problem.", "trust.")
 _PLAIN, _SERVED = b'<html lang="en">', b'<html lang="en" data-scope="/">'
 
 
+Opening = Callable[[], AbstractContextManager[IO[bytes]]]
+
+
 @dataclass(frozen=True)
 class Part:
     """A file of the app.
 
     Attributes:
-        read: Its content, read when it is needed: a small device does not hold it all.
+        open: Opens its content: a small device does not hold it all.
         gzipped: The same, compressed, where that is how it lies in the package.
     """
 
-    read: Callable[[], bytes]
-    gzipped: Callable[[], bytes] | None = None
+    open: Opening
+    gzipped: Opening | None = None
+
+    def read(self) -> bytes:
+        """All of it."""
+        with self.open() as stream:
+            return stream.read()
+
+    def digest(self) -> str:
+        """SHA-256, 64 hexadecimal digits."""
+        state = hashlib.sha256()
+        for piece in pieces(self.open):
+            state.update(piece)
+        return state.hexdigest()
+
+
+def pieces(opening: Opening) -> Iterator[bytes]:
+    """What a file holds, so little at a time that many may be read at once."""
+    with opening() as stream:
+        while piece := stream.read(PIECE_BYTES):
+            yield piece
 
 
 def decline_key(spec: PreprocessSpec) -> str | None:
@@ -97,13 +122,13 @@ class OfflineApp:
         """
         parts = dict(self._page())
         parts |= {
-            f"words/{language}.json": Part(partial(_words, language)) for language in LANGUAGES
+            f"words/{language}.json": _made(partial(_words, language)) for language in LANGUAGES
         }
-        parts["app.webmanifest"] = Part(lambda: canonical_json(manifest()).encode())
+        parts["app.webmanifest"] = _made(lambda: canonical_json(manifest()).encode())
         parts |= {f"litert/{name}": part for name, part in _runtime(litert.need_runtime())}
         parts[MODEL] = Part(partial(_own_file, self._bundle))
-        parts["LICENSES.txt"] = Part(partial(_licences, self._bundle))
-        parts[LISTING] = Part(lambda: self._listing)
+        parts["LICENSES.txt"] = _made(partial(_licences, self._bundle))
+        parts[LISTING] = _made(lambda: self._listing)
         return parts
 
     @cached_property
@@ -111,7 +136,7 @@ class OfflineApp:
         """SHA-256 of every file that the service worker keeps."""
         own = {LISTING, WORKER}
         kept = ((name, part) for name, part in sorted(self.parts.items()) if name not in own)
-        return {name: hashlib.sha256(part.read()).hexdigest() for name, part in kept}
+        return {name: part.digest() for name, part in kept}
 
     @property
     def version(self) -> str:
@@ -134,13 +159,13 @@ class OfflineApp:
         """The app's own files, as they lie in the package."""
         static = files("lentigo") / "web" / "static"
         for name in _SHARED:
-            yield name, Part((static / name).read_bytes)
+            yield name, Part(partial(_opened, static / name))
         for each in (static / "offline").iterdir():
-            yield each.name, Part(each.read_bytes)
+            yield each.name, Part(partial(_opened, each))
         if self._served:
             home = (static / "offline" / HOME).read_bytes()
             assert home.count(_PLAIN) == 1
-            yield HOME, Part(lambda: home.replace(_PLAIN, _SERVED))
+            yield HOME, _made(lambda: home.replace(_PLAIN, _SERVED))
 
 
 def manifest() -> dict[str, Any]:
@@ -174,21 +199,32 @@ def _words(language: str) -> bytes:
 def _runtime(folder: Traversable) -> Iterator[tuple[str, Part]]:
     for each in folder.iterdir():
         if each.name.endswith(".gz"):
-            read = partial(_unpacked, each)
-            yield each.name.removesuffix(".gz"), Part(read, each.read_bytes)
+            unpacked = partial(_unpacked, each)
+            yield each.name.removesuffix(".gz"), Part(unpacked, partial(_opened, each))
         else:
-            yield each.name, Part(each.read_bytes)
+            yield each.name, Part(partial(_opened, each))
 
 
-def _unpacked(file: Traversable) -> bytes:
-    return gzip.decompress(file.read_bytes())
+def _opened(file: Traversable) -> IO[bytes]:
+    return file.open("rb")
 
 
-def _own_file(bundle: Bundle) -> bytes:
+@contextmanager
+def _unpacked(file: Traversable) -> Iterator[IO[bytes]]:
+    with file.open("rb") as packed, gzip.open(packed) as stream:
+        yield cast("IO[bytes]", stream)
+
+
+def _made(content: Callable[[], bytes]) -> Part:
+    """A file that lies nowhere."""
+    return Part(lambda: io.BytesIO(content()))
+
+
+def _own_file(bundle: Bundle) -> IO[bytes]:
     """The bundle's own file, read again: in memory only its graph is held."""
     if bundle.source == DEFAULT_BUNDLE:
-        return (files("lentigo") / "models" / DEFAULT_BUNDLE).read_bytes()
-    return Path(bundle.source).read_bytes()
+        return _opened(files("lentigo") / "models" / DEFAULT_BUNDLE)
+    return Path(bundle.source).open("rb")
 
 
 def _licences(bundle: Bundle) -> bytes:

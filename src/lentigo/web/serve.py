@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from lentigo.errors import InputError
 from lentigo.web.app import make_app
 from lentigo.web.certificates import Certificates
-from lentigo.web.patience import PatientProtocol
+from lentigo.web.patience import patient
 from lentigo.web.server import Server
 
 ENDING_S = 3
@@ -129,10 +129,9 @@ def config_of(
         lifespan="off",
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=server.settings.limits.connections,
         timeout_keep_alive=10,
         timeout_graceful_shutdown=ENDING_S,
         h11_max_incomplete_event_size=32_768,
-        http=PatientProtocol,
+        http=patient(server.settings.limits.connections),
         ws="none",
     )
