@@ -51,6 +51,10 @@ def test_a_bundle_is_evaluated_like_its_run_and_scores_the_same(work: Path) -> N
     of_bundle = json.loads(out)["metrics"]
     for name in ("accuracy", "roc_auc.macro", "brier_score"):
         assert of_bundle[name]["value"] == pytest.approx(of_run[name]["value"], abs=1e-4)
+    told = json.loads(out)
+    assert Path(told["report"]).is_file()
+    assert told["images"] >= told["groups"] > 0
+    assert "not a medical device" in told["notice"]
 
 
 def test_predict_answers_in_words_json_and_csv(work: Path) -> None:

@@ -129,6 +129,18 @@ def test_files_page_names_every_column_key_and_field() -> None:
     assert len(RunInfo.model_fields) == 25
 
 
+def test_every_function_of_the_python_api_takes_paths_as_texts() -> None:
+    later = {("prepare", "metadata"), ("prepare", "splits_of")}
+    only_paths = {
+        (name, parameter.name)
+        for name in lentigo.__all__
+        if inspect.isfunction(function := getattr(lentigo, name))
+        for parameter in inspect.signature(function).parameters.values()
+        if "Path" in str(parameter.annotation) and "str" not in str(parameter.annotation)
+    }
+    assert only_paths <= later
+
+
 def test_the_python_reference_states_the_signatures_as_they_are() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `\1\(([^`]*)\)`", reference("python-api.md"), re.MULTILINE)
     assert len(rows) >= 13

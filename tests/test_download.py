@@ -21,6 +21,7 @@ from lentigo.data.sources import SOURCES, Archive, IsicCollection
 from lentigo.data.transfer import Patience, fetch
 from lentigo.data.unpack import unpack
 from lentigo.errors import DownloadError, SourceError
+from small import lentigo
 
 IMPATIENT = Patience(attempts=3, pause_s=0.0, timeout_s=5.0)
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
@@ -115,7 +116,7 @@ def test_progress_counts_up_to_the_size(site: Site, tmp_path: Path) -> None:
     seen: list[tuple[str, int, int | None]] = []
     url = f"{site.url}/file.bin"
     fetch(Archive(url), url, tmp_path / "file.bin", progress=lambda *step: seen.append(step))
-    assert seen[-1] == ("file.bin", len(CONTENT), len(CONTENT))
+    assert seen[-1] == ("file.bin, bytes", len(CONTENT), len(CONTENT))
     assert [step[1] for step in seen] == sorted(step[1] for step in seen)
 
 
@@ -297,6 +298,17 @@ def test_sources_without_a_download_say_where_to_get_them(tmp_path: Path) -> Non
         download("isic9", tmp_path)
     with pytest.raises(SourceError, match="no source 'nothing'"):
         download("nothing", tmp_path)
+
+
+def test_the_command_takes_a_mirror_and_says_how_much_there_is(site: Site, tmp_path: Path) -> None:
+    publish_isic2020(site)
+    given = ("download", "isic2020", "--out", tmp_path / "a", "--mirror", site.url)
+    out, err = lentigo(*given, "--json")
+    assert json.loads(out) == {"path": str(tmp_path / "a"), "source": "isic2020"}
+    size = len(site.files["ISIC_2020_Training_JPEG.zip"])
+    assert f"ISIC_2020_Training_JPEG.zip, bytes: {size:,}\n" in err
+    _, err = lentigo("download", "ham10000", "--out", tmp_path / "b", "--mirror", site.url, code=2)
+    assert "no mirror" in err
 
 
 def test_every_downloadable_source_has_archives_or_a_collection() -> None:

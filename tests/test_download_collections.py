@@ -83,7 +83,7 @@ def test_a_collection_is_fetched_in_pieces_and_read(fake: FakeCli, tmp_path: Pat
     steps: list[tuple[str, int, int | None]] = []
     download("ham10000", out, isic_command=fake.command, progress=lambda *step: steps.append(step))
     assert len(list((out / "images").iterdir())) == 120
-    assert steps == [("collection 212", n, 120) for n in (50, 100, 120)]
+    assert steps == [("images of collection 212", n, 120) for n in (50, 100, 120)]
     assert len(fake.calls()) == 4
     download("ham10000", out, isic_command=fake.command)
     assert len(fake.calls()) == 4

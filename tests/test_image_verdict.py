@@ -190,6 +190,7 @@ def test_json_and_csv_hold_what_was_measured(folder: Path) -> None:
     assert not cut["good"]
     values = {each["name"]: each["value"] for each in cut["checks"]}
     measured = judge_file(folder / "small, and cut.png")
+    assert judge_file(str(folder / "small, and cut.png")).warnings == measured.warnings
     # OpenCV sums with threads, in any order.
     assert [f.value for f in measured.findings] == pytest.approx(list(values.values()))
     assert [each["hint"] for each in good["checks"]] == [""] * len(CHECKS)

@@ -66,6 +66,9 @@ def sources(*, json: bool = Json) -> None:
             "title": each.title,
             "license": each.license,
             "classes": list(each.taxonomy.codes) if each.taxonomy else None,
+            "malignant": [c.code for c in each.taxonomy.classes if c.malignant]
+            if each.taxonomy
+            else None,
             "layout": each.layout,
             "url": each.url,
             "download": each.download is not None,

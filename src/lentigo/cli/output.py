@@ -63,6 +63,38 @@ def counting(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
+def arriving() -> Iterator[Callable[[str, int, int | None], None]]:
+    """A bar a file on stderr, told of (name, arrived, all or None); a line where no terminal is.
+
+    Counts are bytes of an archive, images of a collection.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        "{task.description}",
+        BarColumn(),
+        TextColumn("{task.fields[arrived]}"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(name: str, done: int, total: int | None) -> None:
+            arrived = f"{done:,} of {total:,}" if total else f"{done:,}"
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total, arrived=arrived)
+                if not console.is_terminal:
+                    size = f": {total:,}" if total else ""
+                    print(f"{name}{size}", file=sys.stderr, flush=True)
+            bar.update(tasks[name], completed=done, total=total, arrived=arrived)
+
+        yield tell
+
+
+@contextmanager
 def training_progress() -> Iterator[Callable[[Training], None]]:
     """A bar an epoch with images/s and time left, and a line for each finished epoch."""
     from rich.console import Console

@@ -10,6 +10,7 @@ import typer
 
 from lentigo.cli.options import Json, Seed, names_in
 from lentigo.cli.output import (
+    arriving,
     as_json,
     as_table,
     counting,
@@ -36,22 +37,20 @@ def download(
     source: Annotated[str, typer.Argument(help="A source of `lentigo sources`.")],
     out: Annotated[Path, typer.Option(help="The folder to download into.")],
     *,
+    mirror: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Where the archives lie instead of on the publisher's server."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Download a public data set; run again, it resumes."""
     need_data()
     from lentigo.data.download import download as run
 
-    last = ""
-
-    def tell(name: str, done: int, total: int | None) -> None:
-        nonlocal last
-        if name != last:
-            last = name
-            size = f" of {total:,} bytes" if total else ""
-            typer.echo(f"{name}: {done:,}{size}", err=True)
-
-    path = run(source, out, progress=tell)
+    with arriving() as progress:
+        path = run(source, out, base_url=mirror, progress=progress)
     if json:
         as_json({"path": str(path), "source": source})
     else:

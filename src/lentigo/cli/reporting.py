@@ -111,6 +111,9 @@ def evaluate(
 def _as_facts(result: Evaluation) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "path": str(result.path),
+        "report": str(result.report),
+        "images": result.images,
+        "groups": result.groups,
         "leaky": result.leaky,
         "cautions": list(result.cautions),
         "looks": result.looks,
@@ -126,7 +129,8 @@ def _as_facts(result: Evaluation) -> dict[str, Any]:
             }
             for point, positive, negative in result.restated
         ]
-    return {**facts, "metrics": {key: each.to_dict() for key, each in result.metrics.items()}}
+    facts["metrics"] = {key: each.to_dict() for key, each in result.metrics.items()}
+    return facts | {"notice": NOT_A_MEDICAL_DEVICE}
 
 
 def _print_restated(result: Evaluation, prevalence: float | None) -> None:

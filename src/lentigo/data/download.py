@@ -30,7 +30,7 @@ ZIP_ENDING = ".zip"
 
 def download(
     source: str | Source,
-    out: Path,
+    out: Path | str,
     *,
     base_url: str | None = None,
     progress: Progress | None = None,
@@ -45,7 +45,7 @@ def download(
         source: A name in ``SOURCES``, or a source.
         out: The folder.
         base_url: Where the archives lie instead of the publisher's server.
-        progress: Called with a file's name, what is here of it, and its size or None.
+        progress: Called with what arrives, how much of it is here, and how much there is.
         patience: How long to wait for a server.
         isic_command: How ``isic-cli`` is started, where not as installed.
 
@@ -56,10 +56,15 @@ def download(
         DownloadError: The source has no download, or a file failed; the file is named.
         MissingExtraError: ``isic-cli`` is needed and not installed.
     """
-    wanted = _source(source)
+    wanted, out = _source(source), Path(out)
     if wanted.download is None:
-        where = f"Get it from {wanted.url}" if wanted.url else "It is made or brought by you"
-        raise DownloadError(f"{wanted.name} has no public download.", todo=f"{where}.")
+        where = f"Get it from {wanted.url} ." if wanted.url else f"It reads: {wanted.layout}."
+        raise DownloadError(f"{wanted.name} cannot be downloaded by lentigo.", todo=where)
+    if base_url is not None and isinstance(wanted.download, IsicCollection):
+        raise DownloadError(
+            f"{wanted.name} comes from the ISIC Archive, image by image; there is no mirror of it.",
+            todo="Leave the mirror out.",
+        )
     out.mkdir(parents=True, exist_ok=True)
     if isinstance(wanted.download, IsicCollection):
         fetch_collection(wanted.download, out, command=isic_command, progress=progress)

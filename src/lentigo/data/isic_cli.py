@@ -70,7 +70,7 @@ def fetch_collection(
         collection: Which one.
         out: Its folder.
         command: How ``isic-cli`` is started, where not as installed.
-        progress: Called with the collection's name, the images here, and all its images.
+        progress: Called with what arrives, the images here, and all its images.
 
     Returns: How many images it has.
 
@@ -84,7 +84,11 @@ def fetch_collection(
 
     def report(arrived: int) -> None:
         if progress:
-            progress(f"collection {collection.number}", len(ids) - len(missing) + arrived, len(ids))
+            progress(
+                f"images of collection {collection.number}",
+                len(ids) - len(missing) + arrived,
+                len(ids),
+            )
 
     problem = ""
     for _ in range(ROUNDS):

@@ -75,7 +75,7 @@ class _Patient:
         )
 
 
-def generate(out: Path, *, lesions: int, seed: int, size: int = DEFAULT_SIZE) -> Path:
+def generate(out: Path | str, *, lesions: int, seed: int, size: int = DEFAULT_SIZE) -> Path:
     """Make a phantom: ``images/*.jpg``, ``phantom.csv``, and the marker written last.
 
     Args:
@@ -92,6 +92,7 @@ def generate(out: Path, *, lesions: int, seed: int, size: int = DEFAULT_SIZE) ->
     Raises:
         SourceError: The folder holds something else, or a number is out of range.
     """
+    out = Path(out)
     _check(lesions, seed, size)
     wanted = {"schema_version": SCHEMA_VERSION, "lesions": lesions, "seed": seed, "size": size}
     if _is_complete(out, wanted):

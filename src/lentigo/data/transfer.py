@@ -20,7 +20,10 @@ from lentigo.files import digest_file, read_json, write_json
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with a file's name, the bytes that are here, and the bytes it has (or None)."""
+"""Called with what arrives, how much of it is here, and how much there is (or None).
+
+Of a file in bytes, of a collection in images; the first says so too.
+"""
 
 CHUNK_BYTES = 1 << 18
 _BROKEN = (OSError, http.client.HTTPException)  # URLError and timeouts are OSErrors
@@ -122,7 +125,8 @@ def _fetch_patiently(part: _Part, patience: Patience, progress: Progress | None)
             if error.code not in _TRY_AGAIN:
                 raise _gave_up(part, problem) from None
         except _BROKEN as error:
-            problem = str(error) or type(error).__name__
+            why = error.reason if isinstance(error, urllib.error.URLError) else error
+            problem = str(why) or type(error).__name__
         failures = 0 if part.n_bytes > before else failures + 1
         if failures >= patience.attempts:
             raise _gave_up(part, problem)
@@ -133,7 +137,7 @@ def _fetch_patiently(part: _Part, patience: Patience, progress: Progress | None)
 def _gave_up(part: _Part, problem: str) -> DownloadError:
     return DownloadError(
         f"{part.name} could not be fetched from {part.url}: {problem}.",
-        todo="Try again later (what has arrived is kept), or name a mirror of the files.",
+        todo="Try again later (what has arrived is kept), or name a mirror: --mirror URL.",
     )
 
 
@@ -183,7 +187,7 @@ def _receive(part: _Part, response: http.client.HTTPResponse, progress: Progress
         while piece := response.read(CHUNK_BYTES):
             stream.write(piece)
             if progress:
-                progress(part.name, stream.tell(), total)
+                progress(f"{part.name}, bytes", stream.tell(), total)
     return total is None or part.n_bytes == total
 
 

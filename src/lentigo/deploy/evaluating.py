@@ -42,13 +42,13 @@ def evaluate(
     model: Run | Path | str,
     data: PreparedSet | Path | str,
     *,
-    out: Path | None = None,
+    out: Path | str | None = None,
     split: str = "test",
     fold: int | None = None,
-    labels_map: Mapping[str, str] | Path | None = None,
+    labels_map: Mapping[str, str] | Path | str | None = None,
     seed: int = 0,
     replicates: int = 1000,
-    masks: Path | None = None,
+    masks: Path | str | None = None,
     mask_crop: MaskCrop = "none",
     prevalence: float | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -87,16 +87,16 @@ def evaluate(
     return measure(
         predictor,
         prepared,
-        out or _home(path) / _folder(predictor, prepared, split, fold, mapped=mapped),
+        Path(out or _home(path) / _folder(predictor, prepared, split, fold, mapped=mapped)),
         split=split,
         fold=fold,
-        labels_map=labels_map,
+        labels_map=Path(labels_map) if isinstance(labels_map, str) else labels_map,
         seed=seed,
         replicates=replicates,
         run_folder=predictor.path if isinstance(predictor, Run) else None,
         training_files=_training_files(predictor, prepared),
         memory=_memory(predictor, prepared),
-        masks=masks,
+        masks=None if masks is None else Path(masks),
         mask_crop=mask_crop,
         prevalence=prevalence,
         progress=progress,
@@ -108,7 +108,7 @@ def report(
     *,
     split: str = "test",
     data: PreparedSet | Path | str | None = None,
-    out: Path | None = None,
+    out: Path | str | None = None,
     prevalence: float | None = None,
 ) -> Path:
     """Write the page of a finished evaluation anew: nothing is predicted, no look is counted.
@@ -131,7 +131,7 @@ def report(
         InputError: There is no such evaluation, it is of other images, or no such share.
     """
     check_prevalence(prevalence)
-    folder = out or _evaluation(model, split)
+    folder = Path(out or _evaluation(model, split))
     findings = findings_of(model, split=split, data=data)
     if prevalence is not None:
         findings = replace(findings, prevalence=prevalence)

@@ -37,8 +37,8 @@ def _images_below(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in ENDINGS and path.is_file() and not _is_hidden(path, folder)
-    )
+        if path.suffix.lower() in ENDINGS and not path.is_dir() and not _is_hidden(path, folder)
+    )  # not is_file: of a link to nothing it is said that there is no such file
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:

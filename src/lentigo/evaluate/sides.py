@@ -70,7 +70,7 @@ class Side:
         return [c for c, malignant in enumerate(self.malignant) if malignant]
 
 
-def find_evaluation(path: Path, split: str) -> Path:
+def find_evaluation(path: Path | str, split: str) -> Path:
     """The folder with the predictions that a run, a bundle or an evaluation has.
 
     A ``predictions.csv`` that something else wrote stands for itself.
@@ -78,6 +78,7 @@ def find_evaluation(path: Path, split: str) -> Path:
     Raises:
         InputError: It was not evaluated on that split.
     """
+    path = Path(path)
     if path.suffix == ".csv" and path.is_file():
         whole = path.name == "predictions.csv" and (path.parent / "metrics.json").is_file()
         return path.parent if whole else path
@@ -95,11 +96,13 @@ def find_evaluation(path: Path, split: str) -> Path:
     )
 
 
-def read_sides(folders: Sequence[Path], data: PreparedSet | Path | None = None) -> list[Side]:
+def read_sides(
+    evaluations: Sequence[Path | str], data: PreparedSet | Path | str | None = None
+) -> list[Side]:
     """Read evaluations of the same images.
 
     Args:
-        folders: With ``predictions.csv`` and ``evaluation.json``, as ``evaluate`` writes them;
+        evaluations: With ``predictions.csv`` and ``evaluation.json``, as ``evaluate`` writes them;
             or a CSV of anyone's (``image_id``, ``label``, a probability column a class).
         data: The prepared set; None is the one that the first evaluation names.
 
@@ -110,6 +113,7 @@ def read_sides(folders: Sequence[Path], data: PreparedSet | Path | None = None) 
         InputError: One evaluation twice, different images, labels or classes, or the prepared
             set is gone or another.
     """
+    folders = [Path(each) for each in evaluations]
     places = [folder.resolve() for folder in folders]
     if twice := sorted({str(each) for each in places if places.count(each) > 1}):
         raise InputError(
@@ -117,7 +121,7 @@ def read_sides(folders: Sequence[Path], data: PreparedSet | Path | None = None) 
             todo="Name each once; of itself a model does not differ.",
         )
     contexts = [_context(folder) for folder in folders]
-    prepared = _prepared(contexts[0], folders[0], data)
+    prepared = _prepared(contexts[0], folders[0], Path(data) if isinstance(data, str) else data)
     table = prepared.manifest.set_index("image_id")["group_id"]
     names = _names(folders, contexts)
     sides = []

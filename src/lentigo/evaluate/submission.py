@@ -90,10 +90,10 @@ class _Answers:
 
 
 def score_files(
-    truth: Path,
-    prediction: Path,
-    weights: Path | None = None,
-    groups: Path | None = None,
+    truth: Path | str,
+    prediction: Path | str,
+    weights: Path | str | None = None,
+    groups: Path | str | None = None,
     *,
     replicates: int = 0,
     seed: int = 0,
@@ -118,10 +118,10 @@ def score_files(
         InputError: A file that cannot be read, columns or images that do not match, values out
             of range; every problem with its line.
     """
-    known, guessed = read_table(truth), read_table(prediction)
+    known, guessed = read_table(Path(truth)), read_table(Path(prediction))
     classes = fitted(known, guessed)
-    named, grouped_by = _groups(known, groups)
-    weighing = known if weights is None else read_table(weights)
+    named, grouped_by = _groups(known, None if groups is None else Path(groups))
+    weighing = known if weights is None else read_table(Path(weights))
     plain = weights is None and WEIGHT not in known.columns
     answers = _answers(
         known,

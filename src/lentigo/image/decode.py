@@ -46,7 +46,7 @@ _TODO = (
 
 
 def decode(
-    source: Path | bytes, *, background: Rgb = WHITE, max_pixels: int = MAX_PIXELS
+    source: Path | str | bytes, *, background: Rgb = WHITE, max_pixels: int = MAX_PIXELS
 ) -> NDArray[np.uint8]:
     """Decode an image to upright RGB.
 
@@ -76,7 +76,7 @@ def decode(
 
 
 def decode_bgr(
-    source: Path | bytes,
+    source: Path | str | bytes,
     *,
     background: Rgb = WHITE,
     max_pixels: int = MAX_PIXELS,
@@ -101,7 +101,7 @@ def decode_bgr(
     """
     name = "The image (bytes)" if isinstance(source, bytes) else str(source)
     try:
-        data = source if isinstance(source, bytes) else _read(source)
+        data = source if isinstance(source, bytes) else _read(Path(source))
         header = _header(data, max_pixels)
 
         def convert(stored: NDArray[Any]) -> NDArray[np.uint8]:

@@ -278,7 +278,7 @@ def judge(
     )
 
 
-def judge_file(source: Path | bytes, thresholds: QualityThresholds | None = None) -> Verdict:
+def judge_file(source: Path | str | bytes, thresholds: QualityThresholds | None = None) -> Verdict:
     """All there is to say of an image file, or of the content of one.
 
     Raises:

@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -34,7 +35,7 @@ def packaged_as(recipe: Recipe) -> str | None:
     return next((name for name, each in packaged if each.model_dump(exclude=aside) == asked), None)
 
 
-def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(name_or_path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
     """A packaged recipe by name, or one from a TOML file.
 
     Args:
@@ -46,7 +47,8 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: No such recipe, bad TOML (the line is named), unknown keys or values
             out of range (all of them at once).
     """
-    return parse_recipe(_SHELF.text(name_or_path), name_or_path, overrides)
+    name = str(name_or_path)
+    return parse_recipe(_SHELF.text(name), name, overrides)
 
 
 def parse_recipe(text: str, origin: str, overrides: Sequence[str] = ()) -> Recipe:

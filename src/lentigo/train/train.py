@@ -49,7 +49,7 @@ CHECKPOINT = "checkpoint"
 
 
 def train(
-    recipe: Recipe | str,
+    recipe: Recipe | Path | str,
     data: PreparedSet | Path | str,
     *,
     out: Path | str = "runs",
@@ -58,7 +58,7 @@ def train(
     restart: bool = False,
     report: Report | None = None,
     trackers: Sequence[Tracker] = (),
-    kept: Path | None = None,
+    kept: Path | str | None = None,
 ) -> Run:
     """Train a recipe on a prepared set; a killed training goes on where it was.
 
@@ -85,7 +85,8 @@ def train(
         RunError: Training diverged, or a checkpoint is damaged.
         WeightsError: Pretrained weights cannot be had.
     """
-    recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    kept = None if kept is None else Path(kept)
     data = data if isinstance(data, PreparedSet) else open_prepared(Path(data))
     _check_fits(recipe, data)
     if fold is None and not (data.manifest["split"] == "validation").any():

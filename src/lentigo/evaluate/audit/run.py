@@ -46,7 +46,7 @@ def audit(
     data: PreparedSet | Path | str,
     *,
     against: Sequence[PreparedSet | Path | str] = (),
-    out: Path | None = None,
+    out: Path | str | None = None,
     seed: int = 0,
 ) -> Audit:
     """Check a prepared set, by itself and against others.
@@ -103,7 +103,7 @@ def audit(
         ),
     )
     if out is not None:
-        write(out, found, images)
+        write(Path(out), found, images)
     return found
 
 
