@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lentigo.errors import InputError, RecipeError
-from lentigo.outside import Shelf, by_name, problems
+from lentigo.outside import Shelf, by_name, line, lines_of, problems
 
 RECIPES = Shelf("lentigo.recipe", "files", "a recipe", RecipeError)
 TEXT = """
@@ -70,3 +71,50 @@ def test_a_list_that_is_none_has_no_names_and_is_no_second_error(content: object
     with pytest.raises(ValidationError) as refused:
         Checks.model_validate({"checks": content})
     assert problems(refused.value, "file", named=by_name(content, "checks", "check"))
+
+
+def test_a_key_is_found_in_its_own_table_and_not_in_the_first_that_has_one() -> None:
+    text = """
+size = 1  # not [size]
+[[stages]]
+"size" = 2
+[[stages]]
+name = "[stages]"
+size.of = 3
+[stages.'in a']
+size = 4
+[other]
+sizes = [
+  { size = 5 },
+]
+"""
+    lines = lines_of(text)
+    assert line(lines, ("size",)) == " (line 2)"
+    assert line(lines, ("stages", 0, "size")) == " (line 4)"
+    assert line(lines, ("stages", 1, "size", "of")) == " (line 7)"
+    assert line(lines, ("stages", 1, "in a", "size")) == " (line 9)"
+    assert line(lines, ("other", "sizes", 0, "size")) == " (line 11)"
+    assert line(lines, ("stages", 1, "absent")) == " (line 5)"
+    assert line(lines, ("absent",)) == ""
+
+
+class Round(BaseModel):
+    kind: Literal["round"]
+    radius: int
+
+
+class Square(BaseModel):
+    kind: Literal["square"]
+    side: int
+
+
+class Shapes(BaseModel):
+    shapes: list[Annotated[Round | Square, Field(discriminator="kind")]]
+
+
+def test_places_hold_no_word_that_stands_nowhere_in_the_file() -> None:
+    content = {"shapes": [{"kind": "round", "radius": "wide"}, {"kind": "square"}]}
+    with pytest.raises(ValidationError) as refused:
+        Shapes.model_validate(content)
+    told = problems(refused.value, "file", content=content)
+    assert [each.partition(":")[0] for each in told] == ["shapes.0.radius", "shapes.1.side"]

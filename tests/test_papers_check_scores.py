@@ -15,7 +15,7 @@ from sklearn.metrics import classification_report, confusion_matrix
 
 from lentigo.errors import InputError
 from lentigo.model import NETWORKS
-from lentigo.papers import binary_search, class_search
+from lentigo.papers import binary_search, class_search, score_checks
 from lentigo.papers.check_scores import check_scores, packaged_scores, read_scores
 from lentigo.papers.printed import Printed
 from small import lentigo
@@ -235,6 +235,53 @@ def test_a_bad_file_is_told_all_at_once(tmp_path: Path) -> None:
     assert "check 'two'" in said
     assert "quotes" in said
     assert "greater than or equal to 1" in said
+    assert "(line 6)" in said
+
+
+@pytest.mark.parametrize(
+    ("check", "told"),
+    [
+        (
+            'operation = "reduction"\nof = ["0.0", "0.2"]\nprinted = "1"',
+            "no share can be taken of 0.0",
+        ),
+        ('operation = "same"\nof = ["1", "2"]\nprinted = "1"', "same takes 1 figures, not 2"),
+        ('operation = "sum"\nof = ["1"]\nprinted = "1"', "sum takes two or more figures"),
+    ],
+)
+def test_what_has_no_answer_is_refused(tmp_path: Path, check: str, told: str) -> None:
+    path = tmp_path / "bad.toml"
+    head = 'name = "bad"\ncitation = ""\n[[checks]]\nname = "one"\nkind = "derived"\n'
+    path.write_text(head + check, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_scores(str(path))
+    assert told in str(caught.value)
+
+
+def test_a_score_that_is_unknown_is_told_beside_one_that_is_no_figure(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(
+        'name = "bad"\ncitation = ""\n[[checks]]\nname = "one"\nkind = "binary"\n'
+        'positives = 5\nnegatives = 5\nscores = { accurcy = "0.9", recall = "high" }\n'
+        '[[checks]]\nname = "two"\nkind = "classes"\nsupports = [5, 5]\n'
+        'rows = { recal = ["1.0", "1.0"] }\nwhole = { f1 = "0.5" }\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(InputError) as caught:
+        read_scores(str(path))
+    said = str(caught.value)
+    for key in ("scores.accurcy: is none of", "recall: 'high'", "rows.recal:", "whole.f1:"):
+        assert key in said
+
+
+@pytest.mark.parametrize(
+    ("printed", "verdict"), [("91.0%", "consistent"), ("0.9107", "inconsistent")]
+)
+def test_one_figure_printed_twice_must_be_the_same(printed: str, verdict: str) -> None:
+    check = score_checks.Derived(
+        name="a", kind="derived", operation="same", of=("0.9104",), printed=printed
+    )
+    assert check.answer()[0] == verdict
 
 
 def test_the_command_prints_verdicts_and_json() -> None:

@@ -90,7 +90,7 @@ def test_a_killed_worker_loses_its_unsaved_epochs_and_nothing_else(tmp_path: Pat
                 break
         time.sleep(0.05)
     assert before is not None, (tmp_path / "said").read_text()
-    assert process.wait(300) == 0, (tmp_path / "said").read_text()
+    assert process.wait(300) == 1, (tmp_path / "said").read_text()  # one variant cannot be
     assert b"TF_NUM_INTRAOP_THREADS=1" in threads
     run, standing = before
     assert 0 < standing.epoch < EPOCHS

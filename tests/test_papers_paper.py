@@ -27,6 +27,51 @@ def test_a_bad_paper_is_told_all_at_once(tmp_path: Path) -> None:
         read_paper(str(path))
 
 
+def line_of(text: str, start: str) -> int:
+    return 1 + next(i for i, each in enumerate(text.splitlines()) if each.startswith(start))
+
+
+def test_recipe_data_tables_and_variants_are_told_together_each_with_its_line(
+    tmp_path: Path,
+) -> None:
+    text = SIXTH
+    for right, wrong in (
+        ("epochs = 4", "epochs = -4"),
+        ("flip_horizontal", "flip_horizontl"),
+        ("size = 32", "size = 3"),
+        ('"data.greyscale" = true', '"data.grayscale" = true'),
+        ('key = "accuracy"', 'key = "acuracy"'),
+        ('"98%"', '"many"'),
+    ):
+        assert text.count(right) == 1
+        text = text.replace(right, wrong)
+    path = tmp_path / "bad.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_paper(str(path))
+    said = str(caught.value).splitlines()[1:]
+    epochs, flip, grey = (
+        line_of(text, start) for start in ("epochs", "flip_hor", 'set = { "data.gray')
+    )
+    assert f"(line {epochs})" in next(each for each in said if "recipe.stages.0.epochs" in each)
+    assert f"(line {flip})" in next(each for each in said if "flip_horizontl" in each)
+    only = next(each for each in said if "data.grayscale" in each)
+    assert only.strip() == f"variant 'grey': data.grayscale: there is no such key (line {grey})"
+    assert any("data.size" in each for each in said)
+    assert any("'many'" in each for each in said)
+    # What all variants meet is the paper's, and told once.
+    assert sum("epochs" in each for each in said) == 1
+
+
+def test_what_every_variant_replaces_need_not_be_right_in_the_paper(tmp_path: Path) -> None:
+    path = tmp_path / "bare.toml"
+    text = SIXTH.partition("[[variants]]")[0].replace('name = "tiny_network:build"', 'name = "x"')
+    text += '[[variants]]\nname = "one"\nset = { "recipe.network.name" = "MobileNet" }\n'
+    text += '[[tables]]\ntitle = "1"\ncolumns = [{ title = "a" }]\nrows = { one = ["1"] }\n'
+    path.write_text(text, encoding="utf-8")
+    assert read_paper(str(path)).variants[0].name == "one"
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "told"),
     [

@@ -272,3 +272,34 @@ def test_the_command_reproduces_and_refuses(
     data = ("--data", f"phantom={images}")
     _, refused = lentigo("reproduce", paper_file, *data, "--variants", "none,grey", code=2)
     assert "'none' is no variant" in refused
+
+
+def test_what_was_given_and_cannot_be_used_is_refused_before_anything_is_made(
+    paper_file: Path, images: Path, tmp_path: Path
+) -> None:
+    request = Request(
+        given={"phantom": images / "absent", "isic2020": images},
+        weights={"MobileNet": "none", "tiny_network:build": "absent.h5"},
+        seeds=0,
+    )
+    with pytest.raises(InputError) as caught:
+        reproduce(str(paper_file), request, tmp_path / "out")
+    for told in (
+        "absent, does not exist",
+        "'isic2020' is no source of its images; they are of phantom",
+        "'MobileNet' is no network of it; it has tiny_network:build",
+        "absent.h5, do not exist",
+        "0 seeds",
+    ):
+        assert told in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_variant_that_failed_is_told_by_the_exit_code(
+    done: Reproduction, paper_file: Path, images: Path
+) -> None:
+    out = done.page.parent
+    (out / "sixth2031").symlink_to(out)
+    asked = ("--data", f"phantom={images}", "--scale", "0.5", "--out", out, "--json")
+    told, _ = lentigo("reproduce", paper_file, *asked, "--variants", "impossible", code=1)
+    assert {each["variant"] for each in json.loads(told)["failed"]} == {"impossible"}

@@ -60,6 +60,8 @@ def test_all_problems_of_a_recipe_are_named_at_once_with_their_lines() -> None:
     message = str(caught.value)
     assert "network.alpha" in message
     assert "(line 5)" in message
+    # What the command line says stands in no line of the file.
+    assert message.count("(line ") == 2
     assert "network.colour" in message
     assert "stages.0.epochs" in message
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -75,6 +75,8 @@ def problems(
     whole: str,
     *,
     text: str = "",
+    content: object = None,
+    aside: Collection[str] = (),
     named: Callable[[Location], Location] = tuple,
 ) -> list[str]:
     """A sentence for each thing that pydantic found wrong: key, what, and line.
@@ -83,28 +85,90 @@ def problems(
         error: What it raised.
         whole: What to call the place of a problem of no single key.
         text: The TOML, to name lines; empty where there is none.
+        content: What was validated, as in `found`.
+        aside: Dotted keys whose values do not come from the text.
         named: A place as people call it.
     """
-    found = error.errors()
-    inner = {each["loc"][:depth] for each in found for depth in range(1, len(each["loc"]))}
-    sentences = []
-    for each in found:
+    lines, sentences = lines_of(text), []
+    for place, message in found(error, content):
+        stands = "" if _dotted(place) in aside else line(lines, place)
+        sentences.append(f"{_dotted(named(place)) or whole}: {message}{stands}")
+    return sentences
+
+
+def _dotted(place: Location) -> str:
+    return ".".join(map(str, place))
+
+
+def found(error: ValidationError, content: object = None) -> list[tuple[Location, str]]:
+    """What pydantic found wrong, each with its place in what was handed in.
+
+    Args:
+        error: What it raised.
+        content: What was validated; with it, places leave out what pydantic adds to them, such
+            as which of several kinds of table it took one for.
+    """
+    errors = error.errors()
+    inner = {each["loc"][:depth] for each in errors for depth in range(1, len(each["loc"]))}
+    pairs = []
+    for each in errors:
         if each["type"] == "too_short" and each["loc"] in inner:
             continue  # a list is empty only because what stands in it is wrong
         message = each["msg"].removeprefix("Value error, ")
         if each["type"] == "extra_forbidden":
             message = "there is no such key"
-        key = ".".join(str(part) for part in named(each["loc"])) or whole
-        sentences.append(f"{key}: {message}{_line_of(text, each['loc'])}")
-    return sentences
+        absent = each["type"] == "missing"
+        pairs.append((_there(each["loc"], content, absent=absent), message))
+    return pairs
 
 
-def _line_of(text: str, location: Location) -> str:
-    keys = [part for part in location if isinstance(part, str)]
-    for number, line in enumerate(text.splitlines() if keys else (), start=1):
-        if re.match(rf"\s*{re.escape(keys[-1])}\s*=", line):
-            return f" (line {number})"
-    return ""
+def _there(location: Location, content: Any, *, absent: bool) -> Location:
+    """A place without the parts that stand nowhere in ``content``, but for an absent key."""
+    if content is None:
+        return location
+    kept: Location = ()
+    for depth, part in enumerate(location):
+        items: Collection[Any] = content if isinstance(content, Mapping) else ()
+        if part in (range(len(content)) if isinstance(content, list) else items):
+            content = content[part]
+        elif not (absent and depth == len(location) - 1):
+            continue
+        kept += (part,)
+    return kept
+
+
+_KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
+_DOTTED = rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*"
+
+
+def lines_of(text: str) -> dict[Location, int]:
+    """The line of every table and key of a TOML; what stands inside a value has none."""
+    found: dict[Location, int] = {}
+    counts: dict[Location, int] = {}
+    here: Location = ()
+    for number, each in enumerate(text.splitlines(), start=1):
+        if header := re.match(rf"\s*(\[\[?){_DOTTED}\]\]?\s*(?:#.*)?$", each):
+            here = ()
+            for key in _parts(header[2]):
+                here += (counts[here] - 1, key) if here in counts else (key,)
+            if header[1] == "[[":
+                counts[here] = counts.get(here, 0) + 1
+                here += (counts[here] - 1,)
+            found.setdefault(here, number)
+        elif given := re.match(rf"{_DOTTED}=", each):
+            found.setdefault((*here, *_parts(given[1])), number)
+    return found
+
+
+def _parts(dotted: str) -> list[str]:
+    return [part.strip("\"'") for part in re.findall(_KEY, dotted)]
+
+
+def line(lines: Mapping[Location, int], location: Location) -> str:
+    """Where a place stands, in brackets: its own line, or that of what holds it."""
+    inside = (location[:depth] for depth in range(len(location), 0, -1))
+    number = next((lines[each] for each in inside if each in lines), 0)
+    return f" (line {number})" if number else ""
 
 
 def by_name(items: object, list_key: str, noun: str) -> Callable[[Location], Location]:

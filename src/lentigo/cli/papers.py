@@ -74,7 +74,10 @@ def reproduce(
     out: Annotated[Path, typer.Option(help="The folder of all that is made.")] = Path("reproduced"),
     json: Json = False,
 ) -> None:
-    """Run a paper. Its claims, its own protocol, and what is left without the leak."""
+    """Run a paper. Its claims, its own protocol, and what is left without the leak.
+
+    Exit code 1 where a variant failed.
+    """
     need_training()
     from lentigo.papers.paper import read_paper
     from lentigo.papers.reproduce import Request, parse_pairs
@@ -106,9 +109,11 @@ def reproduce(
         ]
         paths = {"page": str(done.page), "csv": str(done.csv), "markdown": str(done.markdown)}
         as_json({**paths, "scale": scale, "failed": failures})
-        return
-    print(done.markdown.read_text(encoding="utf-8"))
-    print(f"Page: {done.page}")
+    else:
+        print(done.markdown.read_text(encoding="utf-8"))
+        print(f"Page: {done.page}")
+    if failed:
+        raise typer.Exit(1)
 
 
 def sweep(
@@ -144,7 +149,10 @@ def sweep(
     out: Annotated[Path, typer.Option(help="The folder of runs and tables.")] = Path("sweep"),
     json: Json = False,
 ) -> None:
-    """Train a recipe in several ways. Every one is measured alike, beside the first."""
+    """Train a recipe in several ways. Every one is measured alike, beside the first.
+
+    Exit code 1 where one of them failed.
+    """
     need_training()
     from lentigo.papers.sweep import sweep as run
     from lentigo.papers.trials import overrides, parse_grid, read_trials, trials_of
@@ -184,7 +192,11 @@ def sweep(
             }
             for each in done.points
         ]
-        as_json({"csv": str(done.csv), "markdown": str(done.markdown), "points": points})
-        return
-    print(done.markdown.read_text(encoding="utf-8"))
-    print(f"Table: {done.csv}")
+        paths = {"csv": str(done.csv), "markdown": str(done.markdown)}
+        facts = {"split": split, "folds": len(done.table.folds), "seeds": seeds}
+        as_json({**paths, **facts, "leaky": done.table.data.leaky, "points": points})
+    else:
+        print(done.markdown.read_text(encoding="utf-8"))
+        print(f"Table: {done.csv}")
+    if any(each.failure for each in done.points):
+        raise typer.Exit(1)

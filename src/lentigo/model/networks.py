@@ -8,9 +8,10 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -128,7 +129,8 @@ def _registered(name: str, size: int, alpha: float, weights: str) -> tuple[keras
             f"There are no ImageNet weights for {name} with alpha {alpha}.",
             todo=f"Widths with weights: {entry.widths}; or network.weights = 'none'.",
         )
-    with _weights_errors(name):
+    # Keras tells of a download on stdout, where results belong.
+    with _weights_errors(name), redirect_stdout(sys.stderr):
         source = "imagenet" if weights == "imagenet" else None
         return entry.build(weights=source, **options), entry.scaling
 

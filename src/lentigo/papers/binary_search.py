@@ -206,7 +206,8 @@ def _left_out(scores: Mapping[str, Printed], positives: int, negatives: int) -> 
             low, high = found.ranges[name]
             span = f"{low:.4f}" if high - low < 5e-5 else f"{low:.4f} to {high:.4f}"
             words, rest = name.replace("_", " "), ", ".join(others).replace("_", " ")
-            told.append(f"{rest} imply {words} {span}; printed {scores[name]}.")
+            verb = "imply" if len(others) > 1 else "implies"
+            told.append(f"{rest} {verb} {words} {span}; printed {scores[name]}.")
     return told
 
 

@@ -54,12 +54,13 @@ def read_scores(name_or_path: str) -> ScoreFile:
     Raises:
         InputError: No such file, bad TOML (the line is named), or all that is wrong with it.
     """
-    content = _SHELF.content(_SHELF.text(name_or_path), name_or_path)
+    text = _SHELF.text(name_or_path)
+    content = _SHELF.content(text, name_or_path)
     try:
         return ScoreFile.model_validate(content)
     except ValidationError as error:
         named = by_name(content.get("checks"), "checks", "check")
-        found = problems(error, "file", named=named)
+        found = problems(error, "file", text=text, content=content, named=named)
         raise InputError(
             f"{name_or_path} is no file of printed scores:\n{listed(found)}",
             todo="docs/how-to/check-printed-scores.md shows one.",

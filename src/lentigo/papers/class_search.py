@@ -99,12 +99,16 @@ def explain(
 def _why_empty(place: int, row: Mapping[str, Printed], support: int) -> str:
     figures = ", ".join(f"{name.replace('_', ' ')} {each}" for name, each in row.items())
     reach = {name: row[name] for name in ("recall", "class_accuracy") if name in row}
-    near = [
-        f"{each} needs {np.ceil(each.rounded[0] * support):.0f} to "
-        f"{np.floor(each.rounded[1] * support):.0f} right"
-        for each in reach.values()
-    ]
-    return f"Class {place}, {support} images: no count gives {figures} ({'; '.join(near)})."
+    near = [f"{each} {_needed(each, support)}" for each in reach.values()]
+    shown = f" ({'; '.join(near)})" if near else ""
+    return f"Class {place}, {support} images: no count gives {figures}{shown}."
+
+
+def _needed(share: Printed, support: int) -> str:
+    low, high = np.ceil(share.rounded[0] * support), np.floor(share.rounded[1] * support)
+    if low > high:
+        return f"is no count of {support}"
+    return f"needs {low:.0f} right" if low == high else f"needs {low:.0f} to {high:.0f} right"
 
 
 def _matrix_demands(found: Sequence[Pairs], supports: Sequence[int]) -> list[_Demand]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lentigo.data.sources import SOURCES
 from lentigo.papers.counts import NAMED_SIDES
-from lentigo.papers.schema import DataPlan, Paper
+from lentigo.papers.schema import ClaimTable, DataPlan
 from lentigo.score.panel import Panel
 
 _OF_RUNS = ("parameters", "seconds", "seconds_per_epoch", "epochs")
@@ -62,7 +62,7 @@ def data_problems(plan: DataPlan) -> list[str]:
     return found
 
 
-def column_problems(paper: Paper, plans: Iterable[DataPlan]) -> list[str]:
+def column_problems(tables: Iterable[ClaimTable], plans: Iterable[DataPlan]) -> list[str]:
     """Keys of columns that no figure has, with the nearest that one has."""
     classes: set[str] = set()
     for plan in plans:
@@ -70,9 +70,11 @@ def column_problems(paper: Paper, plans: Iterable[DataPlan]) -> list[str]:
         if own is None:
             return []
         classes |= own
+    if not classes:
+        return []
     known = sorted(_keys(sorted(classes)))
     found = []
-    for table in paper.tables:
+    for table in tables:
         for column in (each for each in table.columns if each.key and each.key not in known):
             near = difflib.get_close_matches(column.key, known, n=1)
             hint = f"; the nearest is {near[0]!r}" if near else ""

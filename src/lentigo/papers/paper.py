@@ -9,10 +9,18 @@ from typing import Any
 from pydantic import ValidationError
 
 from lentigo.errors import InputError, RecipeError, listed
-from lentigo.model import NETWORKS
-from lentigo.outside import Shelf, by_name, problems
-from lentigo.papers.columns import column_problems, data_problems
-from lentigo.papers.schema import DataPlan, Paper, Protocol, SplitPlan, Variant, with_changes
+from lentigo.outside import Shelf, problems
+from lentigo.papers.proofreading import paper_problems
+from lentigo.papers.schema import (
+    PARTS,
+    DataPlan,
+    Paper,
+    Protocol,
+    SplitPlan,
+    Variant,
+    recipe_fields,
+    with_changes,
+)
 from lentigo.recipe import Recipe
 
 
@@ -45,37 +53,9 @@ def read_paper(name_or_path: str) -> Paper:
     """
     text = _SHELF.text(name_or_path)
     content = _SHELF.content(text, name_or_path)
-    try:
-        paper = Paper.model_validate(content)
-    except ValidationError as error:
-        named = by_name(content.get("variants"), "variants", "variant")
-        found = problems(error, "paper", text=text, named=named)
-        raise InputError(f"{name_or_path} is no paper:\n{listed(found)}") from None
-    _check_variants(paper, name_or_path)
-    return paper
-
-
-def _check_variants(paper: Paper, origin: str) -> None:
-    found, plans = [], []
-    for variant in paper.variants:
-        try:
-            plan = experiment(paper, variant, "leak-free")
-            plans.append(plan.data)
-            found += _network_problem(plan)
-        except RecipeError as error:
-            found.append(error.problem)
-    named = [problem for plan in plans for problem in data_problems(plan)]
-    found += [*dict.fromkeys(named), *column_problems(paper, plans)]
-    if found:
-        raise InputError(f"{origin} cannot be run as it is:\n{listed(found)}")
-
-
-def _network_problem(plan: Experiment) -> list[str]:
-    """That there is no such network; one as ``module:function`` is looked for when it trains."""
-    name = plan.recipe.network.name
-    if plan.recipe.classic is not None or name in NETWORKS or ":" in name:
-        return []
-    return [f"variant {plan.variant.name!r}: {name!r} is no network of {', '.join(NETWORKS)}"]
+    if told := paper_problems(content, text):
+        raise InputError(f"{name_or_path} is no paper that can be run:\n{listed(told)}")
+    return Paper.model_validate(content)
 
 
 def experiment(
@@ -98,18 +78,9 @@ def experiment(
     Raises:
         RecipeError: The variant's keys lead nowhere, or give no recipe.
     """
-    whole = {
-        "recipe": paper.recipe,
-        "data": paper.data.model_dump(mode="json"),
-        "protocols": {k: each.model_dump(mode="json") for k, each in paper.protocols.items()},
-    }
-    if astray := [key for key in variant.set if key.partition(".")[0] not in whole]:
-        raise RecipeError(
-            f"variant {variant.name!r}: {', '.join(astray)} must begin with one of "
-            f"{', '.join(whole)}"
-        )
+    dumped = paper.model_dump(mode="json")
     try:
-        content = with_changes(whole, variant.set)
+        content = with_changes({part: dumped[part] for part in PARTS}, variant.set)
         recipe = _recipe(paper, variant, protocol, content, scale, weights or {})
         data = DataPlan.model_validate(content["data"])
         split = SplitPlan.model_validate(content["protocols"][protocol])
@@ -131,21 +102,19 @@ def _recipe(
     scale: float,
     weights: Mapping[str, str],
 ) -> Recipe:
-    fields = {
-        **content["recipe"],
-        "name": f"{paper.name}-{variant.name}",
-        "title": variant.title or f"{paper.title}: {variant.name}",
-        "citation": paper.citation,
-        "protocol": protocol,
-    }
-    network = dict(fields.get("network", {}))
-    network["size"] = content["data"]["size"]
+    fields = recipe_fields(
+        content["recipe"],
+        content["data"]["size"],
+        name=f"{paper.name}-{variant.name}",
+        title=variant.title or f"{paper.title}: {variant.name}",
+        citation=paper.citation,
+        protocol=protocol,
+    )
+    network = fields["network"]
     if network.get("weights", "imagenet") == "imagenet" and network.get("name") in weights:
         network["weights"] = weights[network["name"]]
     stages = [
-        stage | {"epochs": max(1, round(stage["epochs"] * scale))}
-        if isinstance(stage.get("epochs"), int)
-        else stage
+        stage | {"epochs": max(1, round(stage["epochs"] * scale))} if scale < 1 else stage
         for stage in fields.get("stages", [])
     ]
-    return Recipe.model_validate({**fields, "network": network, "stages": stages})
+    return Recipe.model_validate({**fields, "stages": stages})

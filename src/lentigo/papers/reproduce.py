@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
-from lentigo.errors import InputError, LentigoError
+from lentigo.errors import InputError, LentigoError, listed
 from lentigo.files import digest_json, locked
 from lentigo.image import HairRemoval, PreprocessSpec
 from lentigo.papers import pages
@@ -113,19 +113,46 @@ def reproduce(
 
 
 def _chosen(paper: Paper, request: Request) -> list[Variant]:
+    """The variants that are run.
+
+    Raises:
+        InputError: All that was asked and cannot be.
+    """
     names = [each.name for each in paper.variants]
-    problems = [f"{each!r} is no variant" for each in request.variants if each not in names]
+    told = [
+        f"{each!r} is no variant; it has {', '.join(names)}"
+        for each in request.variants
+        if each not in names
+    ]
     if not 0 < request.scale <= 1:
-        problems.append(f"the scale is {request.scale}, outside (0, 1]")
+        told.append(f"the scale is {request.scale}, outside (0, 1]")
     if request.seeds < 1:
-        problems.append(f"{request.seeds} seeds are none")
-    if problems:
-        raise InputError(
-            f"{paper.name} cannot be run so: {'; '.join(problems)}.",
-            todo=f"Its variants: {', '.join(names)}.",
-        )
+        told.append(f"{request.seeds} seeds are none")
+    told += _given_problems(paper, request)
+    if told:
+        raise InputError(f"{paper.name} cannot be run so:\n{listed(told)}")
     wanted = request.variants or tuple(names)
     return [each for each in paper.variants if each.name in wanted]
+
+
+def _given_problems(paper: Paper, request: Request) -> list[str]:
+    """Folders and files that are not there, and names that the paper does not use."""
+    plans = [experiment(paper, variant, "leak-free") for variant in paper.variants]
+    instead = (each for plan in plans for some in plan.data.stand_ins.values() for each in some)
+    sources = dict.fromkeys([*(each for plan in plans for each in plan.data.sources), *instead])
+    networks = dict.fromkeys(plan.recipe.network.name for plan in plans)
+    told = []
+    for name, folder in request.given.items():
+        if name not in sources:
+            told.append(f"{name!r} is no source of its images; they are of {', '.join(sources)}")
+        elif not folder.exists():
+            told.append(f"the folder of {name}, {folder}, does not exist")
+    for name, weights in request.weights.items():
+        if name not in networks:
+            told.append(f"{name!r} is no network of it; it has {', '.join(networks)}")
+        elif weights not in {"none", "imagenet"} and not Path(weights).is_file():
+            told.append(f"the weights of {name}, {weights}, do not exist")
+    return told
 
 
 def _outcome(

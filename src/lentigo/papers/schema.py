@@ -17,6 +17,8 @@ from lentigo.papers.printed import Printed
 
 Protocol = Literal["as-published", "leak-free"]
 PROTOCOLS: tuple[Protocol, ...] = ("as-published", "leak-free")
+PARTS = ("recipe", "data", "protocols")
+"""What a variant may change."""
 FigureName = Literal[
     "roc",
     "roc-by-class",
@@ -301,6 +303,14 @@ def with_changes(content: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
         except (IndexError, ValueError, TypeError, AttributeError):
             raise ValueError(f"the key {key!r} leads nowhere") from None
     return copied
+
+
+def recipe_fields(recipe: Mapping[str, Any], size: int, **named: str) -> dict[str, Any]:
+    """A paper's ``[recipe]`` as `Recipe` takes it: with the images' size and what names it."""
+    network = recipe.get("network", {})
+    if isinstance(network, Mapping):
+        network = {**network, "size": size}
+    return {**recipe, **named, "network": network}
 
 
 def _copied(value: Any) -> Any:

@@ -10,7 +10,7 @@ import math
 from itertools import product
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from lentigo.papers import binary_search, class_search
 from lentigo.papers.printed import Printed
@@ -18,8 +18,20 @@ from lentigo.papers.second_opinion import second_opinion
 
 Verdict = Literal["consistent", "inconsistent", "undecidable"]
 Positive = Annotated[int, Field(ge=1)]
+AVERAGES = tuple(f"{s}_{m}" for s, m in product(class_search.AVERAGED, ("macro", "weighted")))
 # The search looks at every pair of (positives + 1) x (negatives + 1).
 MOST_PAIRS = 2_000_000_000
+
+
+def _one_of(*known: str) -> AfterValidator:
+    """Keys that are not known are told one by one, beside all else that is wrong."""
+
+    def checked(name: str) -> str:
+        if name not in known:
+            raise ValueError(f"is none of {', '.join(known)}")
+        return name
+
+    return AfterValidator(checked)
 
 
 class _Check(BaseModel):
@@ -39,12 +51,10 @@ class Binary(_Check):
     kind: Literal["binary"]
     positives: Positive
     negatives: Positive
-    scores: dict[str, Printed] = Field(min_length=1)
+    scores: dict[Annotated[str, _one_of(*binary_search.SCORES)], Printed] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _known(self) -> Binary:
-        if unknown := sorted(self.scores.keys() - binary_search.SCORES.keys()):
-            raise ValueError(f"unknown scores {unknown}; known: {list(binary_search.SCORES)}")
+    def _few_enough(self) -> Binary:
         if (self.positives + 1) * (self.negatives + 1) > MOST_PAIRS:
             raise ValueError(f"more than {MOST_PAIRS:,} confusion matrices are not searched")
         return self
@@ -63,17 +73,16 @@ class Classes(_Check):
 
     kind: Literal["classes"]
     supports: tuple[Positive, ...] = Field(min_length=2)
-    rows: dict[str, tuple[Printed, ...]] = Field(min_length=1)
-    whole: dict[str, Printed] = Field(default_factory=dict)
+    rows: dict[Annotated[str, _one_of(*class_search.ROWS)], tuple[Printed, ...]] = Field(
+        min_length=1
+    )
+    whole: dict[Annotated[str, _one_of("accuracy", *AVERAGES)], Printed] = Field(
+        default_factory=dict
+    )
 
     @model_validator(mode="after")
-    def _known(self) -> Classes:
-        averages = {f"{s}_{m}" for s, m in product(class_search.AVERAGED, ("macro", "weighted"))}
-        problems = [f"unknown row {n!r}" for n in self.rows if n not in class_search.ROWS]
-        problems += [
-            f"unknown figure {n!r}" for n in self.whole if n not in {"accuracy"} | averages
-        ]
-        problems += [
+    def _whole_rows(self) -> Classes:
+        problems = [
             f"{name} has {len(each)} figures for {len(self.supports)} classes"
             for name, each in self.rows.items()
             if len(each) != len(self.supports)
@@ -126,19 +135,23 @@ class Derived(_Check):
     """A figure that follows from others.
 
     ``sum``, ``mean``, ``difference`` (first less second), ``reduction`` (how much less the
-    second is, as a share of the first), or ``average``: some weighted mean of them, whatever
-    the weights.
+    second is, as a share of the first), ``average``: some weighted mean of them, whatever
+    the weights, or ``same``: one figure, printed twice.
     """
 
     kind: Literal["derived"]
-    operation: Literal["sum", "mean", "difference", "reduction", "average"]
-    of: tuple[Printed, ...] = Field(min_length=2)
+    operation: Literal["sum", "mean", "difference", "reduction", "average", "same"]
+    of: tuple[Printed, ...] = Field(min_length=1)
     printed: Printed
 
     @model_validator(mode="after")
-    def _two(self) -> Derived:
-        if self.operation in {"difference", "reduction"} and len(self.of) != 2:
-            raise ValueError(f"{self.operation} takes two figures, not {len(self.of)}")
+    def _enough(self) -> Derived:
+        count = {"difference": 2, "reduction": 2, "same": 1}.get(self.operation)
+        if len(self.of) != count if count else len(self.of) < 2:
+            wanted = count or "two or more"
+            raise ValueError(f"{self.operation} takes {wanted} figures, not {len(self.of)}")
+        if self.operation == "reduction" and self._reach()[0][0] <= 0:
+            raise ValueError(f"no share can be taken of {self.of[0]}, which may be 0")
         return self
 
     def answer(self) -> tuple[Verdict, tuple[str, ...]]:
@@ -151,13 +164,17 @@ class Derived(_Check):
         ]
         span = shown[0] if math.isclose(low, high, rel_tol=1e-9) else " to ".join(shown)
         told = f"The {self.operation} of the printed figures is {span}; printed {self.printed}."
+        if self.operation == "same":
+            told = f"The same figure is printed as {self.of[0]} and as {self.printed}."
         return "consistent" if fits else "inconsistent", (told,)
 
+    def _reach(self) -> list[tuple[float, float]]:
+        """Of each figure; a whole number, such as seconds or images, is exact."""
+        return [(p.value, p.value) if p.step == 1 else p.rounded for p in self.of]
+
     def _range(self) -> tuple[float, float]:
-        # A whole number, such as seconds or images, is exact; a rounded one has a reach.
-        reach = [(p.value, p.value) if p.step == 1 else p.rounded for p in self.of]
-        lows, highs = [low for low, _ in reach], [high for _, high in reach]
-        if self.operation == "average":
+        lows, highs = ([each[end] for each in self._reach()] for end in (0, 1))
+        if self.operation in {"average", "same"}:
             return min(lows), max(highs)
         if self.operation == "difference":
             return lows[0] - highs[1], highs[0] - lows[1]

@@ -30,6 +30,7 @@ SHOWN = ("balanced_accuracy", "accuracy", "roc_auc.macro", "roc_auc.malignant")
 class Sweep:
     """A finished sweep: its points in the order of the trials, and the two tables."""
 
+    table: Table
     points: tuple[Point, ...]
     csv: Path
     markdown: Path
@@ -121,7 +122,7 @@ def sweep(
         # A long sweep is read while it runs.
         write_text(csv, as_csv(table, points))
         write_text(markdown, as_markdown(table, points))
-    return Sweep(tuple(points), csv, markdown)
+    return Sweep(table, tuple(points), csv, markdown)
 
 
 def words(values: Mapping[str, Any]) -> str:

@@ -93,13 +93,11 @@ def as_markdown(table: Table, points: Sequence[Point]) -> str:
     lines = [f"# {table.title}", ""]
     if table.data.leaky:
         lines += ["**LEAKY: what was trained on also sits among these images.**", ""]
-    runs = len(table.folds) * table.seeds
+    how = f"Measured on {table.split}, {_trainings(table)} a row, with 95% intervals over groups."
+    if len(points) > 1:
+        how += f" The best of {len(points)} rows looks better than it is."
     lines += [
-        (
-            f"Measured on {table.split}, the mean of {runs} training(s) a row "
-            f"({len(table.folds)} fold(s), {table.seeds} seed(s)), with 95% intervals "
-            f"over groups. The best of {len(points)} rows looks better than it is."
-        ),
+        how,
         "",
         *_figures(table, points),
     ]
@@ -108,6 +106,14 @@ def as_markdown(table: Table, points: Sequence[Point]) -> str:
     if table.choices:
         lines += ["", *(f"- {sentence}" for sentence in table.choices)]
     return "\n".join([*lines, "", NOT_A_MEDICAL_DEVICE, ""])
+
+
+def _trainings(table: Table) -> str:
+    """How many make up a figure."""
+    runs = len(table.folds) * table.seeds
+    parts = [(len(table.folds), "fold"), (table.seeds, "seed")]
+    told = " of ".join(f"{count} {what}s" for count, what in parts if count > 1)
+    return f"the mean of {runs} trainings ({told})" if runs > 1 else "one training"
 
 
 def _figures(table: Table, points: Sequence[Point]) -> list[str]:
@@ -125,19 +131,21 @@ def _figures(table: Table, points: Sequence[Point]) -> list[str]:
 
 def _differences(table: Table, points: Sequence[Point]) -> list[str]:
     keys = _keys(points)
-    what = "folds" if len(table.folds) > 1 else "seeds"
+    over = "folds" if len(table.folds) > 1 else "seeds" if table.seeds > 1 else ""
     rows = [[*keys, *table.shown]]
     for point in points[1:]:
         cells = []
         for name in table.shown:
             each = point.apart.get(name)
-            over = "" if each is None else f"; {_ends(each.by_fold, signed=True)}"
-            cells.append(shown(each.by_group, signed=True) + over if each else "–")
+            second = f"; {_ends(each.by_fold, signed=True)}" if each and over else ""
+            cells.append(shown(each.by_group, signed=True) + second if each else "–")
         rows.append([*_called(point, keys), *cells])
+    second = f"; [Student's over {over}]" if over else ""
+    told = "" if over else " One training a row does not tell how another would differ."
     return [
         (
-            "Difference from the first row on the same images: [95% interval over groups]; "
-            f"[Student's over {what}]."
+            "Difference from the first row on the same images: [95% interval over groups]"
+            f"{second}.{told}"
         ),
         "",
         *_lines(rows),

@@ -101,7 +101,7 @@ def read_trials(name_or_path: str) -> Trials:
         return Trials.model_validate(content)
     except ValidationError as error:
         named = by_name(content.get("trials"), "trials", "trial")
-        found = problems(error, "trials", text=text, named=named)
+        found = problems(error, "trials", text=text, content=content, named=named)
         raise InputError(f"{name_or_path} is no list of trials:\n{listed(found)}") from None
 
 

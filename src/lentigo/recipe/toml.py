@@ -59,7 +59,8 @@ def parse_recipe(text: str, origin: str, overrides: Sequence[str] = ()) -> Recip
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        found = problems(error, "recipe", text=text)
+        aside = [override.partition("=")[0].strip() for override in overrides]
+        found = problems(error, "recipe", text=text, content=content, aside=aside)
         raise RecipeError(
             f"{origin} is not a recipe:\n{listed(found)}",
             todo="docs/reference/recipe.md lists every key.",
