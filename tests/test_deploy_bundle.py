@@ -144,6 +144,7 @@ def test_a_changed_graph_is_called_damaged(bundle_file: Path) -> None:
         (with_entries({"bundle.json": "{"}), "damaged: bundle.json"),
         (with_entries({"bundle.json": "[]"}), "cannot be used"),
         (stated(temperature=0), "temperature"),
+        (stated(mixture=[0.5, 0.25, 0.125, 0.125]), "mixture has 4 shares for"),
         (stated(schema_version=2, what="ever"), "schema 2; this lentigo reads up to 1"),
         (stated(), "digest"),
         (b"", "not a LiteRT graph"),

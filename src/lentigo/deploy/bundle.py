@@ -15,9 +15,9 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lentigo.errors import BundleError, listed
 from lentigo.files import write_bytes
@@ -162,6 +162,13 @@ class BundleInfo(_Part):
     fold: int | None = None
     leaky: bool
     graph_sha256: str = ""
+
+    @model_validator(mode="after")
+    def _one_share_a_class(self) -> Self:
+        classes = len(self.taxonomy.classes)
+        if self.mixture is not None and len(self.mixture) != classes:
+            raise ValueError(f"mixture has {len(self.mixture)} shares for {classes} classes")
+        return self
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,11 @@ function parse(member) {
     );
   }
   const classes = info?.taxonomy?.classes;
-  if (!(info?.spec && classes?.length > 1 && info.temperature > 0 && info.operating_points)) {
+  const shares = info?.mixture?.length ?? classes?.length;
+  if (
+    !(info?.spec && classes?.length > 1 && info.temperature > 0 && info.operating_points) ||
+    shares !== classes.length
+  ) {
     throw new BundleError(`The model is foreign or damaged; its ${MEMBER} cannot be used.`);
   }
   return info;
