@@ -78,6 +78,19 @@ def test_a_table_of_another_ending_is_refused(tmp_path: Path) -> None:
     assert ".csv" in str(result.exception)
 
 
+@pytest.mark.parametrize("command", ["export", "quantizations"])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+    command: str, tmp_path: Path
+) -> None:
+    (tmp_path / "folder.md").mkdir()
+    (tmp_path / "file").touch()
+    for out, told in ((tmp_path / "folder.md", "folder"), (tmp_path / "file" / "a.md", "written")):
+        # There is no such run: nothing was begun.
+        result = CliRunner().invoke(app, [command, "run", "--out", str(out)])
+        assert isinstance(result.exception, InputError)
+        assert told in result.exception.problem
+
+
 def test_a_graph_that_lost_its_wits_is_marked_refused(run: Run) -> None:
     drafted = costs_module.draft(run, quant="dynamic")
     assert costs_module._refusal(drafted) is None

@@ -71,6 +71,24 @@ def locked(path: Path, folder: Path | None = None) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
+def need_place(path: Path) -> None:
+    """See that a file can be written there, before the minutes of work that are to fill it.
+
+    Raises:
+        InputError: It cannot.
+    """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder.", todo=f"Name a file, such as {path / path.name}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written: {error.strerror}.", todo="Name a file elsewhere."
+        ) from None
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path`` atomically."""
     with atomic_path(path) as temporary:

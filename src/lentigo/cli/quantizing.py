@@ -33,8 +33,10 @@ def quantizations(
         raise InputError(f"{out} is no table that can be written.", todo="Use .md, .csv or .json.")
     need_training()
     from lentigo.deploy.costs import as_csv, as_markdown, costs
-    from lentigo.files import write_text
+    from lentigo.files import need_place, write_text
 
+    if out is not None:
+        need_place(out)
     with counting("converting") as progress:
         table = costs(runs, data=data, rounds=rounds, replicates=replicates, progress=progress)
     rows = [each.to_dict() for each in table]

@@ -106,7 +106,10 @@ def export(
     need_training()
     from lentigo.deploy.export import export as write
     from lentigo.deploy.parity import figures
+    from lentigo.files import need_place
 
+    if out is not None:
+        need_place(out)
     if prune is not None:
         from lentigo.train import open_run
         from lentigo.train.pruning import prune as pruned
