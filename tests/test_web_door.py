@@ -68,6 +68,14 @@ def test_a_request_from_another_page_is_refused(
     assert client.post(path, content=photo(), headers=head).status_code == 403
 
 
+def test_head_is_answered_as_get_without_its_body(client: httpx.Client) -> None:
+    for path in ("/", "/healthz", "/none"):
+        whole, head = client.get(path), client.head(path)
+        assert head.status_code == whole.status_code
+        assert head.headers["content-length"] == str(len(whole.content))
+        assert head.content == b""
+
+
 def test_every_answer_carries_the_strict_policy(client: httpx.Client) -> None:
     answers = [client.get(path) for path in ("/", "/none", "/static/page.css", "/metrics")]
     answers.append(client.post("/result", headers={"origin": "null"}))
