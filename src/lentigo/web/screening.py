@@ -14,6 +14,9 @@ from lentigo.web.settings import MEGABYTE, Limits
 
 _MARKUP = (b"<script", b"<html", b"<!doctype", b"<?php")
 _ZIP_END, _ZIP_END_BYTES = b"PK\x05\x06", 22
+_ZIP_ENTRY = b"PK\x01\x02"
+# Their readers look for these wherever they stand.
+_ARCHIVES = {b"Rar!\x1a\x07": "a RAR archive", b"7z\xbc\xaf\x27\x1c": "a 7z archive"}
 _COMMENT_BYTES = 0xFFFF
 
 
@@ -76,9 +79,14 @@ def _other_kind(content: bytes) -> str:
     """What else a file is; some programs read it from its end, or look for their mark inside."""
     end = content.rfind(_ZIP_END, max(0, len(content) - _ZIP_END_BYTES - _COMMENT_BYTES))
     if end >= 0 and len(content) >= end + _ZIP_END_BYTES:
-        (comment,) = struct.unpack_from("<H", content, end + 20)
-        if end + _ZIP_END_BYTES + comment == len(content):
+        size, _, comment = struct.unpack_from("<IIH", content, end + 12)
+        # Readers forgive what follows an archive, as long as its directory stands before its end.
+        listed = size <= end and content[end - size : end].startswith(_ZIP_ENTRY)
+        if listed or end + _ZIP_END_BYTES + comment == len(content):
             return "a zip archive"
+    for mark, kind in _ARCHIVES.items():
+        if mark in content:
+            return kind
     if b"%PDF-" in content[:1024]:
         return "a PDF"
     lowered = content.lower()
