@@ -234,6 +234,21 @@ def test_at_double_zoom_nothing_is_cut_off(visit: Visit, address: str, picture: 
     assert fits(shown)
 
 
+def test_the_narrowest_phone_holds_whatever_a_series_is_called(
+    visit: Visit, address: str, picture: Path
+) -> None:
+    shown = visit((320, 640))
+    shown.goto(address)
+    hand_in(shown, picture)
+    shown.get_by_label(EN("series.name")).fill("w" * 60)
+    shown.get_by_role("button", name=EN("series.keep")).click()
+    expect(shown.locator("#kept")).to_be_visible()
+    assert fits(shown)
+    shown.goto(f"{address}/series")
+    expect(shown.locator("figure")).to_have_count(1)
+    assert fits(shown)
+
+
 @SIZES
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_to_complain_of(
