@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet, open_prepared
-from lentigo.errors import InputError
+from lentigo.errors import InputError, RecipeError
 from lentigo.papers.dealing import FAIR, WAYS, Way, deal
 from lentigo.papers.leak import STAMP, leak, paired
 from lentigo.recipe import parse_recipe, to_toml
@@ -208,6 +208,15 @@ def test_on_a_cluster_the_figures_are_the_same(data: PreparedSet, tmp_path: Path
         *("--cluster", "local", "--out", tmp_path / "there", "--json"),
     )
     assert json.loads(said)["figures"] == here.figures
+
+
+def test_images_of_another_size_are_refused_before_anything_is_dealt(
+    data: PreparedSet, tmp_path: Path
+) -> None:
+    larger = parse_recipe(to_toml(RECIPE), "here", ["network.size=64"])
+    with pytest.raises(RecipeError, match="takes 64 pixels"):
+        leak(larger, data, seeds=1, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_cluster_is_told_before_anything_is_made(data: PreparedSet, tmp_path: Path) -> None:

@@ -92,6 +92,36 @@ def test_a_value_out_of_range_is_refused_before_anything_runs(
     assert not (tmp_path / "runs").exists()
 
 
+def test_all_trials_are_told_at_once_and_what_they_share_once(
+    data: PreparedSet, recipe: str, tmp_path: Path
+) -> None:
+    trials = [
+        Trial(name="one", set={"los.kind": "focal"}),
+        Trial(name="two", set={"stages.0.epochs": 0, "head.dropout": 2}),
+        Trial(name="three", set={"stages.7.epochs": 1}),
+    ]
+    with pytest.raises(RecipeError) as caught:
+        sweep(recipe, data, trials, out=tmp_path / "out")
+    for told in ("one: los", "two: stages.0.epochs", "two: head.dropout", "three: --set stages.7"):
+        assert told in str(caught.value)
+    with pytest.raises(RecipeError) as caught:
+        sweep(recipe, data, GRID, out=tmp_path / "out", changes=["stages.0.epochs=0"])
+    assert str(caught.value).count("stages.0.epochs") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_measured_is_refused_before_anything_runs(
+    data: PreparedSet, recipe: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as caught:
+        sweep(recipe, data, GRID, out=tmp_path, split="tset", folds=[9], metrics=["roc_auc.mal"])
+    for told in ("'tset' is not measured", "no fold 9", "'roc_auc.mal' is no figure; the nearest"):
+        assert told in str(caught.value)
+    with pytest.raises(RecipeError, match=r"takes 64 pixels"):
+        sweep(recipe, data, GRID, out=tmp_path, changes=["network.size=64"])
+    assert not (tmp_path / "runs").exists()
+
+
 def test_every_fold_validates_in_turn_and_differences_are_paired(
     data: PreparedSet, recipe: str, tmp_path: Path
 ) -> None:

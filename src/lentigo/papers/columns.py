@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def column_problems(tables: Iterable[ClaimTable], plans: Iterable[DataPlan]) -> 
         classes |= own
     if not classes:
         return []
-    known = sorted(_keys(sorted(classes)))
+    known = sorted({*figure_keys(sorted(classes)), *_OF_FILES, *_OF_ROWS, *_counts(classes)})
     found = []
     for table in tables:
         for column in (each for each in table.columns if each.key and each.key not in known):
@@ -85,7 +85,8 @@ def column_problems(tables: Iterable[ClaimTable], plans: Iterable[DataPlan]) -> 
     return found
 
 
-def _keys(codes: list[str]) -> set[str]:
+def figure_keys(codes: Sequence[str]) -> set[str]:
+    """Every key that the figures of a run on these classes may have."""
     # The keys of any answers to these classes, one of them malignant.
     labels, answers = np.arange(len(codes)), np.eye(len(codes))
     scores = Panel.of(labels, answers, codes, labels == 0).keys
@@ -94,7 +95,9 @@ def _keys(codes: list[str]) -> set[str]:
         for key in scores
         if key.startswith("specificity.")
     ]
-    counts = [f"images.{side}" for side in NAMED_SIDES]
-    counts += [f"{each}.{code}" for each in counts for code in codes]
-    history = [f"history.{each}" for each in _HISTORY]
-    return {*scores, *rates, *counts, *history, *_OF_RUNS, *_OF_FILES, *_OF_ROWS}
+    return {*scores, *rates, *(f"history.{each}" for each in _HISTORY), *_OF_RUNS}
+
+
+def _counts(codes: Iterable[str]) -> list[str]:
+    sides = [f"images.{side}" for side in NAMED_SIDES]
+    return sides + [f"{side}.{code}" for code in codes for side in sides]

@@ -27,6 +27,7 @@ from lentigo.papers.running import Task, Work, do
 from lentigo.recipe import Recipe
 from lentigo.score.estimate import Estimate
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
+from lentigo.train import check_fits
 from lentigo.train.loop import Report
 
 logger = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ def leak(
     if seeds < 1 or not 0 < up_to <= 1:
         raise InputError(f"{seeds} seeds and a share of {up_to:g} cannot be.")
     check_dealable(data)
+    check_fits(recipe.model_copy(update={"protocol": "leak-free"}), data)
     if cluster:
         check_address(cluster)
         out = out.resolve()  # the workers have working folders of their own

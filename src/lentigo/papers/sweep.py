@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,18 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from lentigo.data.prepared import PreparedSet, open_prepared
-from lentigo.errors import InputError, LentigoError
+from lentigo.errors import InputError, LentigoError, RecipeError, listed
 from lentigo.files import write_text
 from lentigo.papers.cluster import check_address, run_all
+from lentigo.papers.columns import figure_keys
 from lentigo.papers.measured import Difference, differences_of
-from lentigo.papers.running import Work, do, measure, tasks_of
+from lentigo.papers.running import Task, Work, do, measure, tasks_of
 from lentigo.papers.sweep_tables import Point, Table, as_csv, as_markdown
 from lentigo.papers.trials import Trial
-from lentigo.recipe import load_recipe
+from lentigo.recipe import Recipe, load_recipe
+from lentigo.train import check_fits
 from lentigo.train.loop import Report
 
 logger = logging.getLogger(__name__)
 
+MEASURED = ("validation", "test")
 SHOWN = ("balanced_accuracy", "accuracy", "roc_auc.macro", "roc_auc.malignant")
 
 
@@ -77,19 +81,24 @@ def sweep(
         report: Told of each training's batches and epochs.
 
     Raises:
-        InputError: No seeds, or a trial's data that are not the same images.
-        RecipeError: A key that leads nowhere or a value out of range, before anything is run.
+        InputError: No seeds, no such split, fold or metric, or a trial's data that are not the
+            same images.
+        RecipeError: A key that leads nowhere, a value out of range, or images of another size,
+            in any of the trials and before anything is run.
     """
     data = data if isinstance(data, PreparedSet) else open_prepared(Path(data))
     if seeds < 1 or not trials:
         raise InputError(f"{len(trials)} trials with {seeds} seeds are nothing to run.")
-    recipes = [load_recipe(recipe, [*changes, *each.overrides]) for each in trials]
+    recipes = _recipes(recipe, trials, changes)
     if cluster:
         check_address(cluster)
         out = out.resolve()  # the workers have working folders of their own
         data = dataclasses.replace(data, path=data.path.resolve())
     sets = {each.data: _set_of(each, data) for each in trials}
     folds = tuple(range(data.info.folds)) if folds is None else folds
+    _check_measured(data, split, folds, metrics)
+    for each, changed in zip(trials, recipes, strict=True):
+        check_fits(changed, sets[each.data])
     plan = [
         tasks_of(changed, sets[each.data], out / "runs", seeds, folds, split)
         for each, changed in zip(trials, recipes, strict=True)
@@ -100,34 +109,77 @@ def sweep(
     shown = (*SHOWN, *(name for name in metrics if name not in SHOWN))
     table = Table(title or recipe, data, split, seeds, folds, shown, tuple(choices))
     points: list[Point] = []
-    baseline: list[Path] = []
+    baseline: Sequence[Path] = ()
     csv, markdown = out / "sweep.csv", out / "sweep.md"
     for trial, tasks in zip(trials, plan, strict=True):
         if say is not None:
             say(f"{len(points) + 1}/{len(trials)}: {trial.name or words(trial.set)}")
-        try:
-            measured, evaluations = measure(tasks, sets[trial.data], work)
-            apart: Mapping[str, Difference] = {}
-            if not points:
-                baseline = evaluations
-            elif baseline:
-                apart = differences_of(evaluations, baseline, [t.fold for t in tasks], data)
-            points.append(Point(trial, measured.figures, apart))
-        except LentigoError as error:
-            points.append(Point(trial, failure=error.problem))
-        except Exception as error:
-            # Whatever a backend raises over one trial: the others of a long sweep go on.
-            logger.exception("%s failed", trial.name or words(trial.set))
-            points.append(Point(trial, failure=f"{type(error).__name__}: {error}"))
+        point, evaluations = _point(trial, tasks, sets[trial.data], work, baseline)
+        baseline = evaluations if not points else baseline
+        points.append(point)
         # A long sweep is read while it runs.
         write_text(csv, as_csv(table, points))
         write_text(markdown, as_markdown(table, points))
     return Sweep(table, tuple(points), csv, markdown)
 
 
+def _point(
+    trial: Trial, tasks: Sequence[Task], data: PreparedSet, work: Work, baseline: Sequence[Path]
+) -> tuple[Point, Sequence[Path]]:
+    """A trial's figures, how far they lie from ``baseline``, and its own evaluations."""
+    try:
+        measured, evaluations = measure(tasks, data, work)
+        apart: Mapping[str, Difference] = {}
+        if baseline:
+            apart = differences_of(evaluations, baseline, [each.fold for each in tasks], data)
+        return Point(trial, measured.figures, apart), evaluations
+    except LentigoError as error:
+        return Point(trial, failure=error.problem), ()
+    except Exception as error:
+        # Whatever a backend raises over one trial: the others of a long sweep go on.
+        logger.exception("%s failed", trial.name or words(trial.set))
+        return Point(trial, failure=f"{type(error).__name__}: {error}"), ()
+
+
 def words(values: Mapping[str, Any]) -> str:
     """Keys and values in a line."""
     return ", ".join(f"{key} = {value}" for key, value in values.items())
+
+
+def _recipes(recipe: str, trials: Sequence[Trial], changes: Sequence[str]) -> list[Recipe]:
+    """The recipe of every trial, or all that is wrong with them, what they share told once."""
+    load_recipe(recipe, changes)
+    found, told = [], []
+    for each in trials:
+        try:
+            found.append(load_recipe(recipe, [*changes, *each.overrides]))
+        except RecipeError as error:
+            first, *more = error.problem.splitlines()
+            name = each.name or words(each.set)
+            told += [f"{name}: {line.strip()}" for line in more or [first]]
+    if told:
+        raise RecipeError(
+            f"{recipe} cannot be tried so:\n{listed(told)}",
+            todo="docs/reference/recipe.md lists every key.",
+        )
+    return found
+
+
+def _check_measured(
+    data: PreparedSet, split: str, folds: Sequence[int | None], metrics: Sequence[str]
+) -> None:
+    told = [] if split in MEASURED else [f"{split!r} is not measured; {' or '.join(MEASURED)} is"]
+    told += [
+        f"there is no fold {fold}; they are 0 to {data.folds - 1}"
+        for fold in folds
+        if fold is not None and not 0 <= fold < data.folds
+    ]
+    known = sorted(figure_keys(data.taxonomy.codes))
+    for metric in (each for each in metrics if each not in known):
+        near = difflib.get_close_matches(metric, known, n=1)
+        told.append(f"{metric!r} is no figure" + "".join(f"; the nearest is {n!r}" for n in near))
+    if told:
+        raise InputError(f"{data.path} cannot be swept over so:\n{listed(told)}")
 
 
 def _set_of(trial: Trial, data: PreparedSet) -> PreparedSet:

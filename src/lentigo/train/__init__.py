@@ -4,7 +4,7 @@ from lentigo.train.loop import Progress
 from lentigo.train.run import ClassicRun, NetworkRun, Run, RunInfo, open_run
 from lentigo.train.seal import Calibration
 from lentigo.train.trackers import open_tracker
-from lentigo.train.train import train
+from lentigo.train.train import check_fits, train
 
 __all__ = [
     "Calibration",
@@ -13,6 +13,7 @@ __all__ = [
     "Progress",
     "Run",
     "RunInfo",
+    "check_fits",
     "open_run",
     "open_tracker",
     "train",

@@ -88,7 +88,7 @@ def train(
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     kept = None if kept is None else Path(kept)
     data = data if isinstance(data, PreparedSet) else open_prepared(Path(data))
-    _check_fits(recipe, data)
+    check_fits(recipe, data)
     if fold is None and not (data.manifest["split"] == "validation").any():
         fold = 0
     recipe = follow_runs(recipe, data, fold)
@@ -246,7 +246,13 @@ def _finish(
     shutil.rmtree(path / CHECKPOINT)
 
 
-def _check_fits(recipe: Recipe, data: PreparedSet) -> None:
+def check_fits(recipe: Recipe, data: PreparedSet) -> None:
+    """Refuse what cannot be trained on a set, before anything is done.
+
+    Raises:
+        LeakageError: A leaky set that was not asked for by name, or one that cuts groups.
+        RecipeError: Images of another size than the network's.
+    """
     if data.leaky and recipe.protocol != "as-published":
         raise LeakageError(
             f"{data.path} was prepared by a leaky protocol.",
