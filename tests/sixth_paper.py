@@ -65,6 +65,13 @@ name = "each-fold"
 "protocols.leak-free.every_fold" = true
 "protocols.leak-free.measured" = "validation"
 
+[by_epoch.small-batch]
+seconds = ["10", "11", "12.5"]
+loss = ["1.5", "1.2", "1.1"]
+accuracy = ["50%", "60.5%", "61%"]
+val_loss = ["1.6", "1.4", "1.3"]
+val_accuracy = ["49%", "50%", "50%"]
+
 [[tables]]
 title = "Table 7"
 columns = [

@@ -81,6 +81,8 @@ def test_what_every_variant_replaces_need_not_be_right_in_the_paper(tmp_path: Pa
         ('malignant = ["malignant"]', 'malignant = ["mel"]', "data.malignant: 'mel' is not of"),
         ('{ "recipe.stages.0', '{ "stages.0', "must begin with one of recipe, data, protocols"),
         ('"tiny_network:build"', '"MobileNetV9"', "'MobileNetV9' is no network of MobileNet,"),
+        ("[by_epoch.small-batch]", "[by_epoch.large]", "by_epoch has 'large', which is no variant"),
+        ('"1.2", "1.1"]', '"1.2"]', "by_epoch.small-batch has columns of different lengths"),
         ('grey = ["97.5%", "0.99"', 'grey = ["97.5%", 0.99', "0.99 must stand in quotes"),
     ],
 )

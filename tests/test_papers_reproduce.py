@@ -153,10 +153,25 @@ def test_the_papers_figures_are_drawn_with_a_table_behind_each(done: Reproductio
     assert "Epoch [1/2], Train Loss: " in page
     assert re.search(r"Train Accuracy: \d+\.\d\d%, Val Loss: \d", page)
     seconds = page.split("<h2>Seconds an epoch</h2>")[1].split("</table>")[0]
-    assert re.findall(r'<th scope="row">(\w+)</th>', seconds) == ["1", "2", "all"]
+    assert re.findall(r'<th scope="row">(\w+)</th>', seconds) == ["1", "2", "3", "all"]
     diagnoses = page.split("<h2>Diagnoses</h2>")[1].split("</table>")[0]
     named = re.findall(r'<th scope="row">([^<]+)</th>', diagnoses)
     assert named == ["bicolour", "disc", "globules", "pale", "star"]
+
+
+def test_what_the_paper_prints_of_each_epoch_stands_beside_ours(done: Reproduction) -> None:
+    page = done.page.read_text()
+    log = page.split("<h2>Epoch by epoch</h2>")[1].split("</section>")[0]
+    first, *others = log.split("<figure")[1:]
+    assert "Tiny, batch 8, claimed." in first
+    assert "Epoch [2/3], Train Loss: 1.2000, Train Accuracy: 60.50%, Val Loss: 1.4000" in first
+    assert not any("claimed" in each for each in others)
+    seconds = page.split("<h2>Seconds an epoch</h2>")[1].split("</section>")[0]
+    assert seconds.count('<th scope="col">Tiny, batch 8, claimed</th>') == 2  # both protocols
+    assert seconds.count("<td>33.5</td>") == 2
+    curves = page.split("<h2>Curves</h2>")[1].split("</section>")[0]
+    assert curves.count("Curves of Tiny, batch 8, claimed") == 1
+    assert "LEAKY" not in curves.split("<figure")[1]
 
 
 def test_the_confusion_matrix_of_the_page_is_that_of_the_evaluation(done: Reproduction) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,15 @@ from lentigo.papers import plots
 from lentigo.papers.measured import Outcome
 from lentigo.papers.pictures import altered, class_examples, hair_pairs, image_grid
 from lentigo.papers.schema import Paper, Protocol
-from lentigo.papers.shown import HEADINGS, Draw, Figure, Shown, Table, by_protocol
+from lentigo.papers.shown import (
+    HEADINGS,
+    Draw,
+    Figure,
+    Shown,
+    Table,
+    by_protocol,
+    with_claims,
+)
 from lentigo.train import NetworkRun
 
 
@@ -27,7 +35,12 @@ def draw(
     """The figures that a paper names: (heading, pictures), those without any left out."""
     titles = {each.name: each.title or each.name for each in paper.variants}
     done = [e for e in outcomes if e.figures is not None and not e.derived and e.reports]
-    shown = [Shown(titles[e.variant], e) for p in protocols for e in done if e.protocol == p]
+    shown = [
+        Shown(titles[e.variant], e, paper.by_epoch.get(e.variant))
+        for p in protocols
+        for e in done
+        if e.protocol == p
+    ]
     found = []
     for name in paper.figures:
         heading, drawer = FIGURES[name]
@@ -117,37 +130,45 @@ def _shape(shape: Sequence[int | None]) -> str:
 
 
 def _epochs(shown: Sequence[Shown]) -> list[Figure]:
-    """A line an epoch in the form of agarwal2025."""
-    found = []
+    """A line an epoch in the form of agarwal2025: as claimed, then as measured."""
+    found = [
+        Figure(f"{each.title}, claimed.", False, text=_log(each.claimed_history))
+        for each in with_claims(shown)
+    ]
     for each in shown:
-        history = each.run.history()
-        if not history:
-            continue
-        lines = [
-            f"Epoch [{row['epoch']}/{len(history)}], Train Loss: {_number(row.get('loss'))}, "
-            f"Train Accuracy: {_percent(row.get('accuracy'))}, "
-            f"Val Loss: {_number(row.get('val_loss'))}, "
-            f"Val Accuracy: {_percent(row.get('val_accuracy'))}"
-            for row in history
-        ]
-        caption = f"{each.where}; epoch {each.run.info.best_epoch} was kept."
-        found.append(Figure(caption, each.leaky, text="\n".join(lines)))
+        if history := each.run.history():
+            caption = f"{each.where}; epoch {each.run.info.best_epoch} was kept."
+            found.append(Figure(caption, each.leaky, text=_log(history)))
     return found
 
 
+def _log(history: Sequence[Mapping[str, Any]]) -> str:
+    return "\n".join(
+        f"Epoch [{row['epoch']:.0f}/{len(history)}], Train Loss: {_number(row.get('loss'))}, "
+        f"Train Accuracy: {_percent(row.get('accuracy'))}, "
+        f"Val Loss: {_number(row.get('val_loss'))}, "
+        f"Val Accuracy: {_percent(row.get('val_accuracy'))}"
+        for row in history
+    )
+
+
 def _number(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, int | float) else "not recorded"
+    return f"{value:.4f}" if isinstance(value, int | float) else "–"
 
 
 def _percent(value: object) -> str:
-    return f"{value:.2%}" if isinstance(value, int | float) else "not recorded"
+    return f"{value:.2%}" if isinstance(value, int | float) else "–"
 
 
 def _seconds(shown: Sequence[Shown]) -> list[Figure]:
     """Seconds of each epoch, a column a network, as guntara2024's Table 4 has them."""
     found = []
     for group in by_protocol([each for each in shown if isinstance(each.run, NetworkRun)]):
-        taken = [(each.title, each.run.info.epoch_seconds) for each in group]
+        taken: list[tuple[str, Sequence[float]]] = []
+        for each in group:
+            if claimed := each.claimed.get("seconds"):
+                taken.append((f"{each.title}, claimed", [p.value for p in claimed]))
+            taken.append((each.title, each.run.info.epoch_seconds))
         longest = max(len(seconds) for _, seconds in taken)
         rows = [
             (str(epoch + 1), *(f"{s[epoch]:,.1f}" if epoch < len(s) else "" for _, s in taken))

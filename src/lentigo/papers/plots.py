@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from lentigo.evaluate.svg import Plot, percent_ticks, round_ticks
-from lentigo.papers.shown import HEADINGS, Figure, Shown, Table, by_protocol
+from lentigo.papers.shown import HEADINGS, Figure, Shown, Table, by_protocol, with_claims
 
 UNIT = (0.0, 1.0)
 COLOURS = 6
@@ -98,35 +98,33 @@ def classes(shown: Sequence[Shown]) -> list[Figure]:
 
 
 def curves(shown: Sequence[Shown]) -> list[Figure]:
-    """Loss and accuracy by epoch, a plot a model."""
-    found = []
-    for each in shown:
-        history = each.run.history()
-        if len(history) < 2:
-            continue
-        epochs = [float(row["epoch"]) for row in history]
-        names = {
-            "loss": "training loss",
-            "val_loss": "validation loss",
-            "accuracy": "training accuracy",
-            "val_accuracy": "validation accuracy",
-        }
-        # Runs of earlier versions have no training accuracy.
-        names = {key: name for key, name in names.items() if key in history[0]}
-        series = {key: [float(row.get(key, math.nan)) for row in history] for key in names}
-        top = max(1.0, *(v for values in series.values() for v in values if math.isfinite(v)))
-        plot = Plot((epochs[0], epochs[-1]), (0, top), f"Curves of {each.where}",
-                    "Loss and accuracy by epoch; the table holds the numbers.")  # fmt: skip
-        ticks = [(v, t) for v, t in round_ticks(epochs[0], epochs[-1]) if v == int(v)]
-        plot.axes("epoch", "loss, accuracy", ticks, round_ticks(0, top))
-        for place, values in enumerate(series.values()):
-            plot.line(epochs, values, _colour(place))
-        rows = tuple(
-            (f"{epoch:.0f}", *(f"{values[i]:.4f}" for values in series.values()))
-            for i, epoch in enumerate(epochs)
-        )
-        table = Table(("epoch", *names.values()), rows)
-        found.append(
-            Figure(f"{each.where}.", each.leaky, plot.render(), tuple(names.values()), table)
-        )
-    return found
+    """Loss and accuracy by epoch, a plot a model: as claimed, then as measured."""
+    named = [(f"{e.title}, claimed", e.claimed_history, False) for e in with_claims(shown)]
+    named += [(each.where, each.run.history(), each.leaky) for each in shown]
+    return [_curves(*each) for each in named if len(each[1]) > 1]
+
+
+def _curves(where: str, history: Sequence[Mapping[str, Any]], leaky: bool) -> Figure:
+    epochs = [float(row["epoch"]) for row in history]
+    names = {
+        "loss": "training loss",
+        "val_loss": "validation loss",
+        "accuracy": "training accuracy",
+        "val_accuracy": "validation accuracy",
+    }
+    # Runs of earlier versions have no training accuracy.
+    names = {key: name for key, name in names.items() if key in history[0]}
+    series = {key: [float(row.get(key, math.nan)) for row in history] for key in names}
+    top = max(1.0, *(v for values in series.values() for v in values if math.isfinite(v)))
+    plot = Plot((epochs[0], epochs[-1]), (0, top), f"Curves of {where}",
+                "Loss and accuracy by epoch; the table holds the numbers.")  # fmt: skip
+    ticks = [(v, t) for v, t in round_ticks(epochs[0], epochs[-1]) if v == int(v)]
+    plot.axes("epoch", "loss, accuracy", ticks, round_ticks(0, top))
+    for place, values in enumerate(series.values()):
+        plot.line(epochs, values, _colour(place))
+    rows = tuple(
+        (f"{epoch:.0f}", *(f"{values[i]:.4f}" for values in series.values()))
+        for i, epoch in enumerate(epochs)
+    )
+    table = Table(("epoch", *names.values()), rows)
+    return Figure(f"{where}.", leaky, plot.render(), tuple(names.values()), table)

@@ -34,6 +34,7 @@ FigureName = Literal[
     "curves",
     "confusion",
 ]
+EpochFigure = Literal["seconds", "loss", "accuracy", "val_loss", "val_accuracy"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -241,6 +242,8 @@ class Paper(_Part):
         variants: The experiments.
         derived: Rows that follow from them.
         tables: What the paper claims of them.
+        by_epoch: What it prints of each epoch of a variant, as printed: ``seconds``, or its log
+            and curves.
         figures: Which of the paper's figures are drawn again, by the names in
             ``lentigo.papers.figures``.
     """
@@ -258,6 +261,7 @@ class Paper(_Part):
     variants: tuple[Variant, ...] = Field(min_length=1)
     derived: tuple[Annotated[Derived, Field(discriminator="kind")], ...] = ()
     tables: tuple[ClaimTable, ...] = Field(min_length=1)
+    by_epoch: dict[str, Mapping[EpochFigure, tuple[Printed, ...]]] = Field(default_factory=dict)
     figures: tuple[FigureName, ...] = ("roc", "curves", "confusion")
 
     @model_validator(mode="after")
@@ -276,6 +280,16 @@ class Paper(_Part):
             for table in self.tables
             for row in table.rows
             if row not in names
+        ]
+        problems += [
+            f"by_epoch has {name!r}, which is no variant"
+            for name in self.by_epoch
+            if name not in variants
+        ]
+        problems += [
+            f"by_epoch.{name} has columns of different lengths"
+            for name, columns in self.by_epoch.items()
+            if len({len(each) for each in columns.values()}) > 1
         ]
         if missing := [p for p in PROTOCOLS if p not in self.protocols]:
             problems.append(f"protocols lack {missing}")

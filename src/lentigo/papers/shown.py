@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.papers.measured import Outcome
+from lentigo.papers.printed import Printed
 from lentigo.score.official import roc_points
 from lentigo.train import Run, open_run
 
@@ -50,10 +51,15 @@ class Figure:
 
 
 class Shown:
-    """A variant that was run under one protocol: the first of its trainings."""
+    """A variant that was run under one protocol: the first of its trainings.
 
-    def __init__(self, title: str, outcome: Outcome) -> None:
-        self.title, self.outcome = title, outcome
+    ``claimed`` is what the paper prints of each of its epochs.
+    """
+
+    def __init__(
+        self, title: str, outcome: Outcome, claimed: Mapping[Any, Sequence[Printed]] | None = None
+    ) -> None:
+        self.title, self.outcome, self.claimed = title, outcome, claimed or {}
         self._evaluation = outcome.reports[0].parent
 
     @property
@@ -65,6 +71,16 @@ class Shown:
     def leaky(self) -> bool:
         """Whether its figures flatter."""
         return self.outcome.leaky
+
+    @property
+    def claimed_history(self) -> list[dict[str, float | int | str]]:
+        """The claimed log in the form of a run's; empty where the paper prints none."""
+        columns = {name: each for name, each in self.claimed.items() if name != "seconds"}
+        rows = zip(*columns.values(), strict=True) if columns else ()
+        return [
+            {"epoch": float(i), **{k: p.value for k, p in zip(columns, row, strict=True)}}
+            for i, row in enumerate(rows, start=1)
+        ]
 
     @cached_property
     def run(self) -> Run:
@@ -98,3 +114,9 @@ def by_protocol(shown: Sequence[Shown]) -> list[list[Shown]]:
     """One list a protocol, in the order they come in."""
     protocols = dict.fromkeys(each.outcome.protocol for each in shown)
     return [[each for each in shown if each.outcome.protocol == p] for p in protocols]
+
+
+def with_claims(shown: Sequence[Shown]) -> list[Shown]:
+    """Those whose log the paper prints, each variant once."""
+    found = {each.outcome.variant: each for each in shown if each.claimed_history}
+    return list(found.values())
