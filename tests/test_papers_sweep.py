@@ -130,7 +130,7 @@ def test_every_fold_validates_in_turn_and_differences_are_paired(
         Trial(name="again"),
         Trial(name="other", title="one epoch", set={"stages.0.epochs": 1}),
     ]
-    done = sweep(recipe, data, trials, out=tmp_path, folds=None, metrics=["roc_auc.mel"])
+    done = sweep(recipe, data, trials, out=tmp_path, folds=None, metrics=["roc_auc.pale"])
     first, again, other = done.points
     assert len(list((tmp_path / "runs").iterdir())) == 2 * data.folds
 
@@ -156,7 +156,7 @@ def test_every_fold_validates_in_turn_and_differences_are_paired(
     assert (same.value, same.low, same.high) == (0, 0, 0)
     text = done.markdown.read_text()
     assert "| one epoch |" in text
-    assert "roc_auc.mel" in text
+    assert "| roc_auc.pale |" in text
     with done.csv.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert float(rows[2]["difference.balanced_accuracy"]) == pytest.approx(gaps.mean())
