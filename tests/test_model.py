@@ -184,9 +184,10 @@ def test_weights_that_are_absent_or_do_not_fit_are_named(tmp_path: Path) -> None
 
 
 def test_offline_imagenet_weights_name_file_origin_and_the_way_out(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def unreachable(name: str, origin: str, **_: object) -> str:
+        print(f"Downloading data from {origin}")  # noqa: T201 - as Keras does
         raise Exception(f"URL fetch failure on {origin}: None -- Name not resolved")  # noqa: TRY002
 
     monkeypatch.setattr("keras.src.applications.mobilenet_v2.file_utils.get_file", unreachable)
@@ -196,6 +197,9 @@ def test_offline_imagenet_weights_name_file_origin_and_the_way_out(
     assert "mobilenet_v2_weights" in message
     assert "https://" in message
     assert "network.weights=PATH" in message
+    said = capsys.readouterr()
+    assert "Downloading" in said.err
+    assert not said.out, "results alone stand on stdout"
 
 
 def test_real_imagenet_weights_load(shared_weights: Path) -> None:

@@ -140,7 +140,9 @@ def find_outlines(
     image_ids = prepared.manifest["image_id"].iloc[rows].astype(str).tolist()
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder.", todo="Name the folder of the masks.")
-    by_stem = {path.stem: path for path in sorted(folder.iterdir()) if path.suffix in _SUFFIXES}
+    by_stem = {
+        path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES
+    }
     found = {
         each: by_stem[each + ending]
         for each in image_ids

@@ -159,7 +159,9 @@ def _own_network(name: str, size: int, alpha: float) -> keras.Model:
 @contextmanager
 def _weights_errors(name: str) -> Any:
     try:
-        yield
+        # Keras writes of its download to stdout, where results stand.
+        with redirect_stdout(sys.stderr):
+            yield
     except Exception as error:
         match = re.search(r"https?://\S+", str(error))
         if match is None:
