@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +90,23 @@ def test_a_64_bit_pi_installs_from_wheels_alone(python: str) -> None:
     names = {line.split("==")[0] for line in done.stdout.splitlines()}
     assert {"ai-edge-litert", "numpy", "opencv-python-headless", "pydantic"} <= names
     assert not names & {"keras", "tensorflow", "tensorflow-cpu", "pandas", "scikit-learn"}
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+def test_the_wheels_for_a_pi_without_a_network_are_found_as_the_how_to_says(
+    python: str, tmp_path: Path
+) -> None:
+    """pip takes the platforms that it is told literally, and no older one of the same kind."""
+    text = (ROOT / "docs/how-to/run-on-a-raspberry-pi.md").read_text(encoding="utf-8")
+    platforms = re.findall(r"--platform \S+", text)
+    needs = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"]
+    command += ["--target", str(tmp_path), "--only-binary", ":all:", "--implementation", "cp"]
+    command += ["--python-version", python, *" ".join(platforms).split(), *needs]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "Retrying (" in done.stderr or "Could not fetch URL" in done.stderr:
+        pytest.skip("no package registry answers")
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_platform_without_a_build_of_litert_does_not_resolve() -> None:
