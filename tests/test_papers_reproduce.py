@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from pathlib import Path
 from typing import get_args
@@ -13,6 +14,7 @@ import pytest
 
 from lentigo.data.phantom import generate
 from lentigo.errors import InputError
+from lentigo.papers import plots
 from lentigo.papers.collect import collect
 from lentigo.papers.figures import FIGURES
 from lentigo.papers.paper import experiment, read_paper
@@ -88,6 +90,25 @@ def test_its_figures_are_the_means_of_the_evaluations(done: Reproduction) -> Non
         assert float(row["low"]) <= float(row["value"]) <= float(row["high"])
 
 
+def test_validation_accuracies_have_intervals_over_groups(done: Reproduction) -> None:
+    for outcome in (o for o in done.outcomes if o.figures):
+        runs = [open_run(report.parents[2]) for report in outcome.reports]
+        best = [float(run.history()[run.info.best_epoch - 1]["val_accuracy"]) for run in runs]
+        figure = outcome.figures["history.val_accuracy"]
+        assert figure.value == pytest.approx(sum(best) / len(best), abs=1e-4)
+        assert figure.low <= figure.value <= figure.high
+        assert figure.low < figure.high
+        assert figure.n_groups > 1
+
+
+def test_an_epoch_without_a_figure_leaves_a_gap_and_no_broken_curve() -> None:
+    rows = [{"epoch": e, "loss": 1.0 / e, "accuracy": math.nan} for e in (1, 2)]
+    figure = plots._curves("here", [*rows, {"epoch": 3, "loss": math.nan}], leaky=False)
+    assert "nan" not in figure.picture
+    assert figure.picture.count('class="line s') == 1
+    assert figure.table.rows[0] == ("1", "1.0000", "–")
+
+
 def test_every_fold_validates_once_a_seed_and_all_images_count(done: Reproduction) -> None:
     for outcome in (o for o in done.outcomes if o.variant == "each-fold"):
         runs = [report.parents[2].name for report in outcome.reports]
@@ -100,7 +121,7 @@ def test_every_fold_validates_once_a_seed_and_all_images_count(done: Reproductio
         frame = pd.read_csv(Path(manifest) / "manifest.csv")
         assert set(times.index) == set(frame.loc[frame["split"] == "train", "image_id"])
         assert f"{outcome.images} images of" in done.markdown.read_text()
-        assert "4 training(s), one a fold of 2." in done.markdown.read_text()
+        assert "4 trainings, 2 for each of 2 folds." in done.markdown.read_text()
 
 
 def test_false_positive_rates_are_the_rest_of_specificity(done: Reproduction) -> None:

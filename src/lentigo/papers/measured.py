@@ -82,7 +82,9 @@ def figures_of(runs: Sequence[Run], evaluations: Sequence[Path], data: PreparedS
         found = _mean_of(panels, places, groups)
     else:
         found = panels[0].estimates(groups[places[0]])
-    figures = found | _false_positives(found) | _facts(runs)
+    facts = _facts(runs)
+    facts |= _validation_accuracy(runs, facts, data)
+    figures = found | _false_positives(found) | facts
     return Measured(figures, len(groups), len(set(groups.tolist())))
 
 
@@ -237,6 +239,40 @@ def _false_positives(found: Mapping[str, Estimate]) -> dict[str, Estimate]:
         for key, each in found.items()
         if key.startswith("specificity.")
     }
+
+
+def _validation_accuracy(
+    runs: Sequence[Run], facts: Mapping[str, Estimate], data: PreparedSet
+) -> dict[str, Estimate]:
+    """``history.val_accuracy`` with an interval over groups, from what the runs keep.
+
+    Empty where what they keep does not give the recorded value, as with several views, which
+    the epochs were not validated with.
+    """
+    key = "history.val_accuracy"
+    paths = [run.path / "validation_predictions.csv" for run in runs]
+    if key not in facts or not all(path.is_file() for path in paths):
+        return {}
+    tables = [pd.read_csv(path, dtype={"image_id": str, "label": str}) for path in paths]
+    places, groups = _places(tables, data)
+    codes = np.array(data.taxonomy.codes)
+    right = [
+        codes[t[list(codes)].to_numpy().argmax(axis=1)] == t["label"].to_numpy() for t in tables
+    ]
+
+    def mean(weights: Any) -> Any:
+        shares = [
+            weights[own][hits].sum(axis=0) / np.maximum(weights[own].sum(axis=0), 1)
+            for own, hits in zip(places, right, strict=True)
+        ]
+        return np.mean(shares, axis=0)
+
+    observed = float(mean(np.ones((len(groups), 1)))[0])
+    if not np.isclose(observed, facts[key].value or 0.0, atol=1e-4):
+        return {}
+    replicates = grouped_bootstrap(mean, groups, replicates=REPLICATES)
+    n_groups = len(set(groups.tolist()))
+    return {key: summarise(observed, replicates, n_groups, proportion=True)}
 
 
 def _facts(runs: Sequence[Run]) -> dict[str, Estimate]:

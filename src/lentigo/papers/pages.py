@@ -231,8 +231,7 @@ def notes(
         if each.verdict == "inconsistent"
     ]
     measured = [
-        f"{e.variant}, {e.protocol}: {e.images} images of {e.groups} groups, "
-        f"{e.seeds * e.folds} training(s)" + (f", one a fold of {e.folds}." if e.folds > 1 else ".")
+        f"{e.variant}, {e.protocol}: {e.images} images of {e.groups} groups, {_trainings(e)}."
         for e in outcomes
         if e.figures is not None and not e.derived
     ]
@@ -247,6 +246,12 @@ def notes(
         ("What was measured", measured),
     ]
     return [(title, sentences) for title, sentences in found if sentences]
+
+
+def _trainings(outcome: Outcome) -> str:
+    count = outcome.seeds * outcome.folds
+    told = f"{count} trainings" if count > 1 else "1 training"
+    return told + (f", {outcome.seeds} for each of {outcome.folds} folds" * (outcome.folds > 1))
 
 
 def html(

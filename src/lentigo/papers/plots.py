@@ -121,10 +121,16 @@ def _curves(where: str, history: Sequence[Mapping[str, Any]], leaky: bool) -> Fi
     ticks = [(v, t) for v, t in round_ticks(epochs[0], epochs[-1]) if v == int(v)]
     plot.axes("epoch", "loss, accuracy", ticks, round_ticks(0, top))
     for place, values in enumerate(series.values()):
-        plot.line(epochs, values, _colour(place))
+        known = [i for i, value in enumerate(values) if math.isfinite(value)]
+        if known:
+            plot.line([epochs[i] for i in known], [values[i] for i in known], _colour(place))
     rows = tuple(
-        (f"{epoch:.0f}", *(f"{values[i]:.4f}" for values in series.values()))
+        (f"{epoch:.0f}", *(_four(values[i]) for values in series.values()))
         for i, epoch in enumerate(epochs)
     )
     table = Table(("epoch", *names.values()), rows)
     return Figure(f"{where}.", leaky, plot.render(), tuple(names.values()), table)
+
+
+def _four(value: float) -> str:
+    return f"{value:.4f}" if math.isfinite(value) else "–"
