@@ -207,6 +207,16 @@ def test_the_confusion_matrix_of_the_page_is_that_of_the_evaluation(done: Reprod
     assert [float(s) for _, s in cells] == pytest.approx(shares.ravel().tolist(), abs=0.051)
 
 
+def test_the_confusion_matrix_of_folds_holds_every_image_once(done: Reproduction) -> None:
+    section = done.page.read_text().split("<h2>Confusion matrices</h2>")[1].split("</section>")[0]
+    for outcome in (o for o in done.outcomes if o.variant == "each-fold"):
+        where = "as published" if outcome.leaky else "leak-free"
+        told = f"each-fold, {where}, the answers of 2 folds together"
+        figure = next(each for each in section.split("<figure")[1:] if told in each)
+        counts = re.findall(r"<td>(\d+) ?", figure)
+        assert sum(map(int, counts)) == outcome.images
+
+
 def test_the_papers_tables_of_data_count_the_images_of_each_side(done: Reproduction) -> None:
     counted = {(r["protocol"], r["key"]): r for r in rows(done) if r["table"] == "Table 8"}
     for outcome in (o for o in done.outcomes if o.variant == "grey"):

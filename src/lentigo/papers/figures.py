@@ -137,7 +137,7 @@ def _epochs(shown: Sequence[Shown]) -> list[Figure]:
     ]
     for each in shown:
         if history := each.run.history():
-            caption = f"{each.where}; epoch {each.run.info.best_epoch} was kept."
+            caption = f"{each.training}; epoch {each.run.info.best_epoch} was kept."
             found.append(Figure(caption, each.leaky, text=_log(history)))
     return found
 
@@ -209,7 +209,7 @@ def _confusion(shown: Sequence[Shown]) -> list[Figure]:
         counts = counts.reindex(index=codes, columns=codes, fill_value=0)
         rows = tuple((code, *_counted(counts.loc[code].to_numpy())) for code in codes)
         caption = (
-            f"{each.where}: rows are what an image is, columns what it was called, "
+            f"{each.answers}: rows are what an image is, columns what it was called, "
             "with the share of the row."
         )
         found.append(Figure(caption, each.leaky, table=Table(("", *codes), rows)))

@@ -49,6 +49,8 @@ def roc(shown: Sequence[Shown]) -> list[Figure]:
             curves.append((each.title, each.roc(malignant)))
         where = HEADINGS[group[0].outcome.protocol]
         caption = f"Malignant against benign, all models, {where} (area)."
+        if any(each.outcome.folds > 1 for each in group):
+            caption += " The answers of all folds are taken together."
         found.append(_roc_plot(f"ROC curves, {where}", curves, group[0].leaky, caption))
     return found
 
@@ -60,7 +62,7 @@ def roc_by_class(shown: Sequence[Shown]) -> list[Figure]:
             f"ROC curves of {each.where}",
             [(c.code, each.roc([c.code])) for c in each.data.taxonomy.classes],
             each.leaky,
-            f"{each.where}: each class against the rest (area).",
+            f"{each.answers}: each class against the rest (area).",
         )
         for each in shown
     ]
@@ -100,7 +102,7 @@ def classes(shown: Sequence[Shown]) -> list[Figure]:
 def curves(shown: Sequence[Shown]) -> list[Figure]:
     """Loss and accuracy by epoch, a plot a model: as claimed, then as measured."""
     named = [(f"{e.title}, claimed", e.claimed_history, False) for e in with_claims(shown)]
-    named += [(each.where, each.run.history(), each.leaky) for each in shown]
+    named += [(each.training, each.run.history(), each.leaky) for each in shown]
     return [_curves(*each) for each in named if len(each[1]) > 1]
 
 

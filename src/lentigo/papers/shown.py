@@ -68,6 +68,18 @@ class Shown:
         return f"{self.title}, {HEADINGS[self.outcome.protocol]}"
 
     @property
+    def answers(self) -> str:
+        """Its title and protocol, and that several models answered."""
+        folds = self.outcome.folds
+        return self.where + (f", the answers of {folds} folds together" if folds > 1 else "")
+
+    @property
+    def training(self) -> str:
+        """Its title and protocol, and that others were trained beside this one."""
+        count = self.outcome.seeds * self.outcome.folds
+        return self.where + (f", first of {count} trainings" if count > 1 else "")
+
+    @property
     def leaky(self) -> bool:
         """Whether its figures flatter."""
         return self.outcome.leaky
@@ -94,9 +106,11 @@ class Shown:
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
-        """Label and probabilities of every measured image."""
+        """Label and probabilities of every measured image: of all folds, each by its own model."""
         text = {"image_id": str, "label": str}
-        return pd.read_csv(self._evaluation / "predictions.csv", dtype=text)
+        firsts = self.outcome.reports[:: max(self.outcome.seeds, 1)]
+        parts = [pd.read_csv(each.parent / "predictions.csv", dtype=text) for each in firsts]
+        return pd.concat(parts, ignore_index=True)
 
     def roc(self, codes: Sequence[str]) -> tuple[Any, Any] | None:
         """False and true positive rates of some classes against the rest."""
