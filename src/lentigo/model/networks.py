@@ -129,8 +129,7 @@ def _registered(name: str, size: int, alpha: float, weights: str) -> tuple[keras
             f"There are no ImageNet weights for {name} with alpha {alpha}.",
             todo=f"Widths with weights: {entry.widths}; or network.weights = 'none'.",
         )
-    # Keras tells of a download on stdout, where results belong.
-    with _weights_errors(name), redirect_stdout(sys.stderr):
+    with _weights_errors(name):
         source = "imagenet" if weights == "imagenet" else None
         return entry.build(weights=source, **options), entry.scaling
 
