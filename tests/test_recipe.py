@@ -136,4 +136,6 @@ def test_a_recipe_keeps_its_digest_when_options_are_added() -> None:
 def test_a_packaged_recipe_is_known_by_what_it_asks_for_and_not_by_its_name() -> None:
     own = load_recipe("lentigo-small", ["name=mine", "title=Mine", "network.weights=w.keras"])
     assert packaged_as(own) == "lentigo-small"
+    taught = 'distillation={teachers=["RUN"],weight=0.6}'
+    assert packaged_as(load_recipe("lentigo-small", [taught])) == "lentigo-small"
     assert packaged_as(load_recipe("lentigo-small", ["stages.0.epochs=99"])) is None

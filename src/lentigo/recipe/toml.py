@@ -26,9 +26,11 @@ def packaged_recipes() -> dict[str, Recipe]:
 def packaged_as(recipe: Recipe) -> str | None:
     """Name of the packaged recipe that asks for the same, whatever either is called.
 
-    The weights that a training began from are left out: they may have been given as a file.
+    The weights that a training began from and the runs that it learned from are left out: they
+    are files of one machine, and a card tells of them beside the recipe.
     """
-    aside: Any = dict.fromkeys(("name", "title", "citation", "command", "notes"), True)
+    own = ("name", "title", "citation", "command", "notes", "distillation")
+    aside: Any = dict.fromkeys(own, True)
     aside["network"] = {"weights"}
     asked = recipe.model_dump(exclude=aside)
     packaged = packaged_recipes().items()
