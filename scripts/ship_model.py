@@ -24,7 +24,10 @@ from lentigo.train import Run, open_run
 
 MODELS = Path(__file__).parents[1] / "src" / "lentigo" / "models"
 NAME = "lentigo-ham10000"
-LICENSE = "CC BY-NC 4.0 (trained on HAM10000, Tschandl 2018, CC BY-NC 4.0)"
+LICENSE = (
+    "CC BY-NC 4.0 (trained on HAM10000, Tschandl 2018, CC BY-NC 4.0, "
+    "and ISIC 2017, Codella 2018, CC0)"
+)
 SHOWN = {
     "balanced_accuracy": "balanced accuracy",
     "accuracy": "accuracy",
@@ -70,9 +73,13 @@ def remarks(run: Run, elsewhere: list[Path]) -> list[str]:
     histology = float((tested["confirmed_by"] == "histo").mean())
     return [
         (
-            "HAM10000 comes from Vienna and Queensland, from few cameras, and mostly from fair "
-            "skin; it names no skin tones, so nothing is known of how the figures differ "
-            "between them."
+            "HAM10000 comes from Vienna and Queensland, ISIC 2017 from clinics of the ISIC "
+            "Archive: few cameras, and mostly fair skin. They name no skin tones, so nothing is "
+            "known of how the figures differ between them."
+        ),
+        (
+            "How each run named above was made, and why the images of ISIC 2017 were added, stands "
+            "in docs/results.md of lentigo. They are trained on and never measured on."
         ),
         elsewhere_text(elsewhere),
         (
