@@ -180,6 +180,33 @@ def test_a_matrix_is_found_exactly_when_one_exists() -> None:
         assert fits == some
 
 
+def test_with_the_total_alone_every_division_of_it_is_searched() -> None:
+    pairs = (
+        ("0.85", "0.60"),
+        ("0.85", "0.5"),
+        ("0.85", "0.61"),
+        ("0.84", "0.60"),
+        ("0.90", "0.00"),
+    )
+    for accuracy, recall in pairs:
+        scores = {"accuracy": Printed.of(accuracy), "recall": Printed.of(recall)}
+        fits, told = binary_search.explain_total(scores, 20)
+        by_hand = {
+            p
+            for p in range(1, 20)
+            for tp in range(p + 1)
+            for tn in range(21 - p)
+            if scores["accuracy"].holds((tp + tn) / 20) and scores["recall"].holds(tp / p)
+        }
+        assert fits == bool(by_hand)
+        if by_hand:
+            assert f"With {min(by_hand)} positives" in told[0]
+            assert ("No other" in told[1]) == (len(by_hand) == 1)
+            assert len(by_hand) == 1 or told[1].startswith(f"{len(by_hand)} sizes")
+    _, told = binary_search.explain_total({"accuracy": Printed.of("0.86")}, 19)
+    assert "accuracy 0.86 is no count of 19" in told[1]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5))
 def test_reports_of_scikit_learn_are_always_possible(seed: int, k: int) -> None:
@@ -256,6 +283,17 @@ def test_what_has_no_answer_is_refused(tmp_path: Path, check: str, told: str) ->
     with pytest.raises(InputError) as caught:
         read_scores(str(path))
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "sizes", ["positives = 5", "positives = 5\nnegatives = 5\ntotal = 10", "", "total = 100_000"]
+)
+def test_a_check_of_two_classes_wants_their_sizes_or_the_total(tmp_path: Path, sizes: str) -> None:
+    path = tmp_path / "bad.toml"
+    head = 'name = "bad"\ncitation = ""\n[[checks]]\nname = "one"\nkind = "binary"\n'
+    path.write_text(f'{head}{sizes}\nscores = {{ accuracy = "0.9" }}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"their total alone|are not searched"):
+        read_scores(str(path))
 
 
 def test_a_score_that_is_unknown_is_told_beside_one_that_is_no_figure(tmp_path: Path) -> None:

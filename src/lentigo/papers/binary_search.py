@@ -127,10 +127,10 @@ def fitting_matrices(
         cut: Digits were cut off, not rounded.
         measured: Further scores whose range among the fitting matrices is wanted.
     """
-    tn = np.arange(negatives + 1, dtype=np.float64)
+    tn = _counts(scores.get("specificity"), negatives, cut=cut).astype(np.float64)
     count, examples = 0, list[tuple[int, int]]()
     ranges: dict[str, tuple[float, float]] = {}
-    for tp in range(positives + 1):
+    for tp in _counts(scores.get("recall"), positives, cut=cut).tolist():
         cells = Cells.of(tp, tn, positives, negatives)
         fits = np.ones(len(tn), bool)
         for name, printed in scores.items():
@@ -148,6 +148,55 @@ def fitting_matrices(
                 low, high = ranges.get(name, (np.inf, -np.inf))
                 ranges[name] = min(low, float(value.min())), max(high, float(value.max()))
     return Fitting(count, tuple(examples), ranges)
+
+
+def _counts(printed: Printed | None, total: int, *, cut: bool) -> NDArray[np.int64]:
+    """Counts of ``total`` that may print as the share, one more either side; all without one."""
+    if printed is None:
+        return np.arange(total + 1)
+    low, high = (int(np.floor(each * total)) for each in printed.reach(cut=cut))
+    return np.arange(max(low - 1, 0), min(high + 1, total) + 1)
+
+
+def explain_total(scores: Mapping[str, Printed], total: int) -> tuple[bool, tuple[str, ...]]:
+    """Whether ``scores`` can be for any sizes of two classes that make ``total``, at least 2."""
+    found = _by_sizes(scores, total)
+    if found:
+        positives, (tp, tn) = next(iter(found.items()))
+        sizes = (
+            f"{len(found)} sizes of the classes fit, {min(found)} to {max(found)} positives."
+            if len(found) > 1
+            else "No other size of the classes fits."
+        )
+        return True, (
+            (
+                f"With {positives} positives, {tp} of them and {tn} of {total - positives} "
+                "negatives called right give every figure."
+            ),
+            sizes,
+        )
+    told = [f"For no sizes of two classes that make {total} does a confusion matrix fit."]
+    if accuracy := scores.get("accuracy"):
+        told.append(no_count_gives("accuracy", accuracy, total))
+    rescued = _by_sizes(scores, total, cut=True)
+    told.append(
+        "With digits cut off instead of rounded, one exists."
+        if rescued
+        else "Nor does any with digits cut off instead of rounded."
+    )
+    return False, tuple(each for each in told if each)
+
+
+def _by_sizes(
+    scores: Mapping[str, Printed], total: int, *, cut: bool = False
+) -> dict[int, tuple[int, int]]:
+    """The numbers of positives for which matrices fit, each with one such matrix."""
+    found = {}
+    for positives in range(1, total):
+        fitting = fitting_matrices(scores, positives, total - positives, cut=cut)
+        if fitting.count:
+            found[positives] = fitting.examples[0]
+    return found
 
 
 def explain(

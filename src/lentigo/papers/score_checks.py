@@ -19,7 +19,7 @@ from lentigo.papers.second_opinion import second_opinion
 Verdict = Literal["consistent", "inconsistent", "undecidable"]
 Positive = Annotated[int, Field(ge=1)]
 AVERAGES = tuple(f"{s}_{m}" for s, m in product(class_search.AVERAGED, ("macro", "weighted")))
-# The search looks at every pair of (positives + 1) x (negatives + 1).
+# The search looks at every pair of (positives + 1) x (negatives + 1), for every size it may have.
 MOST_PAIRS = 2_000_000_000
 
 
@@ -46,21 +46,37 @@ class _Check(BaseModel):
 
 
 class Binary(_Check):
-    """Scores of two classes on one test set; see ``binary_search.SCORES`` for their names."""
+    """Scores of two classes on one test set; see ``binary_search.SCORES`` for their names.
+
+    Where a paper gives the size of the set and not of its classes, ``total`` stands alone, and
+    every division of it is searched.
+    """
 
     kind: Literal["binary"]
-    positives: Positive
-    negatives: Positive
+    positives: Positive | None = None
+    negatives: Positive | None = None
+    total: Annotated[int, Field(ge=2)] | None = None
     scores: dict[Annotated[str, _one_of(*binary_search.SCORES)], Printed] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _few_enough(self) -> Binary:
-        if (self.positives + 1) * (self.negatives + 1) > MOST_PAIRS:
+        pairs = 0
+        if self.total and (self.positives, self.negatives) == (None, None):
+            pairs = self.total**3 // 6
+        elif self.positives and self.negatives and self.total is None:
+            pairs = (self.positives + 1) * (self.negatives + 1)
+        else:
+            raise ValueError("wants positives and negatives, or their total alone")
+        if pairs > MOST_PAIRS:
             raise ValueError(f"more than {MOST_PAIRS:,} confusion matrices are not searched")
         return self
 
     def answer(self) -> tuple[Verdict, tuple[str, ...]]:
-        """Search every confusion matrix, and ask mlscorecheck beside it."""
+        """Search every confusion matrix, and ask mlscorecheck where the classes are known."""
+        if not (self.positives and self.negatives):
+            assert self.total is not None
+            fits, told = binary_search.explain_total(self.scores, self.total)
+            return "consistent" if fits else "inconsistent", told
         fits, told = binary_search.explain(self.scores, self.positives, self.negatives)
         prevalence = "" if fits else binary_search.implied_prevalence(self.scores)
         opinion = second_opinion(self.scores, self.positives, self.negatives, fits=fits)
