@@ -66,7 +66,7 @@ def test_a_set_of_another_size_is_measured_on_the_very_same_list(tmp_path: Path)
     raw = generate(tmp_path / "raw", lesions=42, seed=1, size=64)
     first = prepare("phantom", raw, tmp_path / "first", size=32, folds=3, seed=5, workers=1)
     second = prepare(
-        "phantom", raw, tmp_path / "second", size=48, seed=9, splits_of=first.path, workers=1
+        "phantom", raw, tmp_path / "second", size=48, seed=9, splits_of=str(first.path), workers=1
     )
     assert second.test_digest == first.test_digest
     assert second.folds == 3

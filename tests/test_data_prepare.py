@@ -89,6 +89,22 @@ def test_a_prepared_row_is_what_serving_would_see(phantom: Path, whole: Path) ->
         assert (prepared.images[row] == preprocess(path, prepared.spec)).all()
 
 
+def test_the_table_may_be_named_by_a_text(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0)
+    rows = []
+    for i in range(12):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        cv2.imwrite(f"{tmp_path}/images/ISIC_{i}.png", noise.integers(0, 256, (40, 40, 3)))
+        rows.append(f"HAM_{i},ISIC_{i},{'nv' if i % 2 else 'mel'},histo,50.0,male,back\n")
+    head = "lesion_id,image_id,dx,dx_type,age,sex,localization\n"
+    (tmp_path / "mine.csv").write_text(head + "".join(rows), encoding="ascii")
+    named = str(tmp_path / "mine.csv")
+    data = prepare(
+        "ham10000", str(tmp_path / "images"), str(tmp_path / "out"), metadata=named, size=32
+    )
+    assert len(data.manifest) == 12
+
+
 @pytest.mark.parametrize("pixels", [100, 900])
 def test_large_photographs_are_reduced_as_in_serving(pixels: int) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (pixels, pixels + 31, 3), dtype=np.uint8)

@@ -62,8 +62,8 @@ def prepare(
     protocol: str = "leak-free",
     test_share: float = 0.2,
     malignant: frozenset[str] | None = None,
-    metadata: Path | None = None,
-    splits_of: Path | None = None,
+    metadata: Path | str | None = None,
+    splits_of: Path | str | None = None,
     oversampling: Oversampling | None = None,
     progress: Progress | None = None,
 ) -> PreparedSet:
@@ -102,6 +102,7 @@ def prepare(
         LentigoError: ``out`` cannot be written.
     """
     path, out = Path(path), Path(out)
+    metadata = None if metadata is None else Path(metadata)
     adopted = None if splits_of is None else _adopted(splits_of, protocol)
     reference = None if adopted is None else adopted.manifest
     options = Options(
@@ -140,7 +141,7 @@ def _lock(out: Path) -> Path:
     return resolved.parent / f".{resolved.name}.lock"
 
 
-def _adopted(path: Path, protocol: str) -> PreparedSet:
+def _adopted(path: Path | str, protocol: str) -> PreparedSet:
     """The set whose split is adopted."""
     reference = open_prepared(path)
     if reference.leaky or protocol != "leak-free":
