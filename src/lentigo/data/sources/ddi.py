@@ -10,16 +10,15 @@ import logging
 from pathlib import Path
 
 from lentigo.data.sources.listing import Item, Listing, Row
-from lentigo.data.sources.scanning import Folder, scan
+from lentigo.data.sources.scanning import scan
 from lentigo.data.sources.table import ReadOptions, Source, SourceTable
-from lentigo.errors import SourceError
 from lentigo.taxonomy import BINARY
 
 logger = logging.getLogger(__name__)
 
 NAME = "ddi"
 LICENSE = "Stanford Research Use Agreement"
-_TABLE = r"ddi_metadata\.csv"
+_TABLE = "ddi_metadata.csv"
 _COLUMNS = ("DDI_file", "skin_tone", "malignant", "disease")
 _TONES = {"12": "I-II", "34": "III-IV", "56": "V-VI"}
 _LABELS = {"true": "malignant", "false": "benign", "1": "malignant", "0": "benign"}
@@ -37,22 +36,13 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     """
     folder = scan(root)
     listing = Listing(NAME, folder.root, LICENSE)
-    rows = listing.read_rows(options.metadata or _find_table(folder), _COLUMNS)
+    rows = listing.read_rows(options.metadata or folder.the_table(_TABLE), _COLUMNS)
     listing.items = [_item(listing, row) for row in rows]
     logger.warning(
         "ddi names no patients: a split made by lentigo may put one patient on both sides. "
         "Use it to test what was trained elsewhere."
     )
     return listing.finish(BINARY, options, folder.images_by_id())
-
-
-def _find_table(folder: Folder) -> Path:
-    if found := folder.tables_named(_TABLE):
-        return found[0][1]
-    raise SourceError(
-        f"{folder.root} has no ddi_metadata.csv.",
-        todo="Put the table into the folder, or name it: --metadata FILE.",
-    )
 
 
 def _item(listing: Listing, row: Row) -> Item:

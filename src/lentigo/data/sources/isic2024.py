@@ -13,12 +13,11 @@ from lentigo.data.sources.isic_archive import LICENSES
 from lentigo.data.sources.listing import Item, Listing, Row
 from lentigo.data.sources.scanning import Folder, scan
 from lentigo.data.sources.table import ReadOptions, Source, SourceTable
-from lentigo.errors import SourceError
 from lentigo.taxonomy import BINARY
 
 NAME = "isic2024"
 LICENSE = "CC-BY-NC-4.0"
-_TABLE = r"train-metadata\.csv"
+_TABLE = "train-metadata.csv"
 _COLUMNS = ("isic_id", "target", "patient_id", "age_approx", "sex", "anatom_site_general")
 _TARGETS = {"0": "benign", "1": "malignant"}
 
@@ -39,18 +38,9 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     """
     folder = scan(root)
     listing = Listing(NAME, folder.root, LICENSE)
-    rows = listing.read_rows(options.metadata or _find_table(folder), _COLUMNS)
+    rows = listing.read_rows(options.metadata or folder.the_table(_TABLE), _COLUMNS)
     listing.items = [_item(listing, row) for row in rows]
     return listing.finish(BINARY, options, _images(listing, folder))
-
-
-def _find_table(folder: Folder) -> Path:
-    if found := folder.tables_named(_TABLE):
-        return found[0][1]
-    raise SourceError(
-        f"{folder.root} has no train-metadata.csv.",
-        todo="Put the table into the folder, or name it: --metadata FILE.",
-    )
 
 
 def _images(listing: Listing, folder: Folder) -> dict[str, Path]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from lentigo.data.sources.listing import Item, Listing, Row
-from lentigo.data.sources.scanning import Folder, scan
+from lentigo.data.sources.scanning import scan
 from lentigo.data.sources.table import ReadOptions, Source, SourceTable
-from lentigo.errors import SourceError
 from lentigo.taxonomy import PAD_UFES_20
 
 NAME = "pad-ufes-20"
 LICENSE = "CC-BY-4.0"
-_TABLE = r"metadata\.csv"
+_TABLE = "metadata.csv"
 _COLUMNS = (
     "patient_id",
     "lesion_id",
@@ -43,18 +42,9 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     """
     folder = scan(root)
     listing = Listing(NAME, folder.root, LICENSE)
-    rows = listing.read_rows(options.metadata or _find_table(folder), _COLUMNS)
+    rows = listing.read_rows(options.metadata or folder.the_table(_TABLE), _COLUMNS)
     listing.items = [_item(listing, row) for row in rows]
     return listing.finish(PAD_UFES_20, options, folder.images_by_id())
-
-
-def _find_table(folder: Folder) -> Path:
-    if found := folder.tables_named(_TABLE):
-        return found[0][1]
-    raise SourceError(
-        f"{folder.root} has no metadata.csv.",
-        todo="Put the table into the folder, or name it: --metadata FILE.",
-    )
 
 
 def _item(listing: Listing, row: Row) -> Item:

@@ -67,6 +67,19 @@ class Folder:
         matches = ((re.fullmatch(pattern, path.name, re.IGNORECASE), path) for path in self.tables)
         return [(match, path) for match, path in matches if match]
 
+    def the_table(self, name: str) -> Path:
+        """The table of that name, upper and lower case alike.
+
+        Raises:
+            SourceError: There is none.
+        """
+        if found := self.tables_named(re.escape(name)):
+            return found[0][1]
+        raise SourceError(
+            f"{self.root} has no {name}.",
+            todo="Put the table into the folder, or name it: --metadata FILE.",
+        )
+
 
 def scan(root: Path, *, depth: int = DEPTH) -> Folder:
     """Walk a folder once.
