@@ -197,6 +197,7 @@ def test_a_leak_is_measured_written_stamped_and_resumed(data: PreparedSet, tmp_p
     assert sorted(stamped) == [False] * 4 + [True] * 4
 
 
+@pytest.mark.soak
 def test_on_a_cluster_the_figures_are_the_same(data: PreparedSet, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="ray is not installed")
     here = leak(RECIPE, data, seeds=1, up_to=0.6, out=tmp_path / "here")
