@@ -54,6 +54,7 @@ name = "head"
 epochs = 3
 train = "head"
 cached_views = 2
+average_from = 1
 schedule = "plateau"
 plateau_patience = 1
 batch_size = 16

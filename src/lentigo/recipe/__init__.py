@@ -14,8 +14,8 @@ from lentigo.recipe.schema import (
     Recipe,
     Sampling,
     SelectionMetric,
-    Stage,
 )
+from lentigo.recipe.stage import Stage
 from lentigo.recipe.toml import load_recipe, packaged_as, packaged_recipes, parse_recipe, to_toml
 
 __all__ = [

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from lentigo.files import digest_json
 from lentigo.image.generator import GeneratorRanges
 from lentigo.image.handcrafted import Descriptors
 from lentigo.image.torchvision import TorchvisionRanges
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+from lentigo.recipe.part import NotNegative, Part, Positive, Share
+from lentigo.recipe.stage import Stage
 
 SelectionMetric = Literal[
     "balanced_accuracy", "accuracy", "roc_auc.macro", "roc_auc.malignant", "loss"
@@ -26,11 +24,7 @@ Kernel = Literal["linear", "rbf", "poly", "sigmoid"]
 _LIBRARIES = ("image_data_generator", "torchvision")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Network(_Part):
+class Network(Part):
     """The backbone and where its weights come from.
 
     ``name`` is an entry of ``lentigo networks`` or ``module:function``, a function
@@ -49,7 +43,7 @@ class Network(_Part):
     batch_norm_momentum: float | None = Field(default=None, ge=0, lt=1)
 
 
-class Head(_Part):
+class Head(Part):
     """What stands between the feature map and the logits.
 
     ``pooled-dense``: global average pooling, then the hidden layers. ``pool2x2-flatten``:
@@ -68,7 +62,7 @@ class Head(_Part):
     single_logit: bool = False
 
 
-class Loss(_Part):
+class Loss(Part):
     """Cross-entropy or focal loss (Lin 2017, eq. 5).
 
     ``class_weights``: ``balanced`` is n / (k n_c), counted on the training split; a list
@@ -85,7 +79,7 @@ class Loss(_Part):
     logit_adjustment: Annotated[float, Field(ge=0, le=2)] = 0.0
 
 
-class Sampling(_Part):
+class Sampling(Part):
     """Which training images make an epoch; validation and test are never resampled.
 
     ``all``: each once. ``weighted``: as many draws as there are images, with replacement,
@@ -103,7 +97,7 @@ class Sampling(_Part):
     groups: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
-class Augmentation(_Part):
+class Augmentation(Part):
     """Random changes to training images; zeros change nothing.
 
     Geometry is one affine resampling: rotation in degrees either way, shift and shear as
@@ -178,66 +172,7 @@ class Augmentation(_Part):
         return self.model_copy(update={"fill": "reflect", "fill_value": 0.0}) == Augmentation()
 
 
-class Stage(_Part):
-    """One stretch of training with its own trainable layers and optimiser.
-
-    ``train``: ``all``, ``head`` (backbone frozen) or ``after:N`` (first N backbone layers
-    frozen). ``batch_norm``: ``train`` normalises by the batch and moves the statistics,
-    ``frozen`` uses the stored statistics and trains neither scale nor offset; in frozen
-    layers it is always frozen. ``reestimate_batches`` re-computes the statistics
-    on so many of the epoch's training batches before each validation (0: never).
-    ``schedule``: ``constant``, ``cosine`` (to 1% over the stage, after ``warmup_epochs``
-    linear epochs) or ``plateau`` (times ``plateau_factor`` after ``plateau_patience``
-    epochs without a better selection metric). ``average_decay``: exponential moving average
-    of the weights a step, validated and kept in place of the last ones (0: none).
-    ``stem_rate``: the share of the learning rate that the backbone's first trainable layer has;
-    those after it lie on a geometric line up to the head, which has all of it (Howard and Ruder
-    2018, discriminative fine-tuning; 1: all alike).
-    ``cached_views``: a frozen backbone runs once over so many augmented views an image, and
-    the head trains on the features (0: the backbone runs every epoch).
-    ``hard_below``: before the stage begins the model so far answers all training images, and
-    the stage trains only on those that it gets wrong or whose own class it gives less than
-    this probability (hard data mining; 0: on all).
-    ``sparsity``: so large a share of the large kernels, their smallest weights, is set to zero
-    when the stage begins and stays so (0: none). In the first stage it goes on from the whole
-    classifier that ``network.weights`` names, head included.
-    """
-
-    name: str = "train"
-    epochs: int = Field(ge=1)
-    train: str = Field(default="all", pattern=r"^(all|head|after:\d+)$")
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: Positive = 1e-3
-    weight_decay: NotNegative = 0.0
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    schedule: Literal["constant", "cosine", "plateau"] = "constant"
-    warmup_epochs: NotNegative = 0.0
-    plateau_patience: int = Field(default=3, ge=1)
-    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    early_stopping_patience: int = Field(default=0, ge=0)
-    batch_size: int = Field(default=32, ge=1)
-    batch_norm: Literal["train", "frozen"] = "train"
-    reestimate_batches: int = Field(default=0, ge=0)
-    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    stem_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
-    cached_views: int = Field(default=0, ge=0)
-    hard_below: Share = 0.0
-    sparsity: Annotated[float, Field(ge=0, lt=1)] = 0.0
-
-    @model_validator(mode="after")
-    def _caching_needs_a_frozen_backbone(self) -> Stage:
-        if self.cached_views and self.train != "head":
-            raise ValueError(f"stage {self.name!r}: cached_views needs train = 'head'")
-        return self
-
-    @model_validator(mode="after")
-    def _masks_outlive_no_average(self) -> Stage:
-        if self.sparsity and self.average_decay:
-            raise ValueError(f"stage {self.name!r}: sparsity excludes average_decay")
-        return self
-
-
-class Output(_Part):
+class Output(Part):
     """How the finished model answers, and which population its probabilities speak of.
 
     ``views``: the mean of the logits of so many views, computed inside the model and the
@@ -253,7 +188,7 @@ class Output(_Part):
     prior_power: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
-class Distillation(_Part):
+class Distillation(Part):
     """Learning from the answers of finished runs beside the labels.
 
     ``teachers`` are folders of runs of networks of the same classes and any size, refused where one
@@ -267,7 +202,7 @@ class Distillation(_Part):
     temperature: Positive = 2.0
 
 
-class Classic(_Part):
+class Classic(Part):
     """A support vector machine on hand-crafted features, in place of a network.
 
     Features are scaled to [0, 1] by the least and the greatest value of each in the training
@@ -296,7 +231,7 @@ class Classic(_Part):
         return self
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """One experiment: citation, command, claims and every hyperparameter."""
 
     schema_version: Literal[1] = 1
@@ -374,6 +309,8 @@ class Recipe(_Part):
         for stage, told in zip(self.stages, content.get("stages", ()), strict=False):
             if stage.stem_rate == 1:
                 del told["stem_rate"]
+            if not stage.average_from:
+                del told["average_from"]
         return digest_json(content)
 
 

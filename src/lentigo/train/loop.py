@@ -6,8 +6,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from lentigo.model import (
 )
 from lentigo.recipe import Recipe, Sampling, Stage
 from lentigo.train.accuracy import TrainingAccuracy
+from lentigo.train.averaging import WeightAverage
 from lentigo.train.feeds import FeatureFeed, Feed, ImageFeed, Material
 from lentigo.train.mining import hard_rows
 from lentigo.train.sampling import drawn_share
@@ -38,7 +38,6 @@ from lentigo.train.state import (
     load_checkpoint,
     rekey_seeds,
     save_checkpoint,
-    values_of,
 )
 from lentigo.train.statistics import StatisticsEstimator
 from lentigo.train.teachers import open_teachers
@@ -103,9 +102,9 @@ class Training:
         labels = material.labels[material.training]
         self._teachers = open_teachers(recipe, labels, len(malignant))
         self.standing = Standing(backend=keras.backend.backend())
-        self._optimizer_values: Sequence[Any] | None = None
+        self._stage_values: Sequence[Any] | None = None
         if self._last.is_file():
-            self.standing, values, self._optimizer_values = load_checkpoint(self._last)
+            self.standing, values, self._stage_values = load_checkpoint(self._last)
             assign(self.model.variables, values)
             self._check_backend()
             _log.info("resumed after epoch %d", self.standing.epoch)
@@ -161,14 +160,16 @@ class Training:
             optimizer, loss, weighted_metrics=[TrainingAccuracy()], jit_compile=compiled
         )
         optimizer.build(variables)
-        if self._optimizer_values and self.standing.stage_epoch:
-            assign(optimizer.variables, self._optimizer_values)
-        self._optimizer_values = None
+        average = WeightAverage(stage, variables, optimizer)
+        state = [*optimizer.variables, *average.variables]
+        if self._stage_values and self.standing.stage_epoch:
+            assign(state, self._stage_values)
+        self._stage_values = None
         estimate = StatisticsEstimator(feed.model) if stage.reestimate_batches else None
         here = self.standing.stage
         while self.standing.stage == here:
-            self._train_epoch(stage, feed, optimizer, estimate)
-            values = optimizer.variables if self.standing.stage == here else []
+            self._train_epoch(stage, feed, optimizer, average, estimate)
+            values = state if self.standing.stage == here else []
             save_checkpoint(self._last, self.standing, self.model.variables, values)
 
     def _material_of(self, stage: Stage) -> Material:
@@ -194,6 +195,7 @@ class Training:
         stage: Stage,
         feed: Feed,
         optimizer: keras.optimizers.Optimizer,
+        average: WeightAverage,
         estimate: StatisticsEstimator | None,
     ) -> None:
         standing = self.standing
@@ -204,7 +206,7 @@ class Training:
         start = time.perf_counter()
         fitted = self._fit(stage, feed, batches, start)
         speed = len(batches) * stage.batch_size / (time.perf_counter() - start)
-        with _averaged(feed.model, optimizer, on=stage.average_decay > 0):
+        with average.after(standing.stage_epoch + 1):
             if estimate is not None:
                 estimate(batches, stage.reestimate_batches)
             logits = feed.validation_logits()
@@ -283,21 +285,3 @@ class Training:
         if stopped or s.stage_epoch == stage.epochs:
             s.stage, s.stage_epoch, s.stage_best = s.stage + 1, 0, None
             s.stale_rate, s.stale_stop, s.rate_factor = 0, 0, 1.0
-
-
-@contextmanager
-def _averaged(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer, *, on: bool
-) -> Iterator[None]:
-    """Inside, the trainable weights are their moving average."""
-    if not on:
-        yield
-        return
-    current = values_of(model.trainable_variables)
-    optimizer.finalize_variable_values(model.trainable_variables)
-    # On JAX both would share one buffer, which the next prediction donates.
-    assign(model.trainable_variables, values_of(model.trainable_variables))
-    try:
-        yield
-    finally:
-        assign(model.trainable_variables, current)

@@ -75,6 +75,7 @@ def pruning_recipe(run: Run, sparsity: float, epochs: int) -> Recipe:
             "early_stopping_patience": 0,
             # The average of weights that a mask resets would not be zero where it resets.
             "average_decay": 0.0,
+            "average_from": 0,
             "cached_views": 0,
             "hard_below": 0.0,
             "sparsity": sparsity,
