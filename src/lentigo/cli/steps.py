@@ -78,6 +78,29 @@ def train(
     print(f"Next: lentigo evaluate {finished.path} --data {data}")
 
 
+def soup(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Two runs or more.")],
+    *,
+    data: Annotated[
+        Path | None, typer.Option(help="The prepared set, where not the first run's.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder of runs, where not the first run's.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Average the weights of several fine-tunings. The mean is a run of its own."""
+    need_training()
+    from lentigo.train.soup import soup as average
+
+    made = average(runs, data=data, out=out)
+    if json:
+        as_json({"path": str(made.path), **made.info.model_dump(mode="json")})
+        return
+    print(f"Run: {made.path}")
+    print(f"Next: lentigo evaluate {made.path} --data {made.info.prepared_path}")
+
+
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run.")],
     *,

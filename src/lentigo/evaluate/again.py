@@ -34,6 +34,7 @@ def earlier_runs(findings: Findings) -> list[tuple[str, dict[str, Any]]]:
     began = [told["began_from"]] if told.get("began_from") else []
     return [
         *(("backbone began from", each) for each in began),
+        *(("weights are the mean of those of", each) for each in told.get("mean_of") or ()),
         *(("learned from the answers of", each) for each in told.get("taught_by") or ()),
     ]
 

@@ -14,6 +14,7 @@ from lentigo.recipe.schema import (
     Recipe,
     Sampling,
     SelectionMetric,
+    Soup,
 )
 from lentigo.recipe.stage import Stage
 from lentigo.recipe.toml import load_recipe, packaged_as, packaged_recipes, parse_recipe, to_toml
@@ -31,6 +32,7 @@ __all__ = [
     "Recipe",
     "Sampling",
     "SelectionMetric",
+    "Soup",
     "Stage",
     "TorchvisionRanges",
     "load_recipe",

@@ -202,6 +202,18 @@ class Distillation(Part):
     temperature: Positive = 2.0
 
 
+class Soup(Part):
+    """The mean of the weights of finished runs, in place of training (Wortsman 2022, section 2).
+
+    ``runs`` are folders of runs of one network, fine-tuned from the same weights: with the same
+    head, size, classes, preprocessing and output, and refused where one was trained on what is
+    now held out. The stages are not trained; batch-norm statistics are estimated anew on
+    ``reestimate_batches`` training batches, as the last of them says.
+    """
+
+    runs: tuple[str, ...] = Field(min_length=2)
+
+
 class Classic(Part):
     """A support vector machine on hand-crafted features, in place of a network.
 
@@ -252,6 +264,7 @@ class Recipe(Part):
     augmentation: Augmentation = Field(default_factory=Augmentation)
     output: Output = Field(default_factory=Output)
     distillation: Distillation | None = None
+    soup: Soup | None = None
     classic: Classic | None = None
     stages: tuple[Stage, ...] = ()
 
@@ -286,6 +299,8 @@ class Recipe(Part):
                 raise ValueError(f"augmentation.{name} cannot mix the cached features of {cached}")
         if cached and self.distillation:
             raise ValueError(f"distillation needs images, which {cached} caches the features of")
+        if self.soup and self.distillation:
+            raise ValueError("beside [soup] this says nothing: distillation")
         return self
 
     @property
@@ -298,7 +313,9 @@ class Recipe(Part):
         """SHA-256 of all that shapes the model; prose about it does not count."""
         prose = {"title", "citation", "command", "claims", "notes"}
         # What is not used does not count, so that a recipe keeps the digest it had before.
-        prose |= {name for name in ("classic", "distillation") if getattr(self, name) is None}
+        prose |= {
+            name for name in ("classic", "distillation", "soup") if getattr(self, name) is None
+        }
         content = self.model_dump(mode="json", exclude=prose)
         if self.sampling.groups == 1:
             del content["sampling"]["groups"]
@@ -320,6 +337,7 @@ _OF_NETWORKS = (
     "augmentation",
     "output",
     "distillation",
+    "soup",
     "precision",
     "keep",
     "stages",

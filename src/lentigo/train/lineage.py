@@ -12,7 +12,8 @@ from lentigo.data.copies import find_links
 from lentigo.data.fingerprint import fingerprints
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.errors import InputError, LeakageError, RecipeError, RunError, listed
-from lentigo.recipe import Recipe
+from lentigo.recipe import Recipe, Soup
+from lentigo.train.mean import NO_MEAN, check_mixes
 from lentigo.train.run import MODEL, Run, open_network
 
 _NO_BACKBONE = "it has no backbone to go on from"
@@ -25,7 +26,7 @@ def follow_runs(recipe: Recipe, data: PreparedSet, fold: int | None) -> Recipe:
 
     Args:
         recipe: ``network.weights`` may be the folder of a finished run, and those of
-            ``distillation.teachers`` are.
+            ``distillation.teachers`` and ``soup.runs`` are.
         data: What will be trained on.
         fold: The fold that will validate; None is the official validation split.
 
@@ -35,7 +36,8 @@ def follow_runs(recipe: Recipe, data: PreparedSet, fold: int | None) -> Recipe:
     Raises:
         LeakageError: A run, or one that it went on or learned from, was trained on an image, a
             lesion, a patient or a picture that is now test or validation.
-        RecipeError: A teacher knows other classes or takes images prepared in another way.
+        RecipeError: A teacher knows other classes or takes images prepared in another way, or
+            runs have no mean.
         RunError: No finished run, or the set that it was trained on cannot be opened.
     """
     held_out = np.concatenate(
@@ -46,6 +48,14 @@ def follow_runs(recipe: Recipe, data: PreparedSet, fold: int | None) -> Recipe:
         _check_ancestors(run, data, held_out, recipe.protocol)
         network = recipe.network.model_copy(update={"weights": str(folder / MODEL)})
         recipe = recipe.model_copy(update={"network": network})
+    if recipe.soup is not None:
+        folders = [_run_behind(each) or Path(each) for each in recipe.soup.runs]
+        runs = [open_network(folder, NO_MEAN) for folder in folders]
+        check_mixes(runs, recipe, data)
+        for run in runs:
+            _check_ancestors(run, data, held_out, recipe.protocol)
+        soup = Soup(runs=tuple(str(folder / MODEL) for folder in folders))
+        recipe = recipe.model_copy(update={"soup": soup})
     if recipe.distillation is None:
         return recipe
     followed = []
@@ -99,6 +109,7 @@ def _check_ancestors(run: Run, data: PreparedSet, held_out: np.ndarray, protocol
     recipe = run.recipe()
     models = [recipe.network.weights]
     models += recipe.distillation.teachers if recipe.distillation else ()
+    models += recipe.soup.runs if recipe.soup else ()
     for model in map(Path, models):
         if model.suffix == ".keras":
             _check_ancestors(open_network(model.parent, _NO_BACKBONE), data, held_out, protocol)

@@ -82,5 +82,10 @@ def pruning_recipe(run: Run, sparsity: float, epochs: int) -> Recipe:
         }
     )
     network = recipe.network.model_copy(update={"weights": str(run.path / MODEL)})
-    changed = {"name": f"{recipe.name}-pruned", "network": network, "stages": (stage,)}
+    changed = {
+        "name": f"{recipe.name}-pruned",
+        "network": network,
+        "stages": (stage,),
+        "soup": None,
+    }
     return Recipe.model_validate(recipe.model_copy(update=changed).model_dump())

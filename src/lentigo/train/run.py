@@ -22,7 +22,7 @@ from lentigo.image import PreprocessSpec
 from lentigo.image.handcrafted import Descriptors, describe_batch
 from lentigo.model import Seen, Sight, Watcher
 from lentigo.outside import problems
-from lentigo.recipe import Recipe, load_recipe, packaged_as
+from lentigo.recipe import Recipe, Soup, load_recipe, packaged_as
 from lentigo.score.calibration import softmax
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import Taxonomy
@@ -39,11 +39,20 @@ SIGHT = "sight.json"
 _BATCH = 64
 
 
+class Ingredient(BaseModel):
+    """A run whose weights went into a mean, and the digest of its model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    sha256: str
+
+
 class RunInfo(BaseModel):
     """What ``run.json`` holds; it is written last, so a run that has it is finished.
 
     ``half_speed`` is the speed of matrix products in the recipe's half precision where it was
-    trained, as a multiple of float32's.
+    trained, as a multiple of float32's. ``made_of`` are the runs that it is the mean of.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +76,7 @@ class RunInfo(BaseModel):
     validation_images: int
     parameters: int
     weights_sha256: str | None
+    made_of: tuple[Ingredient, ...] = ()
     best_epoch: int
     seconds: float
     epoch_seconds: tuple[float, ...] = ()
@@ -94,7 +104,7 @@ def run_name(
 ) -> str:
     """The folder's name: recipe, digest of recipe and data, fold, seed.
 
-    A weights file counts by its content, not by its path, and so do teachers.
+    A weights file counts by its content, not by its path, and so do teachers and what is averaged.
     """
     if weights_sha256 is not None:
         network = recipe.network.model_copy(update={"weights": weights_sha256})
@@ -103,6 +113,9 @@ def run_name(
         teachers = tuple(digest_file(Path(each)) for each in recipe.distillation.teachers)
         named = recipe.distillation.model_copy(update={"teachers": teachers})
         recipe = recipe.model_copy(update={"distillation": named})
+    if recipe.soup is not None:
+        models = tuple(digest_file(Path(each)) for each in recipe.soup.runs)
+        recipe = recipe.model_copy(update={"soup": Soup(runs=models)})
     digest = digest_json([recipe.digest, data_digest])[:10]
     part = "official" if fold is None else f"fold{fold}"
     return f"{recipe.name}-{digest}-{part}-seed{seed}"
@@ -230,6 +243,9 @@ class NetworkRun(Run):
         if (distillation := self.recipe().distillation) is not None:
             taught = [_earlier(Path(each)) for each in distillation.teachers]
             told["taught_by"] = [each for each in taught if each is not None]
+        if (soup := self.recipe().soup) is not None:
+            mixed = [_earlier(Path(each)) for each in soup.runs]
+            told["mean_of"] = [each for each in mixed if each is not None]
         return super().describe() | told
 
 

@@ -26,10 +26,12 @@ from lentigo.train.feeding import predict_rows
 from lentigo.train.feeds import gather_material
 from lentigo.train.lineage import follow_runs
 from lentigo.train.loop import Progress, Report, Training
+from lentigo.train.mean import mean_of_runs
 from lentigo.train.precision import half_speed
 from lentigo.train.run import (
     MACHINE,
     MODEL,
+    Ingredient,
     NetworkRun,
     Run,
     RunInfo,
@@ -42,6 +44,7 @@ from lentigo.train.seal import seal
 from lentigo.train.sight import kept_sight
 from lentigo.train.state import HistoryRow
 from lentigo.train.trackers import Tracker
+from lentigo.train.validation import validation_scores
 
 _log = logging.getLogger(__name__)
 
@@ -104,11 +107,7 @@ def train(
     existed = path.exists()
     with locked(path / ".lock"):
         try:
-            made = (
-                _fit_classic(recipe, data, fold, seed, path, tell, kept)
-                if recipe.classic is not None
-                else _train_network(recipe, data, fold, seed, path, tell, kept)
-            )
+            made = _make(recipe, data, fold, seed, path, tell, kept)
         except LentigoError:
             if not existed and not (path / "recipe.toml").is_file():
                 shutil.rmtree(path)  # refused before it began: no run to go on with
@@ -145,6 +144,22 @@ class _Made:
     epoch_seconds: tuple[float, ...] = ()
 
 
+def _make(
+    recipe: Recipe,
+    data: PreparedSet,
+    fold: int | None,
+    seed: int,
+    path: Path,
+    tell: Report,
+    kept: Path | None,
+) -> _Made:
+    if recipe.classic is not None:
+        return _fit_classic(recipe, data, fold, seed, path, tell, kept)
+    if recipe.soup is not None:
+        return _average_networks(recipe, data, fold, seed, path)
+    return _train_network(recipe, data, fold, seed, path, tell, kept)
+
+
 def _train_network(
     recipe: Recipe,
     data: PreparedSet,
@@ -174,6 +189,24 @@ def _train_network(
         standing.seconds,
         tuple(standing.epoch_seconds),
     )
+
+
+def _average_networks(
+    recipe: Recipe, data: PreparedSet, fold: int | None, seed: int, path: Path
+) -> _Made:
+    start = time.perf_counter()
+    material = gather_material(recipe, data, fold, seed)
+    model, mixture = mean_of_runs(recipe, material, len(data.taxonomy.codes))
+    write_text(path / "recipe.toml", to_toml(recipe))
+    parameters = model.count_params()
+    model = with_views(model, recipe.output.views)
+    _save_model(model, path / MODEL)
+    logits = predict_rows(model, data.images, material.validation)
+    labels = data.labels[material.validation]
+    scores = validation_scores(logits, labels, data.taxonomy.malignant)
+    row: HistoryRow = {"epoch": 1, "stage": "soup"}
+    row |= {f"val_{name}": value for name, value in scores.items()}
+    return _Made([row], 1, logits, mixture, parameters, time.perf_counter() - start)
 
 
 def _fit_classic(
@@ -236,6 +269,7 @@ def _finish(
         validation_images=len(rows),
         parameters=made.parameters,
         weights_sha256=weights,
+        made_of=_ingredients(recipe),
         best_epoch=made.best,
         seconds=round(made.seconds, 1),
         epoch_seconds=made.epoch_seconds,
@@ -243,7 +277,12 @@ def _finish(
         environment=environment(),
     )
     write_json(path / "run.json", info.model_dump(mode="json"))
-    shutil.rmtree(path / CHECKPOINT)
+    shutil.rmtree(path / CHECKPOINT, ignore_errors=True)  # a mean of runs has none
+
+
+def _ingredients(recipe: Recipe) -> tuple[Ingredient, ...]:
+    models = map(Path, recipe.soup.runs if recipe.soup else ())
+    return tuple(Ingredient(name=each.parent.name, sha256=digest_file(each)) for each in models)
 
 
 def check_fits(recipe: Recipe, data: PreparedSet) -> None:
