@@ -44,6 +44,11 @@ class MeanOfViews(keras.layers.Layer):
         """The mean over views."""
         return keras.ops.mean(self._by_view(answers), axis=0)
 
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Said, because JAX cannot divide a batch whose size it does not know."""
+        batch, *rest = input_shape
+        return None if batch is None else batch // self.count, *rest
+
     def aligned(self, maps: Any) -> Any:
         """Maps (count * B, h, w, k) turned back onto their image and averaged, (B, h, w, k)."""
         views = self._by_view(maps)
