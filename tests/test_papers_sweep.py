@@ -227,6 +227,18 @@ def test_trials_are_read_whole_or_refused_with_all_that_is_wrong(tmp_path: Path)
         read_trials(str(path))
 
 
+def test_a_packaged_row_gives_the_network_metadata_beside_the_others(
+    data: PreparedSet, recipe: str, tmp_path: Path
+) -> None:
+    first, *_, last = read_trials("lentigo-small").trials
+    assert last.name == "metadata"
+    done = sweep(recipe, data, [first, last], out=tmp_path, changes=["stages.0.epochs=1"])
+    assert [each.failure for each in done.points] == ["", ""]
+    assert done.points[1].apart["accuracy"].by_group.value is not None
+    runs = [read_json(path)["metadata"] for path in tmp_path.rglob("run.json")]
+    assert sorted(each is None for each in runs) == [False, True]
+
+
 def test_grids_are_read_from_text() -> None:
     texts = ["stages.0.batch_size=16,32", "network.name=MobileNet,MobileNetV2"]
     assert parse_grid([*texts, "augmentation.zoom=[0.8, 1.2],[1.0, 1.0]"]) == {

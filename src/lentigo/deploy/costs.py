@@ -30,6 +30,7 @@ from lentigo.score.bootstrap import group_numbers, grouped_bootstrap
 from lentigo.score.estimate import Estimate, summarise
 from lentigo.score.panel import Panel
 from lentigo.train.run import NetworkRun, Run, open_network
+from lentigo.train.second_input import need_image_alone
 
 VARIANTS: dict[str, tuple[Quantization, tuple[str, ...]]] = {
     "float32": ("float32", ()),
@@ -120,6 +121,8 @@ def costs(
         RunError: The runs were validated on different images.
     """
     opened = [open_network(run, "only networks are quantized") for run in runs]
+    for each in opened:  # before any of them is converted
+        need_image_alone(each.info.metadata, each.path, "a bundle is given an image alone")
     prepared = open_prepared(data if data is not None else opened[0].info.prepared_path)
     found: list[Cost] = []
     reference: _Reference | None = None

@@ -30,6 +30,7 @@ from lentigo.score.familiarity import Subspace, fit_subspace, threshold_keeping
 from lentigo.taxonomy import INTENDED_USE, LIMITS
 from lentigo.train.features import training_features, training_rows
 from lentigo.train.run import NetworkRun, Run, need_network, open_run
+from lentigo.train.second_input import need_image_alone
 from lentigo.train.sight import kept_sight
 
 QUANTIZATIONS: tuple[Quantization, ...] = ("float32", "float16", "int8", "dynamic")
@@ -103,7 +104,8 @@ def export(
 
     Raises:
         InputError: No such quantization, or layers to keep without int8.
-        RunError: Not a finished network, or a prepared set that did not make it.
+        RunError: Not a finished network, one that takes metadata, or a prepared set that did
+            not make it.
         ParityError: The bundle does not agree with the network; nothing is written.
     """
     _check_request(quant, keep_float)
@@ -151,6 +153,7 @@ def draft(
         ParityError: The graph answers with what is no number.
     """
     _check_request(quant, keep_float)
+    need_image_alone(run.info.metadata, run.path, "a bundle is given an image alone")
     prepared = _prepared(run, data)
     rows, logits = _kept_predictions(run, prepared)
     own_network = run.recipe().network.name

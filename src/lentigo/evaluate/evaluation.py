@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lentigo.data.labels import DROPPED, class_table, read_labels_map
+from lentigo.data.metadata import Column, counts
 from lentigo.errors import InputError
 from lentigo.evaluate import access, outputs
 from lentigo.evaluate.answers import Asked, Scored
@@ -335,7 +336,7 @@ def _cautions(
     fold: int | None,
     shared: int,
 ) -> tuple[str, ...]:
-    """What would make these figures better than the model is."""
+    """What would make these figures better than the model is, or better than elsewhere."""
     found = []
     if _trained_on(description, prepared, split, fold):
         found.append("The model was trained on some of these very images: the figures flatter.")
@@ -343,6 +344,8 @@ def _cautions(
         found.append("These are images that models are trained on: the figures may flatter.")
     elif split == "validation":
         found.append("Temperature and thresholds were fitted on validation images.")
+    if isinstance(second := description.get("metadata"), Mapping):
+        found.append(_beside(second["columns"], prepared, split, fold))
     if shared:
         found.append(
             f"The model was trained on {shared} of these very images: the figures flatter."
@@ -355,6 +358,17 @@ def _cautions(
             "or patients was not checked."
         )
     return tuple(found)
+
+
+def _beside(columns: Sequence[Column], prepared: PreparedSet, split: str, fold: int | None) -> str:
+    """What a model was told of the images, and why its figures may not hold elsewhere."""
+    rows = prepared.rows(split, fold=fold)
+    known = counts(prepared.manifest.iloc[rows], columns)
+    told = ", ".join(f"{column} (known of {each['known']})" for column, each in known.items())
+    return (
+        f"Beside each of {len(rows)} images the model was told {told}. These also tell the clinic "
+        "and why a photograph was taken, so the figures may fall on images from elsewhere."
+    )
 
 
 def _metrics(asked: Asked, scored: Scored, replicates: int, seed: int) -> dict[str, Estimate]:

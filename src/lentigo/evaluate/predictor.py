@@ -12,6 +12,8 @@ from lentigo.errors import InputError
 from lentigo.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lentigo.data.prepared import PreparedSet
     from lentigo.image.spec import PreprocessSpec
 
@@ -73,6 +75,16 @@ class Watching(Protocol):
         """Pooled features (N, C) of prepared images; None where it does not give them."""
 
 
+@runtime_checkable
+class Told(Protocol):
+    """A predictor that may take metadata beside an image."""
+
+    def predict_told(
+        self, images: NDArray[np.uint8], table: pd.DataFrame
+    ) -> NDArray[np.floating[Any]]:
+        """Calibrated probabilities (N, k) of prepared images and their N rows of a manifest."""
+
+
 def predict_rows(
     predictor: Predictor,
     prepared: PreparedSet,
@@ -99,7 +111,11 @@ def predict_rows(
     for start in range(0, len(rows), batch):
         chosen = rows[start : start + batch]
         images = np.ascontiguousarray(prepared.images[chosen])
-        answers[start : start + len(chosen)] = predictor.predict(images)
+        answers[start : start + len(chosen)] = (
+            predictor.predict_told(images, prepared.manifest.iloc[chosen])
+            if isinstance(predictor, Told)
+            else predictor.predict(images)
+        )
         if progress is not None:
             progress(start + len(chosen), len(rows))
     _check_probabilities(predictor.name, answers)

@@ -19,6 +19,7 @@ from lentigo.model.heads import (
     shift_logits,
     split_at_head,
 )
+from lentigo.model.joined import Joined, answer, beside_image
 from lentigo.model.losses import FocalLoss, build_loss, class_weights
 from lentigo.model.networks import NETWORKS, NetworkEntry, batch_norms, build_backbone
 from lentigo.model.sight import Sight, measure_sight
@@ -36,6 +37,7 @@ __all__ = [
     "Augment",
     "Distilled",
     "FocalLoss",
+    "Joined",
     "MeanOfViews",
     "NetworkEntry",
     "Seen",
@@ -45,8 +47,10 @@ __all__ = [
     "Views",
     "Watcher",
     "adopt_head",
+    "answer",
     "augment",
     "batch_norms",
+    "beside_image",
     "beside_teachers",
     "build_backbone",
     "build_loss",

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lentigo.errors import LentigoError
 from lentigo.model.heads import TwoLogits
+from lentigo.model.joined import Joined, chain, image_input
 from lentigo.model.sight import Sight, measure_sight
 from lentigo.model.views import MeanOfViews, Views
 
@@ -59,7 +60,10 @@ class Anatomy:
     sight: Sight | None = None
 
     def see(self, images: Any) -> Seen:
-        """Logits, maps and features of images (B, S, S, 3) in [0, 255]."""
+        """Logits, maps and features of images (B, S, S, 3) in [0, 255].
+
+        Of a network that takes metadata too, as if nothing were known.
+        """
         features = images
         for layer in self.trunk:
             features = layer(features)
@@ -96,17 +100,20 @@ def dissect(model: keras.Model, sight: Sight | None = None) -> Anatomy:
     logit without its bias. Where dense layers are hidden or pooling is partial, it is Grad-CAM
     (Selvaraju 2017, eq. 1 and 2), times the number of cells of the map. Of a head of another
     make it is the mean absolute feature, the same for all classes. Of a single logit, the
-    first class has the map of the second with its sign turned.
+    first class has the map of the second with its sign turned. Metadata adds to the logits of
+    one dense layer and leaves its maps as they are; before hidden layers it would change them,
+    so a head that has both is one of another make.
 
     Raises:
         LentigoError: A model that is not scaling, backbone and head in a chain.
     """
-    names = [layer.name for layer in model.layers]
+    layers = chain(model)
+    names = [layer.name for layer in layers]
     if "backbone" not in names:
         raise LentigoError(f"The model has no layer 'backbone', only {names}.")
     cut = names.index("backbone") + 1
-    head = tuple(model.layers[cut:])
-    return Anatomy(tuple(model.layers[1:cut]), head, _kind(head), sight)
+    head = tuple(layers[cut:])
+    return Anatomy(tuple(layers[:cut]), head, _kind(head), sight)
 
 
 class Watcher:
@@ -123,7 +130,7 @@ class Watcher:
     def __init__(self, model: keras.Model, sight: Sight | None = None) -> None:
         self._anatomy = dissect(model, sight)
         # Below the head runs compiled, as in training; what is above is small.
-        self._trunk = keras.Model(model.input, self._anatomy.head[0].input)
+        self._trunk = keras.Model(image_input(model), self._anatomy.head[0].input)
 
     @property
     def kind(self) -> AttentionKind:
@@ -144,7 +151,7 @@ class Watcher:
 def sight_of(model: keras.Model, images: NDArray[np.uint8]) -> Sight:
     """How far off a classifier's maps are, measured on images (n, S, S, 3) that it knows."""
     anatomy = dissect(model)
-    image = keras.Input(model.input_shape[1:])
+    image = keras.Input(image_input(model).shape[1:])
     features = image
     for layer in anatomy.trunk:
         if not isinstance(layer, Views):
@@ -162,7 +169,7 @@ def sight_of(model: keras.Model, images: NDArray[np.uint8]) -> Sight:
 
 
 def _kind(head: tuple[keras.layers.Layer, ...]) -> AttentionKind:
-    known = keras.layers.Dropout | MeanOfViews | TwoLogits
+    known = keras.layers.Dropout | MeanOfViews | TwoLogits | Joined
     match [each for each in head if not isinstance(each, known)]:
         case [keras.layers.GlobalAveragePooling2D(), *dense]:
             pooled = True
@@ -177,6 +184,8 @@ def _kind(head: tuple[keras.layers.Layer, ...]) -> AttentionKind:
     if not all(each.activation in _SLOPES for each in dense):
         return "feature-mean"
     linear = len(dense) == 1 and dense[0].activation is keras.activations.linear
+    if any(isinstance(each, Joined) for each in head) and not (pooled and linear):
+        return "feature-mean"
     return "class-activation" if pooled and linear else "grad-cam"
 
 
@@ -191,6 +200,7 @@ def _through(head: tuple[keras.layers.Layer, ...], value: Any) -> tuple[Any, lis
 
 def _class_activation(features: Any, steps: list[_Step]) -> Any:
     (kernel,) = (each.layer.kernel for each in _dense(steps))
+    kernel = kernel[: features.shape[-1]]  # behind the features may stand metadata
     maps = ops.conv(features, kernel[None, None], padding="valid")
     return ops.concatenate([-maps, maps], axis=-1) if _widened(steps) else maps
 

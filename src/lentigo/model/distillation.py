@@ -13,6 +13,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.model.joined import answer, beside_image, image_input
+
 Floats = NDArray[np.float64]
 
 
@@ -81,7 +83,11 @@ class Distilled(keras.losses.Loss):
 
 
 def beside_teachers(student: keras.Model, teachers: Teachers) -> keras.Model:
-    """Images to the student's logits and, behind them, the teachers' answers, (B, 2k)."""
-    image = keras.Input(student.input_shape[1:], name="image")
-    both = keras.layers.Concatenate(dtype="float32")([student(image), teachers(image)])
-    return keras.Model(image, both, name="beside_teachers")
+    """Images to the student's logits and, behind them, the teachers' answers, (B, 2k).
+
+    What the student takes beside the image, the teachers are not told.
+    """
+    image, beside = keras.Input(image_input(student).shape[1:], name="image"), beside_image(student)
+    said = [answer(student, image, beside), teachers(image)]
+    both = keras.layers.Concatenate(dtype="float32")(said)
+    return keras.Model([image, *beside] if beside else image, both, name="beside_teachers")

@@ -1,7 +1,8 @@
 """From a feature map to logits, and the whole model of a recipe.
 
 Layer names are part of the contract with export: ``scaling``, ``backbone``, ``pool`` (or
-``pool2x2`` and ``flatten``, or ``flatten`` alone), ``hidden_0`` ..., ``dropout``, ``logits``.
+``pool2x2`` and ``flatten``, or ``flatten`` alone), ``joined`` where there is metadata,
+``hidden_0`` ..., ``dropout``, ``logits``.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.data.metadata import nothing_known
 from lentigo.errors import RecipeError
+from lentigo.model.joined import Joined
 from lentigo.model.networks import batch_norms, build_backbone, scaling_layer
-from lentigo.recipe import Head, Recipe
+from lentigo.recipe import Head, Metadata, Recipe
 
 
 @keras.saving.register_keras_serializable(package="lentigo")
@@ -28,7 +31,9 @@ class TwoLogits(keras.layers.Layer):
         return keras.ops.concatenate([keras.ops.zeros_like(logit), logit], axis=-1)
 
 
-def head_layers(head: Head, classes: int) -> list[keras.layers.Layer]:
+def head_layers(
+    head: Head, classes: int, metadata: Metadata | None = None
+) -> list[keras.layers.Layer]:
     """The layers from feature map to logits, in order; the last ones in float32.
 
     Raises:
@@ -44,6 +49,9 @@ def head_layers(head: Head, classes: int) -> list[keras.layers.Layer]:
             keras.layers.AveragePooling2D(2, name="pool2x2"),
             keras.layers.Flatten(name="flatten"),
         ]
+    if metadata is not None:
+        known = nothing_known(metadata.columns).tolist()
+        layers.append(Joined(metadata.units, known, name="joined"))
     layers += [
         keras.layers.Dense(width, activation=head.activation, name=f"hidden_{i}")
         for i, width in enumerate(head.hidden)
@@ -71,6 +79,9 @@ def _precision(policy: str) -> Iterator[None]:
 def build_model(recipe: Recipe, classes: int) -> keras.Model:
     """The recipe's model: RGB in [0, 255] (B, S, S, 3) to float32 logits (B, classes).
 
+    With metadata it takes a list of two: the images, and (B, places) of
+    `lentigo.data.metadata`.
+
     Raises:
         RecipeError: A network, width, size or head that cannot be.
         WeightsError: Weights that cannot be had or do not fit.
@@ -88,9 +99,13 @@ def build_model(recipe: Recipe, classes: int) -> keras.Model:
                 layer.momentum = recipe.network.batch_norm_momentum
         image = keras.Input((size, size, 3), name="image")
         features = backbone(scaling_layer(scaling)(image))
-        for layer in head_layers(recipe.head, classes):
-            features = layer(features)
-        return keras.Model(image, features, name="classifier")
+        inputs = image
+        if recipe.metadata is not None:
+            places = len(nothing_known(recipe.metadata.columns))
+            inputs = [image, keras.Input((places,), name="metadata")]
+        for layer in head_layers(recipe.head, classes, recipe.metadata):
+            features = layer(features, inputs[1]) if layer.name == "joined" else layer(features)
+        return keras.Model(inputs, features, name="classifier")
 
 
 def shift_logits(model: keras.Model, shift: NDArray[np.float64]) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+from lentigo.model.joined import Joined, beside_image, chain, image_input
+
 # Upside down, mirrored, rows and columns swapped: the first 1, 2, 4 or 8 are used.
 _TURNS = [(up, left, swap) for swap, up, left in itertools.product((False, True), repeat=3)]
 
@@ -66,12 +68,14 @@ def with_views(model: keras.Model, count: int) -> keras.Model:
     """The classifier that answers with the mean logits of ``count`` views; shares its layers."""
     if count == 1:
         return model
-    image = keras.Input(model.input_shape[1:], name="image")
+    image = keras.Input(image_input(model).shape[1:], name="image")
+    beside = beside_image(model)
     values = Views(count, name="views", dtype="float32")(image)
-    for layer in model.layers[1:]:
-        values = layer(values)
+    for layer in chain(model):
+        joins = isinstance(layer, Joined)
+        values = layer(values, *beside, views=count) if joins else layer(values)
     logits = MeanOfViews(count, name="mean_of_views", dtype="float32")(values)
-    return keras.Model(image, logits, name=model.name)
+    return keras.Model([image, *beside] if beside else image, logits, name=model.name)
 
 
 def _turned(images: Any, turn: int) -> Any:

@@ -2,6 +2,7 @@
 
 from lentigo.image.generator import GeneratorRanges
 from lentigo.image.torchvision import TorchvisionRanges
+from lentigo.recipe.metadata import Metadata
 from lentigo.recipe.schema import (
     Augmentation,
     Classic,
@@ -27,6 +28,7 @@ __all__ = [
     "Head",
     "Kernel",
     "Loss",
+    "Metadata",
     "Network",
     "Output",
     "Recipe",

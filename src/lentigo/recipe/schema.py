@@ -14,6 +14,7 @@ from lentigo.files import digest_json
 from lentigo.image.generator import GeneratorRanges
 from lentigo.image.handcrafted import Descriptors
 from lentigo.image.torchvision import TorchvisionRanges
+from lentigo.recipe.metadata import Metadata
 from lentigo.recipe.part import NotNegative, Part, Positive, Share
 from lentigo.recipe.stage import Stage
 
@@ -263,6 +264,7 @@ class Recipe(Part):
     sampling: Sampling = Field(default_factory=Sampling)
     augmentation: Augmentation = Field(default_factory=Augmentation)
     output: Output = Field(default_factory=Output)
+    metadata: Metadata | None = None
     distillation: Distillation | None = None
     soup: Soup | None = None
     classic: Classic | None = None
@@ -292,13 +294,14 @@ class Recipe(Part):
         return self
 
     @model_validator(mode="after")
-    def _mixing_needs_images(self) -> Recipe:
+    def _what_needs_images(self) -> Recipe:
         cached = [stage.name for stage in self.stages if stage.cached_views]
         for name in ("mixup", "cutmix"):
             if cached and getattr(self.augmentation, name):
                 raise ValueError(f"augmentation.{name} cannot mix the cached features of {cached}")
-        if cached and self.distillation:
-            raise ValueError(f"distillation needs images, which {cached} caches the features of")
+        for name in ("distillation", "metadata"):
+            if cached and getattr(self, name):
+                raise ValueError(f"{name} needs images, which {cached} caches the features of")
         if self.soup and self.distillation:
             raise ValueError("beside [soup] this says nothing: distillation")
         return self
@@ -313,9 +316,8 @@ class Recipe(Part):
         """SHA-256 of all that shapes the model; prose about it does not count."""
         prose = {"title", "citation", "command", "claims", "notes"}
         # What is not used does not count, so that a recipe keeps the digest it had before.
-        prose |= {
-            name for name in ("classic", "distillation", "soup") if getattr(self, name) is None
-        }
+        unused = ("classic", "distillation", "soup", "metadata")
+        prose |= {name for name in unused if getattr(self, name) is None}
         content = self.model_dump(mode="json", exclude=prose)
         if self.sampling.groups == 1:
             del content["sampling"]["groups"]
@@ -336,6 +338,7 @@ _OF_NETWORKS = (
     "loss",
     "augmentation",
     "output",
+    "metadata",
     "distillation",
     "soup",
     "precision",

@@ -31,6 +31,7 @@ class EpochBatches(keras.utils.PyDataset):
         parameters: Augmentation parameters by position in the order, (m, parameters), or
             None for inputs without augmentation.
         batch_size: Images a batch.
+        metadata: What accompanies the images, by position in the order, (m, places), or None.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class EpochBatches(keras.utils.PyDataset):
         weights: NDArray[np.float32],
         parameters: NDArray[np.float32] | None,
         batch_size: int,
+        metadata: NDArray[np.float32] | None = None,
     ) -> None:
         # More workers make Keras lose the order on JAX when it looks at a first batch.
         super().__init__(workers=1, use_multiprocessing=False)
         self._images, self._order, self._targets = images, order, targets
         self._weights, self._parameters, self._batch_size = weights, parameters, batch_size
+        self._metadata = metadata
 
     def __len__(self) -> int:
         return math.ceil(len(self._order) / self._batch_size)
@@ -56,6 +59,7 @@ class EpochBatches(keras.utils.PyDataset):
         if self._parameters is not None:
             share = inputs[1][:, SHARE]
             targets, weights = mix(targets, share), mix(weights, share)
+            inputs = (*inputs[:2], *(mix(each, share) for each in inputs[2:]))
         if len(rows) > self._batch_size:
             weights = weights * np.float32(len(rows) / self._batch_size)
             weights[self._batch_size :] = 0
@@ -83,6 +87,8 @@ class EpochBatches(keras.utils.PyDataset):
         inputs: Any = self._images[ascending][back]
         if self._parameters is not None:
             inputs = (inputs, self._parameters[places])
+        if self._metadata is not None:
+            inputs = (*inputs, self._metadata[places])
         return inputs, rows
 
 
@@ -101,14 +107,23 @@ def batches_of(
 
 
 def predict_rows(
-    model: keras.Model, images: Images, rows: NDArray[np.int64], batch_size: int = 64
+    model: keras.Model,
+    images: Images,
+    rows: NDArray[np.int64],
+    batch_size: int = 64,
+    metadata: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """What ``model`` answers for ``images[rows]``, (len(rows), ...), float32."""
+    """What ``model`` answers for ``images[rows]``, (len(rows), ...), float32.
+
+    ``metadata`` (N, places), by row of ``images``, is what it takes beside them, if it does.
+    """
     batch_size = min(batch_size, max(len(rows), 1))
-    answers = [
-        np.asarray(model.predict_on_batch(batch))[:count]
-        for batch, count in batches_of(images, rows, batch_size)
-    ]
+    sources = (images,) if metadata is None else (images, metadata)
+    answers = []
+    for parts in zip(*(batches_of(each, rows, batch_size) for each in sources), strict=True):
+        inputs = [batch for batch, _ in parts]
+        answer = model.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
+        answers.append(np.asarray(answer)[: parts[0][1]])
     if not answers:
         return np.zeros((0, *model.output_shape[1:]), np.float32)
     return np.concatenate(answers).astype(np.float32)

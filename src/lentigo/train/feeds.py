@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.data.kept import kept_array
+from lentigo.data.metadata import vectors
 from lentigo.data.oversampling import Images
 from lentigo.data.prepared import PreparedSet
 from lentigo.model import (
     Augment,
     Teachers,
+    answer,
+    beside_image,
     beside_teachers,
     class_weights,
     draw_parameters,
@@ -25,7 +28,7 @@ from lentigo.model import (
 )
 from lentigo.recipe import Recipe, Stage
 from lentigo.train.feeding import EpochBatches, predict_rows
-from lentigo.train.sampling import AUGMENT, VIEWS, epoch_order, used_rows
+from lentigo.train.sampling import AUGMENT, VIEWS, epoch_order, told_metadata, used_rows
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Material:
         weights: (N,) loss weights.
         seed: The run's seed.
         digest: Of the prepared set.
+        metadata: (N, places) what accompanies the images, where the recipe has metadata.
     """
 
     images: Images
@@ -51,6 +55,7 @@ class Material:
     weights: NDArray[np.float32]
     seed: int
     digest: str
+    metadata: NDArray[np.float32] | None = None
 
 
 def gather_material(recipe: Recipe, data: PreparedSet, fold: int | None, seed: int) -> Material:
@@ -61,6 +66,7 @@ def gather_material(recipe: Recipe, data: PreparedSet, fold: int | None, seed: i
     smoothing = recipe.loss.label_smoothing
     one_hot = np.eye(classes, dtype=np.float32)[data.labels]
     by_class = class_weights(recipe.loss, data.labels[training], classes)
+    columns = None if recipe.metadata is None else recipe.metadata.columns
     return Material(
         images=data.images,
         labels=data.labels,
@@ -70,6 +76,7 @@ def gather_material(recipe: Recipe, data: PreparedSet, fold: int | None, seed: i
         weights=by_class[data.labels],
         seed=seed,
         digest=data.digest,
+        metadata=None if columns is None else vectors(data.manifest, columns),
     )
 
 
@@ -99,7 +106,8 @@ def _augmenter(recipe: Recipe, rest: keras.Model) -> keras.Model:
     image = keras.Input((size, size, 3), dtype="uint8", name="image")
     parameters = keras.Input((draw_parameters(recipe.augmentation, size, 0, (0,)).shape[1],))
     augmented = Augment(recipe.augmentation, name="augment")(image, parameters)
-    return keras.Model([image, parameters], rest(augmented))
+    beside = beside_image(rest)
+    return keras.Model([image, parameters, *beside], answer(rest, augmented, beside))
 
 
 class ImageFeed:
@@ -125,13 +133,17 @@ class ImageFeed:
         parameters = draw_parameters(
             recipe.augmentation, recipe.network.size, len(order), (m.seed, epoch, AUGMENT)
         )
+        rows, told = m.training[order], None
+        if recipe.metadata is not None and m.metadata is not None:
+            told = told_metadata(m.metadata[rows], recipe.metadata, seed=m.seed, epoch=epoch)
         return EpochBatches(
-            m.images, m.training[order], m.targets, m.weights, parameters, self._stage.batch_size
+            m.images, rows, m.targets, m.weights, parameters, self._stage.batch_size, told
         )
 
     def validation_logits(self) -> NDArray[np.float32]:
         """Logits of the validation split, (n, k)."""
-        return predict_rows(self._classifier, self._material.images, self._material.validation)
+        m = self._material
+        return predict_rows(self._classifier, m.images, m.validation, metadata=m.metadata)
 
 
 class FeatureFeed:

@@ -15,6 +15,7 @@ from lentigo.errors import InputError, LeakageError, RecipeError, RunError, list
 from lentigo.recipe import Recipe, Soup
 from lentigo.train.mean import NO_MEAN, check_mixes
 from lentigo.train.run import MODEL, Run, open_network
+from lentigo.train.second_input import need_image_alone
 
 _NO_BACKBONE = "it has no backbone to go on from"
 NO_TEACHER = "it cannot answer inside a training"
@@ -38,7 +39,8 @@ def follow_runs(recipe: Recipe, data: PreparedSet, fold: int | None) -> Recipe:
             lesion, a patient or a picture that is now test or validation.
         RecipeError: A teacher knows other classes or takes images prepared in another way, or
             runs have no mean.
-        RunError: No finished run, or the set that it was trained on cannot be opened.
+        RunError: No finished run, a teacher that takes metadata, or the set that a run was
+            trained on cannot be opened.
     """
     held_out = np.concatenate(
         [data.rows("validation", fold), np.flatnonzero(data.manifest["split"] == "test")]
@@ -78,6 +80,7 @@ def _run_behind(weights: str) -> Path | None:
 
 
 def _check_teaches(run: Run, data: PreparedSet) -> None:
+    need_image_alone(run.info.metadata, run.path, "teachers are shown the student's images alone")
     ours, theirs = data.taxonomy.codes, run.info.taxonomy.codes
     if theirs != ours:
         raise RecipeError(

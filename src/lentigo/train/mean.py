@@ -63,6 +63,7 @@ def _problems(run: NetworkRun, first: NetworkRun, recipe: Recipe, data: Prepared
         "head": (_without(theirs.head, "dropout"), _without(recipe.head, "dropout")),
         "output": (_without(theirs.output), _without(recipe.output)),
         "preprocessing": (_without(run.spec), _without(data.spec)),
+        "recipe": (_second_input(theirs), _second_input(recipe)),
     }  # fmt: skip
     found = [
         f"{part}.{key} is {had[key]!r}, not {wanted[key]!r}"
@@ -80,6 +81,11 @@ def _problems(run: NetworkRun, first: NetworkRun, recipe: Recipe, data: Prepared
 
 def _without(part: BaseModel, *names: str) -> dict[str, Any]:
     return part.model_dump(mode="json", exclude=set(names))
+
+
+def _second_input(recipe: Recipe) -> dict[str, Any]:
+    second = recipe.metadata
+    return {"metadata": None if second is None else _without(second, "withheld")}
 
 
 def _beginning(run: NetworkRun) -> tuple[str, int]:

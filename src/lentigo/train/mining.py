@@ -53,7 +53,9 @@ def hard_rows(
     """
     if kept.is_file():
         return np.asarray(np.load(kept), np.int64)
-    probability = softmax(predict_rows(model, material.images, material.training))
+    probability = softmax(
+        predict_rows(model, material.images, material.training, metadata=material.metadata)
+    )
     hard = hard_places(probability, material.labels[material.training], below)
     rows = material.training[hard]
     if not len(rows):

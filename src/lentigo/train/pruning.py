@@ -13,6 +13,7 @@ from lentigo.errors import InputError
 from lentigo.recipe import Recipe
 from lentigo.train.loop import Report
 from lentigo.train.run import MODEL, Run, need_network
+from lentigo.train.second_input import need_image_alone
 from lentigo.train.train import train
 
 EPOCHS = 5
@@ -41,7 +42,7 @@ def prune(
 
     Raises:
         InputError: A sparsity that is no share, or no epochs.
-        RunError: Not a network's run.
+        RunError: Not a network's run, or one that takes metadata.
         LentigoError: As `lentigo.train.train`.
     """
     if not 0 < sparsity < 1 or epochs < 1:
@@ -50,6 +51,7 @@ def prune(
             todo="Give a share above 0 and below 1, such as --prune 0.8, and an epoch or more.",
         )
     run = need_network(run, "it has no weights to prune")
+    need_image_alone(run.info.metadata, run.path, "pruning is for devices, which have none")
     return train(
         pruning_recipe(run, sparsity, epochs),
         data if data is not None else run.info.prepared_path,

@@ -12,9 +12,11 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from lentigo.data.metadata import nothing_known, vectors
 from lentigo.data.prepared import open_prepared
 from lentigo.errors import InputError, RunError, listed
 from lentigo.files import digest_file, digest_json, read_json
@@ -30,6 +32,7 @@ from lentigo.train.classic import describe_machine
 from lentigo.train.feeding import predict_rows
 from lentigo.train.machine import Machine
 from lentigo.train.seal import Calibration
+from lentigo.train.second_input import SecondInput
 from lentigo.train.state import HistoryRow
 
 SCHEMA_VERSION = 1
@@ -53,6 +56,7 @@ class RunInfo(BaseModel):
 
     ``half_speed`` is the speed of matrix products in the recipe's half precision where it was
     trained, as a multiple of float32's. ``made_of`` are the runs that it is the mean of.
+    ``metadata`` is what the network takes beside an image.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,6 +85,7 @@ class RunInfo(BaseModel):
     seconds: float
     epoch_seconds: tuple[float, ...] = ()
     half_speed: float | None = None
+    metadata: SecondInput | None = None
     environment: dict[str, str]
     finished: Literal[True] = True
 
@@ -189,7 +194,10 @@ class NetworkRun(Run):
 
     @cached_property
     def model(self) -> keras.Model:
-        """The best epoch's model: RGB in [0, 255] (B, S, S, 3) to logits (B, k)."""
+        """The best epoch's model: RGB in [0, 255] (B, S, S, 3) to logits (B, k).
+
+        Where the run has metadata, it takes a list of both.
+        """
         path = self.path / MODEL
         try:
             return keras.saving.load_model(path, compile=False)
@@ -197,9 +205,25 @@ class NetworkRun(Run):
             reason = str(error).partition("\n")[0]
             raise RunError(f"{path} is damaged: {reason}", todo="Train anew.") from None
 
-    def predict_logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits (N, k) of prepared ``images`` (N, S, S, 3) uint8."""
-        return predict_rows(self.model, images, np.arange(len(images)))
+    def predict_logits(
+        self, images: NDArray[np.uint8], table: pd.DataFrame | None = None
+    ) -> NDArray[np.float32]:
+        """Logits (N, k) of prepared ``images`` (N, S, S, 3) uint8.
+
+        ``table`` is their N rows of a manifest, for a network that takes metadata; without it
+        the network answers as if nothing were known.
+        """
+        told = None
+        if (second := self.info.metadata) is not None:
+            alone = np.tile(nothing_known(second.columns), (len(images), 1))
+            told = alone if table is None else vectors(table, second.columns)
+        return predict_rows(self.model, images, np.arange(len(images)), metadata=told)
+
+    def predict_told(
+        self, images: NDArray[np.uint8], table: pd.DataFrame
+    ) -> NDArray[np.floating[Any]]:
+        """Calibrated probabilities (N, k) of ``images`` and of what their manifest tells."""
+        return softmax(self.predict_logits(images, table), self.temperature)
 
     @property
     def sight(self) -> Sight | None:
@@ -212,7 +236,7 @@ class NetworkRun(Run):
         return Watcher(self.model, self.sight)
 
     def see(self, images: NDArray[np.uint8]) -> Seen:
-        """Logits (N, k), attention maps and pooled features (N, C) of prepared ``images``."""
+        """Logits (N, k), attention maps and pooled features (N, C) of prepared ``images`` alone."""
         pieces = [
             self._watcher.see(images[start : start + _BATCH])
             for start in range(0, len(images), _BATCH)

@@ -7,12 +7,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.data.metadata import nothing_known
 from lentigo.data.prepared import PreparedSet
 from lentigo.data.splits import ranked_groups
 from lentigo.model import class_weights
-from lentigo.recipe import Recipe, Sampling
+from lentigo.recipe import Metadata, Recipe, Sampling
 
-ORDER, AUGMENT, DROPOUT, VIEWS = range(4)
+ORDER, AUGMENT, DROPOUT, VIEWS, WITHHELD = range(5)
 """Streams of random numbers: the third part of every key (seed, epoch, stream)."""
 
 
@@ -65,6 +66,24 @@ def epoch_order(
         wanted = np.full(len(counts), present.min())
     drawn = [_dealt(np.flatnonzero(labels == c), int(wanted[c]), random) for c in np.unique(labels)]
     return random.permutation(np.concatenate(drawn))
+
+
+def told_metadata(
+    known: NDArray[np.float32], metadata: Metadata, *, seed: int, epoch: int
+) -> NDArray[np.float32]:
+    """What an epoch's images are accompanied by: a function of (seed, epoch, position).
+
+    Args:
+        known: Metadata of every image in the order of the epoch, (m, places).
+        metadata: ``withheld`` is the share that goes without.
+        seed: The run's seed.
+        epoch: Epochs done before this one.
+
+    Returns:
+        (m, places).
+    """
+    draws = np.random.default_rng((seed, epoch, WITHHELD)).random((len(known), 1))
+    return np.where(draws < metadata.withheld, nothing_known(metadata.columns), known)
 
 
 def drawn_share(labels: NDArray[np.int64], sampling: Sampling, classes: int) -> NDArray[np.float64]:

@@ -41,6 +41,7 @@ from lentigo.train.run import (
 )
 from lentigo.train.sampling import drawn_share, spoken_mixture, used_rows
 from lentigo.train.seal import seal
+from lentigo.train.second_input import SecondInput, check_metadata
 from lentigo.train.sight import kept_sight
 from lentigo.train.state import HistoryRow
 from lentigo.train.trackers import Tracker
@@ -183,7 +184,7 @@ def _train_network(
     return _Made(
         standing.history,
         standing.best_epoch,
-        predict_rows(model, data.images, material.validation),
+        predict_rows(model, data.images, material.validation, metadata=material.metadata),
         spoken_mixture(labels, recipe, classes),
         training.model.count_params(),
         standing.seconds,
@@ -201,7 +202,7 @@ def _average_networks(
     parameters = model.count_params()
     model = with_views(model, recipe.output.views)
     _save_model(model, path / MODEL)
-    logits = predict_rows(model, data.images, material.validation)
+    logits = predict_rows(model, data.images, material.validation, metadata=material.metadata)
     labels = data.labels[material.validation]
     scores = validation_scores(logits, labels, data.taxonomy.malignant)
     row: HistoryRow = {"epoch": 1, "stage": "soup"}
@@ -249,6 +250,7 @@ def _finish(
     """Write what the model predicts, its calibration, and last ``run.json``."""
     write_text(path / "history.csv", pd.DataFrame(made.history).to_csv(index=False))
     rows = data.rows("validation", fold)
+    used = used_rows(data, recipe.sampling, fold=fold, seed=seed)
     seal(path, data, rows, made.logits, made.mixture)
     info = RunInfo(
         kind="network" if recipe.classic is None else "classic",
@@ -265,7 +267,7 @@ def _finish(
         test_digest=data.test_digest,
         taxonomy=data.taxonomy,
         spec=data.spec,
-        training_images=len(used_rows(data, recipe.sampling, fold=fold, seed=seed)),
+        training_images=len(used),
         validation_images=len(rows),
         parameters=made.parameters,
         weights_sha256=weights,
@@ -274,6 +276,7 @@ def _finish(
         seconds=round(made.seconds, 1),
         epoch_seconds=made.epoch_seconds,
         half_speed=half_speed(recipe.precision),
+        metadata=SecondInput.of(recipe.metadata, data, used),
         environment=environment(),
     )
     write_json(path / "run.json", info.model_dump(mode="json"))
@@ -290,7 +293,7 @@ def check_fits(recipe: Recipe, data: PreparedSet) -> None:
 
     Raises:
         LeakageError: A leaky set that was not asked for by name, or one that cuts groups.
-        RecipeError: Images of another size than the network's.
+        RecipeError: Images of another size than the network's, or metadata that no image has.
     """
     if data.leaky and recipe.protocol != "as-published":
         raise LeakageError(
@@ -305,6 +308,7 @@ def check_fits(recipe: Recipe, data: PreparedSet) -> None:
             todo=f"lentigo prepare ... --size {recipe.network.size}, or "
             f"--set network.size={data.spec.size}",
         )
+    check_metadata(recipe.metadata, data)
     if not data.leaky:
         check_no_group_crosses(data.manifest)
 
