@@ -207,7 +207,7 @@ class Soup(Part):
     """The mean of the weights of finished runs, in place of training (Wortsman 2022, section 2).
 
     ``runs`` are folders of runs of one network, fine-tuned from the same weights: with the same
-    head, size, classes, preprocessing and output, and refused where one was trained on what is
+    head, size, classes, preprocessing and views, and refused where one was trained on what is
     now held out. The stages are not trained; batch-norm statistics are estimated anew on
     ``reestimate_batches`` training batches, as the last of them says.
     """
