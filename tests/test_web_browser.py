@@ -19,9 +19,8 @@ from lentigo.web.camera.sources import opener
 from lentigo.web.certificates import prepare
 from lentigo.web.settings import Limits, Settings
 from lentigo.web.strings import LANGUAGES, Words
-from web_server import page, photo
+from web_server import EN, page, photo
 
-EN = Words("en")
 PHONE, DESK = (390, 844), (1400, 900)
 SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 # A machine that does other things too takes its time.

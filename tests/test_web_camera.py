@@ -19,10 +19,7 @@ from lentigo.web.camera.capture import Capture, State
 from lentigo.web.camera.sources import CameraLost, Frame, Pattern, Rpicam, opener
 from lentigo.web.settings import Limits, Settings
 from lentigo.web.strings import Words
-from web_server import WAIT_S, get, page, photo, post, stream
-
-BROWSER = {"accept": "text/html"}
-EN = Words("en")
+from web_server import BROWSER, EN, WAIT_S, get, page, photo, post, stream
 
 
 class Plugged:

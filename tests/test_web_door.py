@@ -19,18 +19,13 @@ from lentigo.web.guard import Door
 from lentigo.web.names import hosts_to_open, own_names
 from lentigo.web.refusals import Refusal
 from lentigo.web.serve import listening
-from lentigo.web.settings import Limits, Settings
-from lentigo.web.strings import Words
-from web_server import WAIT_S, get, page, photo, post
-
-BROWSER = {"accept": "text/html"}
-EN = Words("en")
+from lentigo.web.settings import Settings
+from web_server import BROWSER, EN, WAIT_S, get, page, photo, post, unlimited
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    settings = Settings(limits=Limits(per_minute=100_000))
-    with page(settings) as address, httpx.Client(base_url=address, timeout=WAIT_S) as found:
+    with unlimited() as found:
         yield found
 
 

@@ -28,17 +28,12 @@ from lentigo.web.gates import Budget, Rate
 from lentigo.web.refusals import Refusal
 from lentigo.web.screening import screen
 from lentigo.web.settings import Limits, Settings
-from lentigo.web.strings import Words
-from web_server import WAIT_S, get, page, photo, post, stream
-
-BROWSER = {"accept": "text/html"}
-EN = Words("en")
+from web_server import BROWSER, EN, WAIT_S, get, page, photo, post, stream, unlimited
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    settings = Settings(limits=Limits(per_minute=100_000))
-    with page(settings) as address, httpx.Client(base_url=address, timeout=WAIT_S) as found:
+    with unlimited() as found:
         yield found
 
 

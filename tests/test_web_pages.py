@@ -18,9 +18,7 @@ import pytest
 from lentigo.image.verdict import CHECKS
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE, TAXONOMIES
 from lentigo.web.strings import LANGUAGES, Words, catalogue, choose
-from web_server import get, page, photo, process
-
-BROWSER = {"accept": "text/html"}
+from web_server import BROWSER, get, page, photo, process
 
 
 @pytest.fixture(scope="module")

@@ -21,13 +21,17 @@ from lentigo.web.app import make_app
 from lentigo.web.camera.capture import Capture
 from lentigo.web.serve import config_of, listening
 from lentigo.web.server import Server, make_server
-from lentigo.web.settings import Settings
+from lentigo.web.settings import Limits, Settings
+from lentigo.web.strings import Words
 
 TESTS = Path(__file__).parent
 # A machine that does other things too takes its time.
 WAIT_S = 60
 get, post = partial(httpx.get, timeout=WAIT_S), partial(httpx.post, timeout=WAIT_S)
 stream = partial(httpx.stream, timeout=WAIT_S)
+# What a browser says that it takes; programs get JSON.
+BROWSER = {"accept": "text/html"}
+EN = Words("en")
 
 
 def photo(side: int = 160, suffix: str = ".jpg", seed: int = 0) -> bytes:
@@ -69,6 +73,14 @@ def page(
     server = make_server(predictor or load_default(), settings or Settings(), capture=capture)
     with running(server) as address:
         yield address
+
+
+@contextmanager
+def unlimited() -> Iterator[httpx.Client]:
+    """Somebody who may ask the page as often as many tests do."""
+    settings = Settings(limits=Limits(per_minute=100_000))
+    with page(settings) as address, httpx.Client(base_url=address, timeout=WAIT_S) as found:
+        yield found
 
 
 @contextmanager
