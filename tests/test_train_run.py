@@ -154,40 +154,55 @@ def test_interrupted_anywhere_it_reaches_the_same_history_to_the_last_bit(
     assert (resumed / kept).read_bytes() == (finished / kept).read_bytes()
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_after_kill_9_either_backend_reaches_the_same_history_and_exports_it(
-    data: PreparedSet, tmp_path: Path, backend: str
+@pytest.fixture(scope="module", params=["tensorflow", "jax"])
+def whole(
+    request: pytest.FixtureRequest, data: PreparedSet, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The run of a training that nothing interrupted, in a process and on a backend of its own."""
+    pytest.importorskip(request.param)
+    folder = tmp_path_factory.mktemp(request.param)
+    recipe = folder / "tiny.toml"
+    recipe.write_text(TINY)
+    call = ("train", recipe, "--data", data.path, "--seed", "3", "--out", folder / "runs")
+    lentigo(*call, KERAS_BACKEND=request.param)
+    return next(path.parent for path in (folder / "runs").glob("*/run.json"))
+
+
+def test_after_kill_9_either_backend_reaches_the_same_history(
+    data: PreparedSet, whole: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip(backend)
+    backend = open_run(whole).info.environment["backend"]
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(TINY)
-    call = ("train", recipe, "--data", data.path, "--seed", "3", "--out")
-    lentigo(*call, tmp_path / "whole", KERAS_BACKEND=backend)
-    whole = next(path.parent for path in (tmp_path / "whole").glob("*/run.json"))
-
-    out = tmp_path / "killed"
+    call = ("train", recipe, "--data", data.path, "--seed", "3", "--out", tmp_path)
     with subprocess.Popen(
-        [sys.executable, "-m", "lentigo", *map(str, call), str(out)],
+        [sys.executable, "-m", "lentigo", *map(str, call)],
         env=environment(KERAS_BACKEND=backend),
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     ) as process:
         deadline = time.monotonic() + 120
-        while not list(out.glob("*/checkpoint/last.npz")) and time.monotonic() < deadline:
+        while not list(tmp_path.glob("*/checkpoint/last.npz")) and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
-    assert list(out.glob("*/checkpoint/last.npz"))
-    assert not list(out.glob("*/run.json"))
+    assert list(tmp_path.glob("*/checkpoint/last.npz"))
+    assert not list(tmp_path.glob("*/run.json"))
 
-    lentigo(*call, out, KERAS_BACKEND=backend)
-    resumed = next(path.parent for path in out.glob("*/run.json"))
+    lentigo(*call, KERAS_BACKEND=backend)
+    resumed = next(path.parent for path in tmp_path.glob("*/run.json"))
     assert history(resumed) == history(whole)
     assert open_run(resumed).info.environment["backend"] == backend
-    of_run, _ = lentigo("evaluate", resumed, "--data", data.path, "--json", KERAS_BACKEND=backend)
+
+
+@pytest.mark.parametrize("whole", ["jax"], indirect=True)
+def test_a_run_of_jax_and_its_bundle_score_alike(
+    data: PreparedSet, whole: Path, tmp_path: Path
+) -> None:
+    of_run, _ = lentigo("evaluate", whole, "--data", data.path, "--json", KERAS_BACKEND="jax")
     bundle = tmp_path / "tiny.tflite"
     # The gate of export compares the bundle with what the run itself predicted.
-    lentigo("export", resumed, "--out", bundle, KERAS_BACKEND=backend)
-    of_bundle, _ = lentigo("evaluate", bundle, "--data", data.path, "--json", KERAS_BACKEND=backend)
+    lentigo("export", whole, "--out", bundle, KERAS_BACKEND="jax")
+    of_bundle, _ = lentigo("evaluate", bundle, "--data", data.path, "--json", KERAS_BACKEND="jax")
     first, second = (json.loads(text)["metrics"] for text in (of_run, of_bundle))
     assert second["accuracy"] == first["accuracy"]
     assert second["brier_score"]["value"] == pytest.approx(first["brier_score"]["value"], abs=1e-4)
