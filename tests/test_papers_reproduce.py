@@ -7,7 +7,9 @@ import json
 import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
+from unittest.mock import create_autospec
 
 import pandas as pd
 import pytest
@@ -20,7 +22,7 @@ from lentigo.papers.figures import FIGURES
 from lentigo.papers.paper import experiment, read_paper
 from lentigo.papers.reproduce import Reproduction, Request, reproduce
 from lentigo.papers.schema import DataPlan, FigureName
-from lentigo.train import open_run
+from lentigo.train import ClassicRun, open_run
 from sixth_paper import SIXTH
 from small import lentigo
 
@@ -107,6 +109,14 @@ def test_an_epoch_without_a_figure_leaves_a_gap_and_no_broken_curve() -> None:
     assert "nan" not in figure.picture
     assert figure.picture.count('class="line s') == 1
     assert figure.table.rows[0] == ("1", "1.0000", "–")
+
+
+def test_the_grid_of_a_classic_model_is_no_curve_by_epochs() -> None:
+    points = [{"epoch": e, "stage": "linear", "c": 0.1, "val_loss": 0.4} for e in (1, 2)]
+    run = create_autospec(ClassicRun, instance=True)
+    run.history.return_value = points
+    grid = SimpleNamespace(run=run, training="A machine", leaky=False, claimed_history=[])
+    assert plots.curves([grid]) == []
 
 
 def test_every_fold_validates_once_a_seed_and_all_images_count(done: Reproduction) -> None:

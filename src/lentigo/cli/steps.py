@@ -74,7 +74,7 @@ def train(
     if json:
         as_json({"path": str(finished.path), **finished.info.model_dump(mode="json")})
         return
-    print(f"Run: {finished.path} (best epoch {finished.info.best_epoch})")
+    print(f"Run: {finished.path} ({finished.row_name} {finished.info.best_epoch} was best)")
     print(f"Next: lentigo evaluate {finished.path} --data {data}")
 
 

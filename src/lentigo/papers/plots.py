@@ -10,6 +10,7 @@ import numpy as np
 
 from lentigo.evaluate.svg import Plot, percent_ticks, round_ticks
 from lentigo.papers.shown import HEADINGS, Figure, Shown, Table, by_protocol, with_claims
+from lentigo.train import NetworkRun
 
 UNIT = (0.0, 1.0)
 COLOURS = 6
@@ -100,9 +101,10 @@ def classes(shown: Sequence[Shown]) -> list[Figure]:
 
 
 def curves(shown: Sequence[Shown]) -> list[Figure]:
-    """Loss and accuracy by epoch, a plot a model: as claimed, then as measured."""
+    """Loss and accuracy by epoch, a plot a network: as claimed, then as measured."""
     named = [(f"{e.title}, claimed", e.claimed_history, False) for e in with_claims(shown)]
-    named += [(each.training, each.run.history(), each.leaky) for each in shown]
+    networks = (each for each in shown if isinstance(each.run, NetworkRun))
+    named += [(each.training, each.run.history(), each.leaky) for each in networks]
     return [_curves(*each) for each in named if len(each[1]) > 1]
 
 

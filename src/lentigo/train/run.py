@@ -133,7 +133,10 @@ class Run(ABC):
         path: The folder.
         info: What was trained on what.
         calibration: Temperature and operating points, sealed when training ended.
+        row_name: What a row of its history is.
     """
+
+    row_name = "epoch"
 
     def __init__(self, path: Path, info: RunInfo, calibration: Calibration) -> None:
         self.path, self.info, self.calibration = path, info, calibration
@@ -172,7 +175,7 @@ class Run(ABC):
         return softmax(self.predict_logits(images), self.temperature)
 
     def history(self) -> list[HistoryRow]:
-        """A row an epoch."""
+        """A row an epoch, or a point of the grid of a classic model."""
         with (self.path / "history.csv").open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
         return [{key: _number(value) for key, value in row.items()} for row in rows]
@@ -275,6 +278,8 @@ class NetworkRun(Run):
 
 class ClassicRun(Run):
     """A run of a support vector machine on hand-crafted features."""
+
+    row_name = "point of the grid"
 
     @cached_property
     def machine(self) -> Machine:
