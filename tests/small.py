@@ -75,10 +75,12 @@ class KilledError(Exception):
     """Stands in for a kill between two batches."""
 
 
-def small_set(folder: Path, *, lesions: int = 70, side_px: int = 64) -> PreparedSet:
+def small_set(folder: Path, *, lesions: int = 70, side_px: int = 64, folds: int = 5) -> PreparedSet:
     """A phantom of 32 pixels in ``folder``; its images lie under ``images``, drawn larger."""
     generate(folder / "images", lesions=lesions, seed=0, size=side_px)
-    return prepare("phantom", folder / "images", folder / "prepared", size=32, workers=1)
+    return prepare(
+        "phantom", folder / "images", folder / "prepared", size=32, workers=1, folds=folds
+    )
 
 
 def history(run: Path) -> str:

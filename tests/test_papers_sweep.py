@@ -27,7 +27,7 @@ GRID = trials_of({"stages.0.batch_size": [8, 32], "network.alpha": [1.0, 2.0]})
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
-    return small_set(tmp_path_factory.mktemp("phantom"))
+    return small_set(tmp_path_factory.mktemp("phantom"), folds=3)
 
 
 @pytest.fixture(scope="module")

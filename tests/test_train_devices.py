@@ -22,11 +22,6 @@ name = "tiny_network:build"
 weights = "none"
 size = 32
 [[stages]]
-name = "head"
-train = "head"
-epochs = 1
-batch_size = {batch}
-[[stages]]
 name = "all"
 epochs = 2
 batch_size = {batch}
@@ -34,14 +29,16 @@ batch_norm = "{norm}"
 """
 
 
-def trained(folder: Path, count: int, batch: int, norm: str) -> tuple[np.ndarray, np.ndarray]:
+def trained(
+    data: Path, folder: Path, count: int, batch: int, norm: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of the history and of the validation logits."""
     recipe, out = folder / f"{batch}.toml", folder / f"{count}-{batch}"
     recipe.write_text(RECIPE.format(batch=batch, norm=norm), encoding="utf-8")
     # Every device of the same kind of threads, so that only their number differs.
     flags = "--xla_force_host_platform_device_count=2"
     lentigo(
-        *("train", recipe, "--devices", count, "--data", folder / "set", "--out", out),
+        *("train", recipe, "--devices", count, "--data", data, "--out", out),
         KERAS_BACKEND="jax",
         XLA_FLAGS=flags,
     )
@@ -60,15 +57,20 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("jax", reason="jax is not installed")
+    folder = tmp_path_factory.mktemp("phantom")
+    raw = generate(folder / "raw", lesions=61, seed=0, size=48)
+    return prepare("phantom", raw, folder / "set", size=32, workers=1).path
+
+
 # With 15, each batch gets one image of weight zero, which trained batch norm would see.
 @pytest.mark.parametrize(("batch", "norm"), [(16, "train"), (15, "frozen")])
 def test_two_devices_give_the_result_of_one_within_rounding(
-    tmp_path: Path, batch: int, norm: str
+    data: Path, tmp_path: Path, batch: int, norm: str
 ) -> None:
-    pytest.importorskip("jax", reason="jax is not installed")
-    raw = generate(tmp_path / "raw", lesions=61, seed=0, size=48)
-    prepare("phantom", raw, tmp_path / "set", size=32, workers=1)
-    one, two = (trained(tmp_path, count, batch, norm) for count in (1, 2))
+    one, two = (trained(data, tmp_path, count, batch, norm) for count in (1, 2))
     for alone, together in zip(one, two, strict=True):
         np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-4)
 
