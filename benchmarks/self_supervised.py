@@ -169,16 +169,17 @@ def learn(model: keras.Model, images: Any, rows: Any, args: argparse.Namespace) 
     optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4)
     model.compile(optimizer, VicReg(), jit_compile=compiled)
     nothing = np.zeros((2 * batch, 1), np.float32)
-    losses, start = list[float](), time.perf_counter()
+    losses, since, start = list[float](), list[float](), time.perf_counter()
     for step in range(steps):
         epoch, place = divmod(step, an_epoch)
         order = np.random.default_rng((args.seed, epoch)).permutation(rows)
         pixels = images[np.sort(order[place * batch : (place + 1) * batch])]
         parameters = draw_parameters(VIEWS, size, 2 * batch, (args.seed, epoch, place))
-        loss = model.train_on_batch([np.concatenate([pixels, pixels]), parameters], nothing)
+        views = [np.concatenate([pixels, pixels]), parameters]
+        since.append(float(model.train_on_batch(views, nothing)))
         if (step + 1) % TOLD_EVERY == 0 or step + 1 == steps:
-            losses.append(float(loss))
-            model.reset_metrics()  # the loss is a mean since the last time
+            losses.append(float(np.mean(since)))
+            since.clear()
             speed = 2 * batch * (step + 1) / (time.perf_counter() - start)
             text = f"step {step + 1}/{steps}: loss {losses[-1]:.3f}, {speed:.0f} views/s"
             print(text, file=sys.stderr, flush=True)
