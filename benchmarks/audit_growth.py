@@ -49,7 +49,7 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def made(rows: Hashes, real: Hashes, flip: float, draw: np.random.Generator) -> Hashes:
+def made(rows: NDArray[np.int64], real: Hashes, flip: float, draw: np.random.Generator) -> Hashes:
     """Hashes (n, ..., 32) from those of real pictures (m, ..., 32), with bits flipped."""
     found = np.empty((len(rows), *real.shape[1:]), np.uint8)
     bits = int(np.prod(real.shape[1:])) * 8

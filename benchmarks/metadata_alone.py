@@ -34,12 +34,12 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
-from lentigo.data.metadata import meaning, vectors
+from lentigo.data.metadata import Column, meaning, vectors
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.score.bootstrap import grouped_bootstrap
 from lentigo.score.rank import Ranking
 
-COLUMNS = ("age", "sex", "site")
+COLUMNS: tuple[Column, ...] = ("age", "sex", "site")
 PARTS = 5
 LEAST = 1e-7
 # By name, the rankings whose areas' mean a figure is.
@@ -142,7 +142,8 @@ def where_nothing_is_known(data: PreparedSet, table: Any, sealed: Any, args: Any
     from lentigo.train import open_run
 
     row_of = dict(zip(table["image_id"], table["row"], strict=True))
-    found, start = {}, 0
+    found: dict[str, Any] = {}
+    start = 0
     for run in map(open_run, args.runs):
         ids = sealed["image_id"].iloc[start : start + run.calibration.images]
         start += len(ids)
@@ -178,7 +179,8 @@ def sources(sets: list[PreparedSet], args: Any) -> None:
         single = [Ranking.of(number == k, said[:, k]) for k in range(len(names))]
         line(name, {"source": single}, groups, args)
 
-    for columns in (*((each,) for each in COLUMNS), ("age", "sex"), COLUMNS):
+    some: tuple[tuple[Column, ...], ...] = (*((c,) for c in COLUMNS), ("age", "sex"), COLUMNS)
+    for columns in some:
         told(", ".join(columns), vectors(table, columns))
     told("site as it is written", np.asarray(pd.get_dummies(table["site"]), np.float32))
     gaps = [place for place, name in enumerate(meaning(COLUMNS)) if name.endswith("not known")]

@@ -169,11 +169,11 @@ def main() -> None:
     base = next(point.ms for point in points if point.name == PLAIN)
     print(f"{'':28s} {'MB':>7s} {'ms':>7s} {'RATIO':>6s}  balanced accuracy")
     for point in points:
-        score = "" if point.score is None else f"{point.score:.3f}"
-        score += f" [{point.low:.3f}, {point.high:.3f}]" if point.ours else ""
+        told = "" if point.score is None else f"{point.score:.3f}"
+        told += f" [{point.low:.3f}, {point.high:.3f}]" if point.ours else ""
         print(
             f"{point.name:28s} {point.megabytes:7.2f} {point.ms:7.2f} {point.ms / base:6.2f}"
-            f"  {score}"
+            f"  {told}"
         )
     write_text(args.out, picture(points, args.wanted))
 

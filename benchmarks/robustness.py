@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def compressed(quality: int) -> Disturbance:
 
     def apply(image: Any) -> Any:
         _, content = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        return cv2.imdecode(content, cv2.IMREAD_COLOR)[..., ::-1]
+        return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR))[..., ::-1]
 
     return apply
 
@@ -122,6 +123,11 @@ def scores(taxonomy: Any, labels: Any, probability: Any) -> dict[str, Callable[[
     }
 
 
+def difference(a: Callable[[Any], Any], b: Callable[[Any], Any], weights: Any) -> Any:
+    """Of two figures, under the same weights."""
+    return a(weights) - b(weights)
+
+
 def measure(model: Path, data: Path, ids: list[str], groups: dict[str, str]) -> None:
     """Print one model's table."""
     from lentigo.data.prepared import open_prepared
@@ -153,7 +159,7 @@ def measure(model: Path, data: Path, ids: list[str], groups: dict[str, str]) -> 
         shaken = answers(disturb)
         fell = [
             bootstrap_estimate(
-                lambda weights, a=shaken[key], b=calm[key]: a(weights) - b(weights),
+                partial(difference, shaken[key], calm[key]),
                 group_ids,
                 replicates=REPLICATES,
             )

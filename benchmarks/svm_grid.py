@@ -58,7 +58,7 @@ def ours(features: Any, labels: Any, parts: Any, threads: int) -> np.ndarray:
     finally:
         classic.usable_cores = before  # type: ignore[attr-defined]
     right = (np.array(found)[..., 0] <= 0) == (labels == 1)
-    return right.mean(axis=-1)
+    return np.asarray(right.mean(axis=-1))
 
 
 def theirs(features: Any, labels: Any, parts: Any, jobs: int) -> np.ndarray:

@@ -37,6 +37,7 @@ import tensorflow as tf
 from lentigo.data.prepared import open_prepared
 from lentigo.model import build_loss, build_model
 from lentigo.recipe import Augmentation, Recipe, load_recipe
+from lentigo.train.accuracy import TrainingAccuracy
 from lentigo.train.feeds import Material
 from lentigo.train.loop import Training
 from lentigo.train.stages import build_optimizer, set_trainable
@@ -72,7 +73,7 @@ def material_of(images: Any, rows: Any, count: int) -> Material:
         raise SystemExit(f"{len(rows)} images are fewer than steps x batch = {count}.")
     targets = np.eye(CLASSES, dtype=np.float32)[labels]
     weights = np.ones(len(images), np.float32)
-    return Material(images, labels, rows, rows[:1], targets, weights, seed=0)
+    return Material(images, labels, rows, rows[:1], targets, weights, seed=0, digest="")
 
 
 def compiled(recipe: Recipe, steps: int, *, xla: bool = False) -> keras.Model:
@@ -103,9 +104,10 @@ def lentigo(recipe: Recipe, material: Material, steps: int, folder: Path) -> Rou
     training = Training(recipe, material, (False,) * CLASSES, folder, lambda _: None)
     stage = recipe.stages[0]
     set_trainable(training.model, stage)
-    feed = training._feed(stage)
+    feed = training._feed(stage, material)
     optimizer = build_optimizer(stage, steps=steps, precision=recipe.precision)
-    feed.model.compile(optimizer, build_loss(recipe.loss, EQUAL_SHARE), jit_compile=False)
+    loss = build_loss(recipe.loss, EQUAL_SHARE)
+    feed.model.compile(optimizer, loss, weighted_metrics=[TrainingAccuracy()], jit_compile=False)
     epochs = iter(range(1_000_000))
 
     def once() -> None:

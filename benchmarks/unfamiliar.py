@@ -27,6 +27,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +79,16 @@ def scores_of(features: Any, logits: Any, labels: Any) -> dict[str, Callable[[Gr
     def relative(group: Group) -> Any:
         return nearest(group) - (((group.features - middle) @ common) ** 2).sum(axis=1)
 
+    def beside(space: Any, group: Group) -> Any:
+        return residual(group.features, space)
+
     found: dict[str, Callable[[Group], Any]] = {
         "energy": lambda group: energy(group.logits),
         "Mahalanobis": nearest,
         "relative Mahalanobis": relative,
     }
     for size in (32, 64, 128, 256):
-        space = fit_subspace(features, size)
-        found[f"residual {size}"] = lambda group, space=space: residual(group.features, space)
+        found[f"residual {size}"] = partial(beside, fit_subspace(features, size))
     space = fit_subspace(features, 128)
     scale = logits.max(axis=1).mean() / residual(features, space).mean()
     found["ViM 128"] = lambda group: scale * residual(group.features, space) + energy(group.logits)
@@ -182,17 +185,17 @@ def asked_about(
 def material(args: argparse.Namespace) -> tuple[Any, dict[str, Group], dict[str, Any]]:
     """Training features and labels, and the groups of images that are asked about."""
     from lentigo.data.prepared import open_prepared
-    from lentigo.train import open_run
     from lentigo.train.features import training_features, training_rows
+    from lentigo.train.run import open_network
 
-    run = open_run(args.run)
+    run = open_network(args.run, "features are a network's")
     data = open_prepared(args.data or run.info.prepared_path)
 
     def seen(pixels: Any, groups: Any) -> Group:
         found = run.see(pixels)
         return Group(found.features.astype(float), found.logits.astype(float), np.asarray(groups))
 
-    asked = asked_about(data, run.info.fold, args, seen)
+    asked = asked_about(data, run.info.fold or 0, args, seen)
     features = training_features(run, data).astype(float)
     own = training_rows(run, data)
     # The head is one dense layer here, so the logits of training images follow from their features.

@@ -59,7 +59,7 @@ def blurred(rgb: Image, sigma: float) -> Image:
 
 def scaled(rgb: Image, gains: tuple[float, float, float]) -> Image:
     """Each channel times its factor."""
-    return np.clip(rgb * np.array(gains), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(rgb * np.array(gains), 0, 255), np.uint8)
 
 
 def with_glare(rgb: Image, rng: np.random.Generator) -> Image:
@@ -96,7 +96,9 @@ def with_ink(rgb: Image, rng: np.random.Generator) -> Image:
 def compressed(rgb: Image, quality: int) -> Image:
     """Through JPEG and back."""
     encoded = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])
+    return np.ascontiguousarray(
+        np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
+    )
 
 
 SPOILT: dict[str, tuple[str, Callable[[Image, np.random.Generator], Image]]] = {
@@ -118,7 +120,7 @@ def masked(data: Path, paths: Iterable[Path]) -> Iterator[tuple[Image, NDArray[n
     """HAM10000 frames with their outlines."""
     for path in paths:
         mask = next((data / "ham10000" / "masks").glob(f"{path.stem}*"))
-        yield decode(path), cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE) > 0
+        yield decode(path), np.asarray(cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE)) > 0
 
 
 def half_out(rgb: Image, lesion: NDArray[np.bool_]) -> Image | None:

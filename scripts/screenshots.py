@@ -45,13 +45,13 @@ def lesion(view: int = 0) -> NDArray[np.uint8]:
 
 def blurred() -> NDArray[np.uint8]:
     """The same, out of focus and in poor light."""
-    return (cv2.GaussianBlur(lesion(), (0, 0), 9) * 0.3).astype(np.uint8)
+    return np.asarray(cv2.GaussianBlur(lesion(), (0, 0), 9) * 0.3, np.uint8)
 
 
 def room() -> NDArray[np.uint8]:
     """What is no skin: bright tiles of all colours."""
     tiles = np.random.default_rng(1).integers(0, 256, (9, 12, 3)).astype(np.uint8)
-    return cv2.resize(tiles, (640, 480), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.resize(tiles, (640, 480), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def handed(shown: Page, photo: NDArray[np.uint8]) -> None:

@@ -126,7 +126,7 @@ def masks(folder: Path, every: int) -> None:
     wrong, shares, gaps, withheld = [], [], [], 0
     for file in sorted((folder / "masks").iterdir())[::every]:
         rgb = decode(folder / "images" / f"{file.name[:12]}.jpg")
-        lesion = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) > 0
+        lesion = np.asarray(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)) > 0
         small = shrunk(rgb, SIDE_PX)
         size = (small.shape[1], small.shape[0])
         inside = cv2.resize(lesion.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
