@@ -322,9 +322,11 @@ def test_networks_keep_the_digest_that_they_had_before_parts_that_they_do_not_us
     later = {
         "classic": True,
         "distillation": True,
+        "soup": True,
+        "metadata": True,
         "sampling": {"groups"},
         "augmentation": {"cutmix", "torchvision"},
-        "stages": {"__all__": {"stem_rate"}},
+        "stages": {"__all__": {"stem_rate", "average_from"}},
     }
     prose = dict.fromkeys(("title", "citation", "command", "claims", "notes"), True)
     assert plain.digest == digest_json(plain.model_dump(mode="json", exclude={**prose, **later}))

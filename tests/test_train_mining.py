@@ -90,7 +90,7 @@ def test_nothing_hard_is_said(
     data: PreparedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sure = 50.0 * np.eye(len(data.taxonomy.codes), dtype=np.float32)[data.labels]
-    monkeypatch.setattr(mining, "predict_rows", lambda model, images, rows: sure[rows])
+    monkeypatch.setattr(mining, "predict_rows", lambda model, images, rows, metadata: sure[rows])
     material = gather_material(parse_recipe(MINED, "mined", ["keep=last"]), data, 0, 0)
     with pytest.raises(RunError, match="nothing to mine"):
         mining.hard_rows(keras.Model(), material, 0.5, tmp_path / "hard.npy")

@@ -226,6 +226,8 @@ class NetworkRun(Run):
         self, images: NDArray[np.uint8], table: pd.DataFrame
     ) -> NDArray[np.floating[Any]]:
         """Calibrated probabilities (N, k) of ``images`` and of what their manifest tells."""
+        if self.info.metadata is None:
+            return self.predict(images)
         return softmax(self.predict_logits(images, table), self.temperature)
 
     @property
