@@ -12,7 +12,7 @@ import pytest
 from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
-from lentigo.errors import InputError, LeakageError, RecipeError
+from lentigo.errors import InputError, LeakageError, RecipeError, RunError
 from lentigo.files import digest_file
 from lentigo.recipe import parse_recipe
 from lentigo.score.calibration import softmax
@@ -107,6 +107,13 @@ def test_runs_of_other_shapes_classes_and_beginnings_are_told_at_once(
         assert words in str(told.value)
     with pytest.raises(InputError, match="two runs"):
         soup([runs[0].path])
+
+
+def test_a_run_that_does_not_say_of_whom_it_speaks_is_refused(runs: list[Run]) -> None:
+    said = runs[0].calibration
+    assert said.stated_mixture(runs[0].path).sum() == pytest.approx(1, abs=1e-5)
+    with pytest.raises(RunError, match="which population"):
+        said.model_copy(update={"mixture": None}).stated_mixture(runs[0].path)
 
 
 def test_what_any_of_them_saw_is_seen(

@@ -302,6 +302,10 @@ class Recipe(Part):
         for name in ("distillation", "metadata"):
             if cached and getattr(self, name):
                 raise ValueError(f"{name} needs images, which {cached} caches the features of")
+        return self
+
+    @model_validator(mode="after")
+    def _a_mean_does_not_learn(self) -> Recipe:
         if self.soup and self.distillation:
             raise ValueError("beside [soup] this says nothing: distillation")
         return self

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from lentigo.data.prepared import PreparedSet
-from lentigo.errors import RecipeError, RunError, listed
+from lentigo.errors import RecipeError, listed
 from lentigo.model import build_model
 from lentigo.recipe import Recipe
 from lentigo.train.feeds import ImageFeed, Material
@@ -22,7 +22,6 @@ from lentigo.train.state import rekey_seeds
 from lentigo.train.statistics import StatisticsEstimator
 
 NO_MEAN = "it has no weights to average"
-_LEAST_SHARE = 1e-6
 
 
 def check_mixes(runs: Sequence[NetworkRun], recipe: Recipe, data: PreparedSet) -> None:
@@ -48,11 +47,7 @@ def check_mixes(runs: Sequence[NetworkRun], recipe: Recipe, data: PreparedSet) -
             todo="Average fine-tunings of one network that began from the same weights.",
         )
     for run in runs:
-        if run.calibration.mixture is None:
-            raise RunError(
-                f"{run.path} does not state which population its answers speak of.",
-                todo="It was trained by an early version: train it anew.",
-            )
+        run.calibration.stated_mixture(run.path)
 
 
 def _problems(run: NetworkRun, first: NetworkRun, recipe: Recipe, data: PreparedSet) -> list[str]:
@@ -122,8 +117,8 @@ def mean_of_runs(
     weights = zip(*(run.model.get_weights() for run in runs), strict=True)
     model.set_weights([np.mean(each, axis=0, dtype=np.float64) for each in weights])
     _reestimate(model, recipe, material)
-    shares = np.array([run.calibration.mixture for run in runs], np.float64)
-    mixture = np.exp(np.log(shares.clip(_LEAST_SHARE)).mean(axis=0))
+    shares = [run.calibration.stated_mixture(run.path) for run in runs]
+    mixture = np.exp(np.log(shares).mean(axis=0))
     return model, mixture / mixture.sum()
 
 

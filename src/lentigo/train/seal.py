@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from lentigo.data.prepared import PreparedSet
+from lentigo.errors import RunError
 from lentigo.files import digest_list, write_json, write_text
 from lentigo.score.calibration import fit_temperature, softmax, threshold_for_sensitivity
 from lentigo.score.operating import OperatingPoint
 
 TARGETS = (0.80, 0.90, 0.95)
+# The logarithm of a class that a run takes for impossible would shift a logit without end.
+LEAST_SHARE = 1e-6
 
 
 class Calibration(BaseModel):
@@ -39,6 +42,22 @@ class Calibration(BaseModel):
     mixture: tuple[float, ...] | None = None
     images: int
     digest: str
+
+    def stated_mixture(self, path: Path) -> NDArray[np.float64]:
+        """``mixture`` as an array (k,), no class quite impossible.
+
+        Args:
+            path: The run's folder, to say which.
+
+        Raises:
+            RunError: It is not known.
+        """
+        if self.mixture is None:
+            raise RunError(
+                f"{path} does not state which population its answers speak of.",
+                todo="It was trained by an early version: train it anew.",
+            )
+        return np.clip(self.mixture, LEAST_SHARE, None)
 
 
 def fit_calibration(

@@ -7,15 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.errors import RunError
 from lentigo.model import Teachers
 from lentigo.recipe import Output, Recipe
 from lentigo.train.lineage import NO_TEACHER
 from lentigo.train.run import open_network
 from lentigo.train.sampling import spoken_mixture
-
-# A class that a teacher takes for impossible would shift its logit without end.
-_LEAST_SHARE = 1e-6
+from lentigo.train.seal import LEAST_SHARE
 
 
 def open_teachers(recipe: Recipe, labels: NDArray[np.int64], classes: int) -> Teachers | None:
@@ -35,15 +32,10 @@ def open_teachers(recipe: Recipe, labels: NDArray[np.int64], classes: int) -> Te
     if recipe.distillation is None:
         return None
     untouched = recipe.model_copy(update={"output": Output()})
-    wanted = np.log(spoken_mixture(labels, untouched, classes).clip(_LEAST_SHARE))
+    wanted = np.log(spoken_mixture(labels, untouched, classes).clip(LEAST_SHARE))
     models, shifts = [], []
     for path in map(Path, recipe.distillation.teachers):
         run = open_network(path.parent, NO_TEACHER)
-        if run.calibration.mixture is None:
-            raise RunError(
-                f"{run.path} does not state which population its answers speak of.",
-                todo="It was trained by an early version: train it anew.",
-            )
         models.append(run.model)
-        shifts.append(wanted - np.log(np.clip(run.calibration.mixture, _LEAST_SHARE, None)))
+        shifts.append(wanted - np.log(run.calibration.stated_mixture(run.path)))
     return Teachers(models, shifts, recipe.distillation.temperature)
