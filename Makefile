@@ -9,11 +9,14 @@ INSTALLED := $(VENV)/.installed
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-# A failed installation leaves no marker, so the next call installs again.
+# A failed installation leaves no marker, so the next call installs again. Compiling every module
+# that comes along takes as long as the rest; Python compiles what is used, when it is.
+PIP := -m pip install --quiet --disable-pip-version-check --no-compile
+
 $(INSTALLED): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -m venv $(VENV) || { echo "On Debian: apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python $(PIP) -r requirements/dev.txt
+	$(BIN)/python $(PIP) --no-deps --editable .
 	@touch $@
 
 demo: $(INSTALLED) ## Prepare, train, evaluate, export and predict on generated images
