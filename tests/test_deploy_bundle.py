@@ -14,6 +14,7 @@ from lentigo.deploy.bundle import (
     BundleInfo,
     parse_bundle,
     read_bundle,
+    shipped_models,
     write_bundle,
 )
 from lentigo.errors import BundleError
@@ -169,3 +170,16 @@ def test_what_is_no_graph_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="not a LiteRT graph"):
         write_bundle(b"hello", info(), tmp_path / "x.tflite")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_ships_goes_by_its_name_and_a_file_of_that_name_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "lentigo-ham10000" in shipped_models()
+    assert all(read_bundle(name).info.name == name for name in shipped_models())
+    Path("lentigo-ham10000").write_bytes(b"not a model")
+    with pytest.raises(BundleError, match="no bundle"):
+        read_bundle("lentigo-ham10000")
+    with pytest.raises(BundleError, match=r"a model that ships: .*lentigo-ham10000"):
+        read_bundle("lentigo-unknown")

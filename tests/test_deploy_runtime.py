@@ -118,6 +118,6 @@ def test_a_graph_that_is_not_what_its_bundle_says_is_refused() -> None:
 
 
 def test_an_installation_without_a_model_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "DEFAULT_BUNDLE", "no-such.tflite")
+    monkeypatch.setattr(runtime, "DEFAULT_MODEL", "no-such")
     with pytest.raises(BundleError, match="carries no model"):
         load_default()

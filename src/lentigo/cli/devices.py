@@ -12,7 +12,7 @@ from lentigo.cli.output import as_json, as_table
 
 
 def inspect(
-    bundle: Annotated[Path, typer.Argument(help="A bundle: one .tflite file.")],
+    bundle: Annotated[Path, typer.Argument(help="A .tflite file, or a model that ships by name.")],
     *,
     card: Annotated[bool, typer.Option("--card", help="Print its model card instead.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,

@@ -21,7 +21,11 @@ def predict(
     ],
     *,
     model: Annotated[
-        Path | None, typer.Option(metavar="BUNDLE", help="[default: the model that ships]")
+        Path | None,
+        typer.Option(
+            metavar="BUNDLE",
+            help="A file, or the name of a model that ships [default: lentigo-ham10000].",
+        ),
     ] = None,
     json: Json = False,
     csv: Annotated[

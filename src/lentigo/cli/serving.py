@@ -14,7 +14,11 @@ from lentigo.errors import InputError
 def serve(
     *,
     model: Annotated[
-        Path | None, typer.Option(metavar="BUNDLE", help="[default: the model that ships]")
+        Path | None,
+        typer.Option(
+            metavar="BUNDLE",
+            help="A file, or the name of a model that ships [default: lentigo-ham10000].",
+        ),
     ] = None,
     host: Annotated[
         str, typer.Option(help="Address to serve on; `0.0.0.0` is the whole network.")

@@ -8,6 +8,7 @@ stored, not compressed, so that a browser finds ``bundle.json`` without an infla
 from __future__ import annotations
 
 import hashlib
+import importlib.resources
 import io
 import json
 import struct
@@ -220,18 +221,31 @@ def write_bundle(graph: bytes, info: BundleInfo, out: Path, *, model_card: str =
     return stamped
 
 
+def shipped_models() -> dict[str, Path]:
+    """The bundles that come with lentigo, by the names that stand for them."""
+    folder = Path(str(importlib.resources.files("lentigo") / "models"))
+    return {path.stem: path for path in sorted(folder.glob("*.tflite"))}
+
+
 def read_bundle(path: Path | str) -> Bundle:
-    """Read and check a bundle.
+    """Read and check a bundle: a file, or the name of one that comes with lentigo.
+
+    Where a file has such a name, the file is meant.
 
     Raises:
         BundleError: Missing, damaged, foreign, or newer than this lentigo; the reason is
             named.
     """
-    path = Path(path)
+    path, shipped = Path(path), shipped_models()
+    if not path.exists():
+        path = shipped.get(str(path), path)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise BundleError(f"{path} does not exist.") from None
+        raise BundleError(
+            f"{path} does not exist.",
+            todo=f"Give a bundle's file, or a model that ships: {', '.join(shipped)}.",
+        ) from None
     except IsADirectoryError:
         raise BundleError(
             f"{path} is a folder, not a bundle.",

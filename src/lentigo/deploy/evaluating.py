@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lentigo.data.prepared import PreparedSet, open_prepared
+from lentigo.deploy.bundle import shipped_models
 from lentigo.deploy.runtime import BundlePredictor
 from lentigo.errors import InputError, LentigoError
 from lentigo.evaluate import Evaluation
@@ -25,7 +26,7 @@ from lentigo.train.sight import kept_sight
 
 
 def open_predictor(path: Path | str) -> Run | BundlePredictor:
-    """The run (a folder) or bundle (a file) at ``path``.
+    """The run (a folder) or bundle (a file, or the name of one that ships) at ``path``.
 
     Raises:
         InputError: Nothing is there, or it is neither.
@@ -33,7 +34,7 @@ def open_predictor(path: Path | str) -> Run | BundlePredictor:
     path = Path(path)
     if path.is_dir():
         return open_run(path)
-    if path.is_file():
+    if path.is_file() or str(path) in shipped_models():
         return BundlePredictor(path)
     raise InputError(f"{path} does not exist.", todo="Name a run's folder or a .tflite bundle.")
 

@@ -5,7 +5,6 @@ Part of the light set: it runs where only LiteRT, NumPy, OpenCV and pydantic are
 
 from __future__ import annotations
 
-import importlib.resources
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.deploy.bundle import Bundle, BundleInfo, parse_bundle, read_bundle
+from lentigo.deploy.bundle import Bundle, BundleInfo, read_bundle, shipped_models
 from lentigo.deploy.engine import Answer, Engines
 from lentigo.deploy.prediction import Failure, Prediction, read_off
 from lentigo.errors import BundleError, ImageError, InputError
@@ -31,7 +30,7 @@ from lentigo.score.calibration import softmax
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import Taxonomy
 
-DEFAULT_BUNDLE = "lentigo-ham10000.tflite"
+DEFAULT_MODEL = "lentigo-ham10000"
 
 
 class BundlePredictor:
@@ -257,14 +256,13 @@ def load_default(*, threads: int | None = None) -> BundlePredictor:
     Raises:
         BundleError: This installation carries none.
     """
-    resource = importlib.resources.files("lentigo") / "models" / DEFAULT_BUNDLE
-    if not resource.is_file():
+    path = shipped_models().get(DEFAULT_MODEL)
+    if path is None:
         raise BundleError(
-            f"This installation of lentigo carries no model ({DEFAULT_BUNDLE}).",
+            f"This installation of lentigo carries no model ({DEFAULT_MODEL}).",
             todo="Name one with --model BUNDLE; `lentigo export RUN` makes it.",
         )
-    bundle = parse_bundle(resource.read_bytes(), source=DEFAULT_BUNDLE)
-    return BundlePredictor(bundle, threads=threads)
+    return BundlePredictor(path, threads=threads)
 
 
 def look(

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from lentigo.deploy.bundle import Bundle
-from lentigo.deploy.runtime import DEFAULT_BUNDLE
 from lentigo.files import canonical_json, digest_json
 from lentigo.image.spec import PreprocessSpec
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
@@ -222,8 +221,6 @@ def _made(content: Callable[[], bytes]) -> Part:
 
 def _own_file(bundle: Bundle) -> IO[bytes]:
     """The bundle's own file, read again: in memory only its graph is held."""
-    if bundle.source == DEFAULT_BUNDLE:
-        return _opened(files("lentigo") / "models" / DEFAULT_BUNDLE)
     return Path(bundle.source).open("rb")
 
 
