@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,9 @@ def test_chromium_finds_it_installable(context: Any, app: Any) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_whole_page_speaks(language: str, browser: Any, app_folder: Path, spot: Path) -> None:
+def test_the_whole_page_speaks_and_an_answer_stays_in_another_language(
+    language: str, browser: Any, app_folder: Path, spot: Path
+) -> None:
     context = browser.new_context(locale=language)
     with hosted(app_folder) as host:
         page = open_app(context, host.url)
@@ -134,6 +137,14 @@ def test_the_whole_page_speaks(language: str, browser: Any, app_folder: Path, sp
         assert CATALOGUE["next.doctor"][language] in shown
         assert "{" not in shown
         assert page.evaluate("document.documentElement.lang") == language
+        found = page.locator("#result tbody .number").all_inner_texts()
+        other = next(each for each in LANGUAGES if each != language)
+        page.locator(f".languages [lang={other}]").click()
+        page.locator("#result", has_text=CATALOGUE["next.doctor"][other]).wait_for()
+        told = page.locator("#result tbody .number").all_inner_texts()
+        assert [re.findall(r"\d+", each) for each in told] == [
+            re.findall(r"\d+", each) for each in found
+        ]
     context.close()
 
 

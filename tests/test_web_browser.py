@@ -142,6 +142,8 @@ def test_the_page_works_without_javascript(visit: Visit, address: str, picture: 
     shown.set_input_files("#photo", picture)
     shown.click("button.main")
     expect(shown.get_by_text(EN("result.plain"))).to_be_visible()
+    shown.get_by_role("button", name="Español").click()
+    expect(shown.get_by_text(Words("es")("result.plain"))).to_be_visible()
 
 
 @SIZES
@@ -190,6 +192,31 @@ def test_the_language_can_be_changed_and_stays(visit: Visit, address: str) -> No
     shown.get_by_role("link", name="Türkçe").click()
     shown.get_by_role("link", name=Words("tr")("nav.model")).click()
     expect(shown.get_by_role("heading", level=1)).to_have_text(Words("tr")("model.title"))
+
+
+def test_an_answer_stays_when_the_language_is_changed(
+    visit: Visit, address: str, picture: Path
+) -> None:
+    def figures() -> list[float]:
+        texts = shown.locator("tbody .number").all_inner_texts()
+        return [float(each.strip("<>%").replace(",", ".")) for each in texts]
+
+    shown, turkish = visit(PHONE), Words("tr")
+    shown.goto(address)
+    hand_in(shown, picture)
+    english = figures()
+    button = shown.get_by_role("button", name="Türkçe")
+    button.focus()
+    shown.keyboard.press("Enter")
+    expect(shown.get_by_role("heading", level=1)).to_have_text(turkish("result.title"))
+    assert figures() == english
+    assert len(english) > 1
+    assert fits(shown)
+    shown.locator("#strength").fill("80")
+    assert shown.locator("#attention").get_attribute("opacity") == "0.8"
+    expect(shown.get_by_role("button", name=turkish("series.keep"))).to_be_visible()
+    shown.get_by_role("link", name=turkish("nav.model")).first.click()
+    expect(shown.get_by_role("heading", level=1)).to_have_text(turkish("model.title"))
 
 
 def test_the_keyboard_alone_hands_in_a_photo(visit: Visit, address: str, picture: Path) -> None:

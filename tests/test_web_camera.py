@@ -19,7 +19,7 @@ from lentigo.web.camera.capture import Capture, State
 from lentigo.web.camera.sources import CameraLost, Frame, Pattern, Rpicam, opener
 from lentigo.web.settings import Limits, Settings
 from lentigo.web.strings import Words
-from web_server import BROWSER, EN, WAIT_S, get, page, photo, post, stream
+from web_server import BROWSER, EN, WAIT_S, get, page, photo, post, said_in, sealed_in, stream
 
 
 class Plugged:
@@ -175,12 +175,14 @@ def test_a_video_file_plays_over_and_over(tmp_path: Path) -> None:
     assert all(each.shape == (240, 320, 3) for each in frames)
 
 
-def test_the_photo_of_a_video_is_answered(tmp_path: Path) -> None:
+def test_the_photo_of_a_video_is_answered_in_one_language_and_another(tmp_path: Path) -> None:
     capture = Capture(opener(str(clip(tmp_path / "clip.mp4"))))
     with page(capture=capture) as address:
         answer = post(f"{address}/camera/photo", headers=BROWSER)
-    assert answer.status_code == 200
+        told = said_in("es", address, sealed_in(answer.text))
+    assert answer.status_code == told.status_code == 200
     assert EN("next.doctor") in answer.text
+    assert Words("es")("next.doctor") in told.text
 
 
 def test_a_file_that_is_no_video_is_lost_and_a_name_of_nothing_refused(tmp_path: Path) -> None:

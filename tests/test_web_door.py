@@ -20,7 +20,7 @@ from lentigo.web.names import hosts_to_open, own_names
 from lentigo.web.refusals import Refusal
 from lentigo.web.serve import listening
 from lentigo.web.settings import Settings
-from web_server import BROWSER, EN, WAIT_S, get, page, photo, post, unlimited
+from web_server import BROWSER, EN, WAIT_S, get, page, photo, post, said_in, sealed_in, unlimited
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,9 @@ def test_our_own_names_and_addresses_are_answered(client: httpx.Client, host: st
         {"sec-fetch-site": "same-site"},
     ],
 )
-@pytest.mark.parametrize("path", ["/result", "/api/v1/predict", "/code", "/camera/photo"])
+@pytest.mark.parametrize(
+    "path", ["/result", "/result/language", "/api/v1/predict", "/code", "/camera/photo"]
+)
 def test_a_request_from_another_page_is_refused(
     client: httpx.Client, path: str, head: dict[str, str]
 ) -> None:
@@ -88,7 +90,8 @@ def test_the_access_code_is_asked_for_and_opens_everything() -> None:
         with httpx.Client(base_url=address, timeout=60, headers=BROWSER) as client:
             assert client.get("/").status_code == 401
             assert EN("problem.code") in client.get("/").text
-            assert client.post("/result", files={"photo": photo()}).status_code == 401
+            for path in ("/result", "/result/language"):
+                assert client.post(path, files={"photo": photo()}).status_code == 401
             assert client.get("/static/page.css").status_code == 200
             wrong = client.post("/code", files={"code": (None, "six brown moles")})
             assert wrong.status_code == 401
@@ -154,7 +157,8 @@ def test_photos_are_kept_only_where_asked_and_the_page_says_so(tmp_path: Path) -
     with page(Settings(keep=folder)) as address:
         assert EN("privacy.kept") in get(address, headers=BROWSER).text
         name = "../../../evil.jpg"
-        post(f"{address}/result", files={"photo": (name, photo())}, headers=BROWSER)
+        answer = post(f"{address}/result", files={"photo": (name, photo())}, headers=BROWSER)
+        assert said_in("tr", address, sealed_in(answer.text)).status_code == 200
     photos, answers = sorted(folder.glob("*.jpg")), sorted(folder.glob("*.json"))
     assert [each.read_bytes() for each in photos] == [photo()]
     assert len(answers) == 1

@@ -28,7 +28,19 @@ from lentigo.web.gates import Budget, Rate
 from lentigo.web.refusals import Refusal
 from lentigo.web.screening import screen
 from lentigo.web.settings import Limits, Settings
-from web_server import BROWSER, EN, WAIT_S, get, page, photo, post, stream, unlimited
+from web_server import (
+    BROWSER,
+    EN,
+    WAIT_S,
+    get,
+    page,
+    photo,
+    post,
+    said_in,
+    sealed_in,
+    stream,
+    unlimited,
+)
 
 
 @pytest.fixture(scope="module")
@@ -313,7 +325,10 @@ def test_a_photo_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.Monke
 def test_memory_holds_nothing_of_a_photo_once_it_is_answered() -> None:
     # What phones append makes a photo large without making it slow.
     large = photo() + np.random.default_rng(0).bytes(8_000_000)
+    noise = np.random.default_rng(0).integers(0, 256, (720, 720, 3)).astype(np.uint8)
+    rough = cv2.imencode(".png", noise)[1].tobytes()
     with page(Settings(limits=Limits(per_minute=1000))) as address:
+        told = sealed_in(post(f"{address}/result", files={"photo": rough}, headers=BROWSER).text)
         tracemalloc.start()
         try:
             for asked in range(4):
@@ -327,6 +342,7 @@ def test_memory_holds_nothing_of_a_photo_once_it_is_answered() -> None:
                     post(f"{address}/api/v1/predict", content=large[:300]),
                 ]
                 assert [each.status_code for each in answers] == [200, 200, 422]
+                assert said_in("tr", address, told).status_code == 200
                 del answers
             gc.collect()
             assert tracemalloc.get_traced_memory()[0] - before < 500_000

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -40,6 +42,21 @@ def photo(side: int = 160, suffix: str = ".jpg", seed: int = 0) -> bytes:
     rgb = np.clip(np.full((side, side, 3), (150, 170, 220)) + noise, 0, 255).astype(np.uint8)
     cv2.circle(rgb, (side // 2, side // 2), side // 4, (40, 60, 110), -1)
     return bytes(cv2.imencode(suffix, rgb)[1])
+
+
+def sealed_in(text: str) -> str:
+    """What a result page hands back when another language is chosen."""
+    (found,) = re.findall(r'name="told" value="([^"]*)"', text)
+    return html.unescape(found)
+
+
+def said_in(language: str, address: str, sealed: str | bytes) -> httpx.Response:
+    """Choose another language on a result page."""
+    return post(
+        f"{address}/result/language?lang={language}",
+        files={"told": (None, sealed)},
+        headers=BROWSER,
+    )
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -9,8 +11,9 @@ from starlette.responses import RedirectResponse, Response
 from lentigo.web.bodies import Part, parts_of, received
 from lentigo.web.guard import CODE_PATH, address_of, cookie_of
 from lentigo.web.refusals import Refusal
-from lentigo.web.results import show_result
+from lentigo.web.results import show_result, show_told
 from lentigo.web.server import server_of
+from lentigo.web.told import TOLD_BYTES
 from lentigo.web.views import page
 
 router = APIRouter(include_in_schema=False)
@@ -20,10 +23,11 @@ _BOUNDED = 4096
 @router.get("/")
 async def home(request: Request) -> Response:
     """Where a photo is handed in."""
-    return page(request, "home.html")
+    return page(request, "home.html", lost=False)
 
 
 @router.get("/result")
+@router.get("/result/language")
 async def no_result(_: Request) -> Response:
     """A result is not kept, so its address leads back to the form."""
     return RedirectResponse("/", 303)
@@ -40,6 +44,27 @@ async def result(request: Request) -> Response:
             raise Refusal(400, "problem.no_photo")
         scope = text_of(fields, "scope")
         return await show_result(request, photo.content, photo.filename, scope)
+
+
+@router.post("/result/language")
+async def other_language(request: Request) -> Response:
+    """An answer as its page hands it back, in the language of the query.
+
+    What this process did not sign, and what is damaged or too large, leads back to the form with
+    a sentence: most often the server has been started anew since.
+    """
+    server = server_of(request)
+    limits = replace(server.settings.limits, body_bytes=TOLD_BYTES)
+    try:
+        async with received(request, limits, server.bodies) as body:
+            fields = parts_of(body, request.headers.get("content-type", ""))
+            told = server.seal.opened(content_of(fields, "told"), server.desk.info)
+            if told is not None:
+                return show_told(request, told)
+    except Refusal as refusal:
+        if refusal.status not in (400, 413):
+            raise
+    return page(request, "home.html", status=400, lost=True)
 
 
 @router.get("/series")
@@ -84,6 +109,10 @@ async def code(request: Request) -> Response:
 
 
 def text_of(fields: list[Part], name: str) -> str:
-    """A field of a form as text; empty where it is missing."""
-    found = next((each.content for each in fields if each.name == name), b"")
-    return found[:_BOUNDED].decode("utf-8", "replace")
+    """A short field of a form as text; empty where it is missing."""
+    return content_of(fields, name)[:_BOUNDED].decode("utf-8", "replace")
+
+
+def content_of(fields: list[Part], name: str) -> bytes:
+    """A field of a form as it came; empty where it is missing."""
+    return next((each.content for each in fields if each.name == name), b"")

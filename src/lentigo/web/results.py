@@ -15,6 +15,7 @@ from lentigo.deploy.prediction import Prediction, Reading
 from lentigo.web.kept import keep
 from lentigo.web.server import Server, server_of
 from lentigo.web.strings import Words
+from lentigo.web.told import Told
 from lentigo.web.views import page, words_for
 
 SCALE_PX = 400
@@ -53,17 +54,24 @@ async def show_result(request: Request, content: bytes, filename: str, scope: st
     server = server_of(request)
     prediction, drawn = await server.desk.portray(content, filename or "photo")
     kept = await keep_if_asked(server, content, prediction)
-    info, words = server.desk.info, words_for(request)
+    return show_told(request, Told(prediction, drawn, scope, kept))
+
+
+def show_told(request: Request, told: Told) -> Response:
+    """The result page in the visitor's language."""
+    server, words, prediction = server_of(request), words_for(request), told.prediction
+    info = server.desk.info
     return page(
         request,
         "result.html",
         prediction=prediction,
-        portrait=drawn,
-        kept=kept,
+        portrait=told.portrait,
+        kept=told.kept,
         answer=json.dumps(prediction.to_dict()),
+        sealed=server.seal.sealed(told),
         rows=_rows(prediction, info, words),
         info=info,
-        scope=scope,
+        scope=told.scope,
         warnings=[words.warning(each) for each in prediction.warnings],
         unfamiliar=_unfamiliar(prediction),
         thresholds=", ".join(words.percent(each.threshold) for each in prediction.readings),

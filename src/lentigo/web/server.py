@@ -15,6 +15,7 @@ from lentigo.web.metrics import Metrics
 from lentigo.web.offline import OfflineApp
 from lentigo.web.settings import Settings
 from lentigo.web.static import Asset, assets
+from lentigo.web.told import Seal
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Server:
         shutters: Photos being taken with the camera.
         capture: The camera, where there is one.
         assets: The page's own files.
+        seal: Signs answers, which travel with their pages.
     """
 
     settings: Settings
@@ -44,6 +46,7 @@ class Server:
     shutters: Budget
     capture: Capture | None = None
     assets: dict[str, Asset] = field(default_factory=assets)
+    seal: Seal = field(default_factory=Seal)
 
     def close(self) -> None:
         """Let go of the camera and let the queue run out."""
