@@ -69,6 +69,7 @@ RECIPE_NOTES = {
     "command": "How it is meant to be run.",
     "claims": "The paper's own scores, by metric key.",
     "notes": "What the paper leaves unsaid, and what was chosen instead.",
+    "caution": "Stands first on every report of its runs, such as that it is a look on few images.",
     "protocol": "`as-published` is needed for leaky data, and stamps every result LEAKY.",
     "precision": "Of the computation; logits are float32 in all of them.",
     "selection_metric": "Chooses the best epoch, on validation.",
@@ -85,7 +86,8 @@ def recipe_page() -> str:
         "A recipe is a TOML file. Unknown keys are refused. `--set KEY=VALUE` changes a key for "
         "one run; `N` counts the stages from 0: `--set stages.0.epochs=5`. A run keeps the "
         "resolved recipe, every key written out, as `recipe.toml`. Its digest covers all that "
-        "shapes the model; title, citation, command, claims and notes are prose and do not count."
+        "shapes the model; title, citation, command, claims, notes and caution are "
+        "prose and do not count."
     )
     parts = [
         opening,

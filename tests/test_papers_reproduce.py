@@ -164,6 +164,12 @@ def test_the_pages_carry_every_stamp_and_all_that_the_paper_says(done: Reproduct
     assert page.count('class="stamped"') == 3 * 3 + 3  # variants by measured columns
     for report in (r for o in done.outcomes for r in o.reports):
         assert report.relative_to(done.page.parent).as_posix() in page
+        for told in (
+            report,
+            report.with_name("MODEL_CARD.md"),
+            report.with_name("evaluation.json"),
+        ):
+            assert "SCALE 0.5: a look" in told.read_text()
     assert {row["scale"] for row in rows(done)} == {"0.5"}
 
 

@@ -288,6 +288,7 @@ def question(
     """Who is asked about what; ``shared`` of the images are known to have been trained on."""
     description = dict(predictor.describe())
     history = tuple(description.pop("history", None) or ())
+    caution = str(description.pop("caution", ""))
     rows = np.asarray(prepared.rows(split, fold=fold))
     ids = prepared.manifest["image_id"].to_numpy(dtype=object)[rows].tolist()
     return Asked(
@@ -309,7 +310,7 @@ def question(
             or _trained_on(description, prepared, split, fold)
             or shared
         ),
-        cautions=_cautions(description, prepared, split, fold, shared),
+        cautions=(*filter(None, [caution]), *_cautions(description, prepared, split, fold, shared)),
     )
 
 

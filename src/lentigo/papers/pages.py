@@ -20,6 +20,7 @@ from lentigo.files import write_text
 from lentigo.papers import figures
 from lentigo.papers.check_scores import Finding, check_scores, packaged_scores
 from lentigo.papers.measured import Outcome
+from lentigo.papers.paper import scale_stamp
 from lentigo.papers.schema import ClaimTable, Column, Paper, Protocol
 from lentigo.score.estimate import Estimate
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
@@ -83,12 +84,7 @@ def write(
 
 def stamps_of(scale: float, outcomes: Sequence[Outcome]) -> list[str]:
     """What must stand at the top of everything."""
-    stamps = []
-    if scale < 1:
-        stamps.append(
-            f"SCALE {scale:g}: a look with that share of images (at least 12 a class) and epochs, "
-            "not a reproduction."
-        )
+    stamps = [*filter(None, [scale_stamp(scale)])]
     if any(each.leaky for each in outcomes):
         stamps.append(
             "LEAKY: figures as published are measured on lesions or patients that training saw, "

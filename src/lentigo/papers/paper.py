@@ -58,6 +58,16 @@ def read_paper(name_or_path: str) -> Paper:
     return Paper.model_validate(content)
 
 
+def scale_stamp(scale: float) -> str:
+    """What must stand on every page of a reproduction at that scale; empty at full scale."""
+    if scale >= 1:
+        return ""
+    return (
+        f"SCALE {scale:g}: a look with that share of images (at least 12 a class) and epochs, "
+        "not a reproduction."
+    )
+
+
 def experiment(
     paper: Paper,
     variant: Variant,
@@ -109,6 +119,7 @@ def _recipe(
         title=variant.title or f"{paper.title}: {variant.name}",
         citation=paper.citation,
         protocol=protocol,
+        caution=scale_stamp(scale),
     )
     network = fields["network"]
     if network.get("weights", "imagenet") == "imagenet" and network.get("name") in weights:

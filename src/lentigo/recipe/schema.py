@@ -254,6 +254,7 @@ class Recipe(Part):
     command: str = ""
     claims: dict[str, float] = Field(default_factory=dict)
     notes: str = ""
+    caution: str = ""
     protocol: Literal["leak-free", "as-published"] = "leak-free"
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     selection_metric: SelectionMetric = "balanced_accuracy"
@@ -318,7 +319,7 @@ class Recipe(Part):
     @property
     def digest(self) -> str:
         """SHA-256 of all that shapes the model; prose about it does not count."""
-        prose = {"title", "citation", "command", "claims", "notes"}
+        prose = {"title", "citation", "command", "claims", "notes", "caution"}
         # What is not used does not count, so that a recipe keeps the digest it had before.
         unused = ("classic", "distillation", "soup", "metadata")
         prose |= {name for name in unused if getattr(self, name) is None}

@@ -29,7 +29,7 @@ def packaged_as(recipe: Recipe) -> str | None:
     The weights that a training began from and the runs that it learned from are left out: they
     are files of one machine, and a card tells of them beside the recipe.
     """
-    own = ("name", "title", "citation", "command", "notes", "distillation", "soup")
+    own = ("name", "title", "citation", "command", "notes", "caution", "distillation", "soup")
     aside: Any = dict.fromkeys(own, True)
     aside["network"] = {"weights"}
     asked = recipe.model_dump(exclude=aside)

@@ -189,7 +189,7 @@ class Run(ABC):
         described = self.info.model_dump(mode="json", exclude={"taxonomy", "schema_version"})
         packaged = packaged_as(self.recipe()) or ""
         return {**described, "kind": "run", "temperature": self.temperature,
-                "packaged_as": packaged}  # fmt: skip
+                "packaged_as": packaged, "caution": self.recipe().caution}  # fmt: skip
 
 
 class NetworkRun(Run):
