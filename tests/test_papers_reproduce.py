@@ -16,12 +16,13 @@ import pytest
 
 from lentigo.data.phantom import generate
 from lentigo.errors import InputError
-from lentigo.papers import plots
+from lentigo.papers import pages, plots
 from lentigo.papers.collect import collect
 from lentigo.papers.figures import FIGURES
+from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import experiment, read_paper
 from lentigo.papers.reproduce import Reproduction, Request, reproduce
-from lentigo.papers.schema import DataPlan, FigureName
+from lentigo.papers.schema import PROTOCOLS, DataPlan, FigureName
 from lentigo.train import ClassicRun, open_run
 from sixth_paper import SIXTH
 from small import lentigo
@@ -355,6 +356,37 @@ def test_what_was_given_and_cannot_be_used_is_refused_before_anything_is_made(
     ):
         assert told in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_another_source_is_refused_before_anything_is_made(
+    paper_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "ISIC_0000000.jpg").write_bytes(b"")
+    asked = ("--data", f"phantom={tmp_path / 'given'}", "--out", tmp_path / "out")
+    _, told = lentigo("reproduce", paper_file, *asked, code=2)
+    assert "the folder of phantom cannot be read" in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failure_with_a_list_is_one_line_of_the_tables(paper_file: Path) -> None:
+    paper, failure = read_paper(str(paper_file)), "two are absent:\n  a.jpg\n  b.jpg"
+    outcomes = [Outcome("grey", "leak-free", failure=failure)]
+    (row, *_) = csv.DictReader(pages.csv_text(paper, 1.0, PROTOCOLS, outcomes).splitlines())
+    assert row["status"] == "failed: two are absent: a.jpg ..."
+    told = dict(pages.notes(paper, outcomes, []))["What failed"]
+    assert told == ["grey, leak-free: two are absent: a.jpg ..."]
+
+
+def test_a_missing_source_is_asked_for_with_what_may_stand_in_for_it(tmp_path: Path) -> None:
+    plan = DataPlan(
+        sources=("isic9",), stand_ins={"isic9": ("isic2017", "phantom")}, malignant=("star",)
+    )
+    with pytest.raises(InputError) as caught:
+        collect(plan, {}, 1.0, tmp_path)
+    for name in ("isic9", "isic2017", "phantom"):
+        assert f"--data {name}=FOLDER" in str(caught.value)
+    assert "in its place" in str(caught.value)
 
 
 def test_a_variant_that_failed_is_told_by_the_exit_code(

@@ -83,6 +83,12 @@ class MissingExtraError(LentigoError):
     """A part of lentigo is not installed."""
 
 
+def in_one_line(problem: str) -> str:
+    """A problem for a cell of a table: of a list below it the first entry only."""
+    head, *rest = problem.splitlines()
+    return " ".join([head, *(each.strip() for each in rest[:1]), *(["..."] if rest[1:] else [])])
+
+
 def listed(problems: Iterable[str], *, shown: int = SHOWN) -> str:
     """All problems of one input at once: the first ``shown`` in full, the rest counted.
 

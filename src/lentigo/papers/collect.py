@@ -7,7 +7,7 @@ groups are kept as everywhere else.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,9 +88,18 @@ def _available(plan: DataPlan, given: Mapping[str, Path]) -> tuple[list[str], li
     if missing:
         raise InputError(
             f"The paper needs {', '.join(missing)}, which is not given.",
-            todo="; ".join(f"--data {name}=FOLDER" for name in missing),
+            todo="; ".join(_asked(name, plan.stand_ins.get(name, ())) for name in missing),
         )
     return sources, remarks
+
+
+def _asked(name: str, instead: Sequence[str]) -> str:
+    """The option that gives a source, and those of its stand-ins."""
+    asked = f"--data {name}=FOLDER"
+    if instead:
+        options = " ".join(f"--data {each}=FOLDER" for each in instead)
+        asked += f", or in its place{' one or more of' * (len(instead) > 1)} {options}"
+    return asked
 
 
 def mapped(frame: pd.DataFrame, labels: Mapping[str, str] | None) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import jinja2
 
+from lentigo.errors import in_one_line
 from lentigo.files import write_text
 from lentigo.papers import figures
 from lentigo.papers.check_scores import Finding, check_scores, packaged_scores
@@ -168,7 +169,9 @@ def csv_text(
                     estimate = (outcome.figures or {}).get(column.key)
                     value = _triple(estimate)
                     counts = [outcome.images, outcome.groups, outcome.seeds, f"{scale:g}"]
-                    status = f"failed: {outcome.failure}" if outcome.failure else "done"
+                    status = (
+                        f"failed: {in_one_line(outcome.failure)}" if outcome.failure else "done"
+                    )
                     writer.writerow([*start, protocol, stamp, *value, *counts, status])
     return stream.getvalue()
 
@@ -220,7 +223,7 @@ def notes(
     paper: Paper, outcomes: Sequence[Outcome], findings: Sequence[Finding]
 ) -> list[tuple[str, list[str]]]:
     """What stands beneath the tables: (heading, sentences); headings without any are left out."""
-    failed = [f"{e.variant}, {e.protocol}: {e.failure}" for e in outcomes if e.failure]
+    failed = [f"{e.variant}, {e.protocol}: {in_one_line(e.failure)}" for e in outcomes if e.failure]
     refuted = [
         f"{each.name} ({each.where}): {' '.join(each.arithmetic)}"
         for each in findings
@@ -235,7 +238,7 @@ def notes(
     found = [
         ("What failed", failed),
         ("Where the paper contradicts itself", list(paper.contradictions)),
-        ("Printed figures that no confusion matrix gives", refuted),
+        ("Printed figures that cannot be", refuted),
         ("What the paper leaves open, and our choices", list(paper.choices)),
         ("What is not reproduced", list(paper.gaps)),
         ("Data and weights of these runs", remarks),

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
-from lentigo.errors import InputError, LentigoError, listed
+from lentigo.data.sources import SOURCES, ReadOptions
+from lentigo.errors import InputError, LentigoError, in_one_line, listed
 from lentigo.files import digest_json, locked
 from lentigo.image import HairRemoval, PreprocessSpec
 from lentigo.papers import pages
@@ -147,12 +148,26 @@ def _given_problems(paper: Paper, request: Request) -> list[str]:
             told.append(f"{name!r} is no source of its images; they are of {', '.join(sources)}")
         elif not folder.exists():
             told.append(f"the folder of {name}, {folder}, does not exist")
+        elif problem := _unreadable(name, folder):
+            told.append(f"the folder of {name} cannot be read: {problem}")
     for name, weights in request.weights.items():
         if name not in networks:
             told.append(f"{name!r} is no network of it; it has {', '.join(networks)}")
         elif weights not in {"none", "imagenet"} and not Path(weights).is_file():
             told.append(f"the weights of {name}, {weights}, do not exist")
     return told
+
+
+def _unreadable(name: str, folder: Path) -> str:
+    """Why a folder does not hold a source, and what would; empty where it does.
+
+    Read at the start, as each variant reads it later: the wrong folder would fail every row.
+    """
+    try:
+        SOURCES[name].read(folder, ReadOptions(skip_missing=True))
+    except InputError as error:
+        return f"{in_one_line(error.problem)} (it must hold {SOURCES[name].layout})"
+    return ""
 
 
 def _outcome(

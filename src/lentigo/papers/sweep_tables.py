@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lentigo.data.prepared import PreparedSet
+from lentigo.errors import in_one_line
 from lentigo.papers.measured import Difference
 from lentigo.papers.trials import Trial
 from lentigo.score.estimate import Estimate
@@ -79,7 +80,7 @@ def as_csv(table: Table, points: Sequence[Point]) -> str:
         figures += [None if each is None else each.by_group for each in apart]
         figures += [None if each is None else each.by_fold for each in apart]
         cells = [cell for each in figures for cell in _triple(each)]
-        status = f"failed: {point.failure}" if point.failure else "done"
+        status = f"failed: {in_one_line(point.failure)}" if point.failure else "done"
         values = [
             "" if key not in point.trial.set else _plain(point.trial.set[key]) for key in keys
         ]
@@ -121,7 +122,7 @@ def _figures(table: Table, points: Sequence[Point]) -> list[str]:
     rows = [[*keys, *table.shown, "seconds"]]
     for point in points:
         if point.failure:
-            cells = [f"failed: {point.failure}", *[""] * len(table.shown)]
+            cells = [f"failed: {in_one_line(point.failure)}", *[""] * len(table.shown)]
         else:
             cells = [shown(point.figures.get(name)) for name in table.shown]
             cells.append(f"{point.seconds:.0f}")
