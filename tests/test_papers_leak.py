@@ -16,8 +16,10 @@ from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.errors import InputError, RecipeError
+from lentigo.files import write_json
 from lentigo.papers.dealing import FAIR, WAYS, Way, deal
 from lentigo.papers.leak import STAMP, leak, paired
+from lentigo.papers.running import Task
 from lentigo.recipe import parse_recipe, to_toml
 from small import lentigo
 
@@ -143,7 +145,7 @@ def test_a_set_that_cuts_groups_already_is_refused(tmp_path: Path) -> None:
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=8), st.floats(-1, 1))
 def test_a_constant_gain_has_an_interval_of_no_width(fair: list[float], gain: float) -> None:
-    found = paired([each + gain for each in fair], fair, len(fair))
+    found = paired([each + gain for each in fair], fair)
     assert found.value is not None
     assert found.low is not None
     assert found.high is not None
@@ -152,11 +154,11 @@ def test_a_constant_gain_has_an_interval_of_no_width(fair: list[float], gain: fl
 
 
 def test_the_interval_is_students_over_the_pairs() -> None:
-    found = paired([0.9, 0.8, 1.0], [0.5, 0.6, 0.4], 3)
+    found = paired([0.9, 0.8, 1.0], [0.5, 0.6, 0.4])
     # Gaps 0.4, 0.2, 0.6: deviation 0.2, t(0.975; 2) = 4.3027.
     reach = 4.302652729749464 * 0.2 / math.sqrt(3)
     assert (found.value, found.low, found.high) == pytest.approx((0.4, 0.4 - reach, 0.4 + reach))
-    assert paired([0.9], [0.5], 1).low is None
+    assert paired([0.9], [0.5]).low is None
 
 
 def test_a_leak_is_measured_written_stamped_and_resumed(data: PreparedSet, tmp_path: Path) -> None:
@@ -195,6 +197,39 @@ def test_a_leak_is_measured_written_stamped_and_resumed(data: PreparedSet, tmp_p
     assert len(described) == len(set(described.tolist())) < wanted / 4, "described once for all"
     stamped = [json.loads(each.read_text())["leaky"] for each in before]
     assert sorted(stamped) == [False] * 4 + [True] * 4
+
+
+def test_a_figure_that_is_undefined_for_a_seed_leaves_the_others_at_their_own(
+    data: PreparedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(task: Task, **_: object) -> Path:
+        undefined = task.seed == 0 and "image-before" in task.data.name
+        metrics = {
+            "accuracy": {"value": 0.5},
+            "roc_auc.macro": {"value": None if undefined else 0.7},
+            "roc_auc.malignant": {"value": None},
+        }
+        folder = tmp_path / "evaluations" / f"{task.data.name}-{task.seed}"
+        write_json(folder / "metrics.json", metrics)
+        return folder
+
+    monkeypatch.setattr("lentigo.papers.leak.do", measured)
+    done = leak(RECIPE, data, seeds=2, out=tmp_path)
+    rows = [
+        (row["metric"], row["seed"], row["value"])
+        for row in csv.DictReader(done.csv.read_text().splitlines())
+        if (row["split"], row["oversampled"]) == ("image", "before")
+    ]
+    assert rows == [
+        ("roc_auc.macro", "0", ""),
+        ("roc_auc.macro", "1", "0.7"),
+        ("accuracy", "0", "0.5"),
+        ("accuracy", "1", "0.5"),
+    ]
+    content = json.loads(done.json.read_text())
+    assert content["figures"]["image-before"]["roc_auc.macro"] == [None, 0.7]
+    assert done.inflation["image-before"]["roc_auc.macro"].value is None
+    assert done.inflation["image-after"]["roc_auc.macro"].value == 0
 
 
 @pytest.mark.soak

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 from markupsafe import Markup
 
 from lentigo.data.prepared import PreparedSet, open_prepared
@@ -47,14 +46,14 @@ class Leak:
     """A finished measurement.
 
     Attributes:
-        figures: Way to metric to one value a seed.
+        figures: Way to metric to one value a seed, in their order; None where undefined.
         inflation: Way to metric: mean difference from the fair way, paired by seed.
         page: For people.
         csv: A row a seed, way and metric.
         json: All of it.
     """
 
-    figures: Mapping[str, Mapping[str, Sequence[float]]]
+    figures: Mapping[str, Mapping[str, Sequence[float | None]]]
     inflation: Mapping[str, Mapping[str, Estimate]]
     page: Path
     csv: Path
@@ -100,7 +99,7 @@ def leak(
         check_address(cluster)
         out = out.resolve()  # the workers have working folders of their own
     out.mkdir(parents=True, exist_ok=True)
-    found: dict[str, dict[str, list[float]]] = {way.name: {} for way in WAYS}
+    found: dict[str, dict[str, list[float | None]]] = {way.name: {} for way in WAYS}
     with locked(out / ".lock"):
         tasks = {
             (seed, way): _task(recipe, data, way, seed, up_to, out)
@@ -124,45 +123,48 @@ def _task(recipe: Recipe, data: PreparedSet, way: Way, seed: int, up_to: float, 
     return Task(named, dealt.path, out / "runs", seed, 0, "test")
 
 
-def _figures(evaluation: Path) -> dict[str, float]:
+def _figures(evaluation: Path) -> dict[str, float | None]:
+    """The metrics that are watched; None where one is undefined, so that seeds stay in place."""
     metrics = read_json(evaluation / "metrics.json")
     figures = metrics.get("metrics", metrics)
     values = {name: figures[name]["value"] for name in METRICS if name in figures}
-    return {name: float(value) for name, value in values.items() if value is not None}
+    return {name: None if value is None else float(value) for name, value in values.items()}
 
 
-def paired(values: Sequence[float], fair: Sequence[float], seeds: int) -> Estimate:
+def paired(values: Sequence[float | None], fair: Sequence[float | None]) -> Estimate:
     """Mean of the differences of the same seeds, with Student's interval over them."""
-    if not seeds or len(values) != seeds or len(fair) != seeds:
-        return Estimate(None, None, None, seeds, "undefined with some seeds")
-    return student((np.asarray(values) - np.asarray(fair)).tolist(), "seeds")
+    gaps = [
+        ours - theirs
+        for ours, theirs in zip(values, fair, strict=True)
+        if ours is not None and theirs is not None
+    ]
+    if not gaps or len(gaps) < len(fair):
+        return Estimate(None, None, None, len(fair), "undefined with some seeds")
+    return student(gaps, "seeds")
 
 
 def _written(
     recipe: Recipe,
     data: PreparedSet,
-    found: Mapping[str, Mapping[str, Sequence[float]]],
+    found: Mapping[str, Mapping[str, Sequence[float | None]]],
     seeds: int,
     up_to: float,
     out: Path,
 ) -> Leak:
-    metrics = [name for name in METRICS if name in found[FAIR.name]]
+    metrics = [name for name in METRICS if set(found[FAIR.name].get(name, ())) - {None}]
     inflation = {
-        way.name: {
-            name: paired(found[way.name].get(name, ()), found[FAIR.name][name], seeds)
-            for name in metrics
-        }
+        way.name: {name: paired(found[way.name][name], found[FAIR.name][name]) for name in metrics}
         for way in WAYS
         if way is not FAIR
     }
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["split", "oversampled", "metric", "place", "value", "stamp"])
+    writer.writerow(["split", "oversampled", "metric", "seed", "value", "stamp"])
     for way in WAYS:
         for name in metrics:
-            for place, value in enumerate(found[way.name].get(name, ())):
-                stamp = "LEAKY" if way.leaky else ""
-                writer.writerow([way.split, way.oversampled, name, place, repr(value), stamp])
+            for seed, value in enumerate(found[way.name][name]):
+                stamp, text = "LEAKY" if way.leaky else "", "" if value is None else repr(value)
+                writer.writerow([way.split, way.oversampled, name, seed, text, stamp])
     write_text(out / "leak.csv", stream.getvalue())
     facts = {
         "recipe": recipe.name,
@@ -185,7 +187,7 @@ def _written(
 
 def _page(
     facts: Mapping[str, Any],
-    found: Mapping[str, Mapping[str, Sequence[float]]],
+    found: Mapping[str, Mapping[str, Sequence[float | None]]],
     inflation: Mapping[str, Mapping[str, Estimate]],
     metrics: Sequence[str],
 ) -> str:
@@ -194,7 +196,8 @@ def _page(
     )
     source = files("lentigo.papers").joinpath("leak.html.j2").read_text(encoding="utf-8")
     means = {
-        way: {k: float(np.mean(v)) for k, v in each.items() if v} for way, each in found.items()
+        way: {k: sum(filter(None, v)) / len(v) for k, v in each.items() if None not in v}
+        for way, each in found.items()
     }
     return environment.from_string(source).render(
         facts=facts,
