@@ -93,11 +93,14 @@ def test_its_figures_are_the_means_of_the_evaluations(done: Reproduction) -> Non
         assert float(row["low"]) <= float(row["value"]) <= float(row["high"])
 
 
-def test_validation_accuracies_have_intervals_over_groups(done: Reproduction) -> None:
+@pytest.mark.parametrize("figure_name", ["val_accuracy", "val_loss"])
+def test_validation_figures_have_intervals_over_groups(
+    figure_name: str, done: Reproduction
+) -> None:
     for outcome in (o for o in done.outcomes if o.figures):
         runs = [open_run(report.parents[2]) for report in outcome.reports]
-        best = [float(run.history()[run.info.best_epoch - 1]["val_accuracy"]) for run in runs]
-        figure = outcome.figures["history.val_accuracy"]
+        best = [float(run.history()[run.info.best_epoch - 1][figure_name]) for run in runs]
+        figure = outcome.figures[f"history.{figure_name}"]
         assert figure.value == pytest.approx(sum(best) / len(best), abs=1e-4)
         assert figure.low <= figure.value <= figure.high
         assert figure.low < figure.high

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import InputError
 from lentigo.papers.schema import Protocol
 from lentigo.score.bootstrap import REPLICATES, grouped_bootstrap
+from lentigo.score.calibration import softmax
 from lentigo.score.estimate import LEVEL, Estimate, summarise
 from lentigo.score.panel import Panel
 from lentigo.train import Run
@@ -83,7 +86,7 @@ def figures_of(runs: Sequence[Run], evaluations: Sequence[Path], data: PreparedS
     else:
         found = panels[0].estimates(groups[places[0]])
     facts = _facts(runs)
-    facts |= _validation_accuracy(runs, facts, data)
+    facts |= _validation(runs, facts, data)
     figures = found | _false_positives(found) | facts
     return Measured(figures, len(groups), len(set(groups.tolist())))
 
@@ -241,38 +244,55 @@ def _false_positives(found: Mapping[str, Estimate]) -> dict[str, Estimate]:
     }
 
 
-def _validation_accuracy(
+def _validation(
     runs: Sequence[Run], facts: Mapping[str, Estimate], data: PreparedSet
 ) -> dict[str, Estimate]:
-    """``history.val_accuracy`` with an interval over groups, from what the runs keep.
+    """``history.val_accuracy`` and ``.val_loss`` with intervals over groups, from kept answers.
 
-    Empty where what they keep does not give the recorded value, as with several views, which
-    the epochs were not validated with.
+    What is recorded of an epoch is the mean over images of right and wrong, and of the log loss
+    at temperature 1, whatever loss was trained with. A figure is left out where the answers
+    that a run keeps do not give it, as with several views, which the epochs were not
+    validated with.
     """
-    key = "history.val_accuracy"
     paths = [run.path / "validation_predictions.csv" for run in runs]
-    if key not in facts or not all(path.is_file() for path in paths):
+    if not all(path.is_file() for path in paths):
         return {}
     tables = [pd.read_csv(path, dtype={"image_id": str, "label": str}) for path in paths]
     places, groups = _places(tables, data)
-    codes = np.array(data.taxonomy.codes)
-    right = [
-        codes[t[list(codes)].to_numpy().argmax(axis=1)] == t["label"].to_numpy() for t in tables
+    found = {}
+    for place, key in enumerate(("history.val_accuracy", "history.val_loss")):
+        if key not in facts:
+            continue
+        scores = [_by_image(table, data.taxonomy.codes)[place] for table in tables]
+        mean = partial(_mean_over_images, scores, places)
+        observed = float(mean(np.ones((len(groups), 1)))[0])
+        if np.isclose(observed, facts[key].value or 0.0, atol=1e-4):
+            replicates = grouped_bootstrap(mean, groups, replicates=REPLICATES)
+            share = key == "history.val_accuracy"
+            n_groups = len(set(groups.tolist()))
+            found[key] = summarise(observed, replicates, n_groups, proportion=share)
+    return found
+
+
+def _by_image(
+    table: pd.DataFrame, codes: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Whether each answer (n,) is right, as 0 or 1, and its log loss at temperature 1."""
+    logits = table[[f"logit_{code}" for code in codes]].to_numpy()
+    truth = np.array([list(codes).index(label) for label in table["label"]])
+    of_truth = softmax(logits)[np.arange(len(truth)), truth]
+    return (logits.argmax(axis=1) == truth).astype(float), -np.log(np.maximum(of_truth, 1e-12))
+
+
+def _mean_over_images(
+    scores: Sequence[NDArray[np.float64]], places: Sequence[Any], weights: NDArray[np.float64]
+) -> Any:
+    """The trainings' mean of each one's mean score, (r,), under weights (n, r) of all images."""
+    means = [
+        own @ weights[where] / np.maximum(weights[where].sum(axis=0), 1)
+        for own, where in zip(scores, places, strict=True)
     ]
-
-    def mean(weights: Any) -> Any:
-        shares = [
-            weights[own][hits].sum(axis=0) / np.maximum(weights[own].sum(axis=0), 1)
-            for own, hits in zip(places, right, strict=True)
-        ]
-        return np.mean(shares, axis=0)
-
-    observed = float(mean(np.ones((len(groups), 1)))[0])
-    if not np.isclose(observed, facts[key].value or 0.0, atol=1e-4):
-        return {}
-    replicates = grouped_bootstrap(mean, groups, replicates=REPLICATES)
-    n_groups = len(set(groups.tolist()))
-    return {key: summarise(observed, replicates, n_groups, proportion=True)}
+    return np.mean(means, axis=0)
 
 
 def _facts(runs: Sequence[Run]) -> dict[str, Estimate]:
