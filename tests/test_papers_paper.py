@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lentigo.errors import InputError
 from lentigo.papers.paper import experiment, packaged_papers, read_paper
-from lentigo.papers.schema import with_changes
+from lentigo.papers.schema import DataPlan, with_changes
 from sixth_paper import SIXTH
 
 
@@ -96,6 +97,15 @@ def test_what_would_only_show_after_training_is_told_when_a_paper_is_read(
         read_paper(str(path))
     assert told in str(caught.value)
     assert "Value error" not in str(caught.value)
+
+
+def test_whole_images_are_squeezed_unless_a_paper_says_that_it_crops() -> None:
+    bright_left = np.zeros((64, 128, 3), np.uint8)
+    bright_left[:, :32] = 255  # just what the central square leaves out
+    plan = DataPlan(sources=("phantom",), malignant=("star",), size=32)
+    assert plan.spec.apply(bright_left)[:, :8].min() > 250
+    cropped = plan.model_copy(update={"crop": "center-square"})
+    assert cropped.spec.apply(bright_left).max() == 0
 
 
 def test_dotted_keys_change_a_copy() -> None:

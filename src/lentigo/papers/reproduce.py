@@ -15,7 +15,6 @@ from lentigo.data.prepared import PreparedSet
 from lentigo.data.sources import SOURCES, ReadOptions
 from lentigo.errors import InputError, LentigoError, in_one_line, listed
 from lentigo.files import digest_json, locked
-from lentigo.image import HairRemoval, PreprocessSpec
 from lentigo.papers import pages
 from lentigo.papers.cluster import check_address, run_all
 from lentigo.papers.collect import collect
@@ -207,12 +206,7 @@ def _outcome(
 
 def _prepared(plan: Experiment, request: Request, out: Path) -> tuple[PreparedSet, tuple[str, ...]]:
     collected = collect(plan.data, request.given, request.scale, out / "tables")
-    spec = PreprocessSpec(
-        size=plan.data.size,
-        hair_removal=HairRemoval() if plan.data.hair_removal else None,
-        greyscale=plan.data.greyscale,
-    )
-    split = plan.split
+    spec, split = plan.data.spec, plan.split
     made = split.oversampling(plan.data)
     options = [spec.model_dump(mode="json"), split.model_dump()]
     options += [made.model_dump(mode="json")] if made else []

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from lentigo.data.oversampling import Oversampling
 from lentigo.data.sources import SOURCES
+from lentigo.image import HairRemoval, PreprocessSpec
 from lentigo.image.generator import Fill, GeneratorRanges
 from lentigo.papers.printed import Printed
 
@@ -61,7 +62,8 @@ class DataPlan(_Part):
     out; a source without a map keeps its classes. ``synthetic`` says how offline copies of the
     smaller classes are drawn. ``images`` draws so many of all, in the
     classes' own proportions, ``per_class`` so many of each (0: all). Publishers' own splits
-    are kept only with ``official_split``.
+    are kept only with ``official_split``. ``crop = "none"`` squeezes whole images into the
+    square, which is what a paper does that only says that it resizes.
     """
 
     sources: tuple[str, ...] = Field(min_length=1)
@@ -72,6 +74,7 @@ class DataPlan(_Part):
     per_class: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     official_split: bool = False
     size: int = Field(default=224, ge=32, le=1024)
+    crop: Literal["none", "center-square"] = "none"
     hair_removal: bool = False
     greyscale: bool = False
     synthetic: Synthetic | None = None
@@ -85,6 +88,16 @@ class DataPlan(_Part):
         if self.images and self.per_class:
             raise ValueError("data.images and data.per_class exclude each other")
         return self
+
+    @property
+    def spec(self) -> PreprocessSpec:
+        """What is done to each image before any split."""
+        return PreprocessSpec(
+            size=self.size,
+            crop=self.crop,
+            hair_removal=HairRemoval() if self.hair_removal else None,
+            greyscale=self.greyscale,
+        )
 
 
 class SplitPlan(_Part):
