@@ -16,7 +16,7 @@ from lentigo.recipe import Augmentation, Loss, Network, Output, Recipe, Sampling
 from lentigo.train.accuracy import TrainingAccuracy
 from lentigo.train.feeding import EpochBatches, predict_rows
 from lentigo.train.feeds import ImageFeed, Material
-from lentigo.train.sampling import drawn_share, epoch_order, spoken_mixture
+from lentigo.train.sampling import drawn_share, epoch_order, loss_weights, spoken_mixture
 from lentigo.train.seal import fit_calibration
 from lentigo.train.stages import build_optimizer, rate_shares, set_trainable
 from lentigo.train.state import Standing, load_checkpoint, rekey_seeds, save_checkpoint
@@ -49,6 +49,8 @@ def test_the_share_that_a_class_is_expected_to_have_is_what_epochs_draw(sampling
         (Loss(), Sampling(kind="oversample"), 0.0, 0.0),
         (Loss(), Sampling(kind="weighted", power=0.75), 0.0, 0.25),
         (Loss(class_weights="balanced"), Sampling(), 0.0, 0.0),
+        (Loss(class_weights="balanced"), Sampling(kind="oversample", up_to=0.5), 0.0, 0.0),
+        (Loss(class_weights="balanced"), Sampling(kind="weighted", power=0.75), 0.0, 0.0),
         (Loss(logit_adjustment=1.0), Sampling(kind="weighted", power=0.5), 0.0, 0.0),
         (Loss(logit_adjustment=1.0), Sampling(kind="weighted", power=0.5), 0.25, 0.25),
         (Loss(logit_adjustment=0.5), Sampling(), 0.5, 1.0),
@@ -68,6 +70,23 @@ def test_the_mixture_that_probabilities_speak_of_is_a_power_of_the_shares(
     wanted = np.array([60, 30, 6.0]) ** power
     mixture = spoken_mixture(LABELS, trained, 3)
     np.testing.assert_allclose(mixture, wanted / wanted.sum(), rtol=1e-6)
+
+
+def test_balanced_weights_count_the_images_that_an_epoch_draws() -> None:
+    from sklearn.utils.class_weight import compute_class_weight
+
+    sampling = Sampling(kind="oversample", up_to=0.5)
+    drawn = LABELS[epoch_order(LABELS, sampling, seed=1, epoch=0)]
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=drawn)
+    trained = Recipe(
+        name="t",
+        title="t",
+        loss=Loss(class_weights="balanced"),
+        sampling=sampling,
+        stages=(Stage(epochs=1),),
+    )
+    np.testing.assert_allclose(loss_weights(LABELS, trained, 3), expected, rtol=1e-6)
+    np.testing.assert_allclose(loss_weights(LABELS, trained, 4), [*expected, 0], rtol=1e-6)
 
 
 def test_a_class_without_images_has_a_share_whose_logarithm_exists() -> None:

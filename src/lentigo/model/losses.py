@@ -78,24 +78,28 @@ def build_loss(loss: Loss, share: NDArray[np.float64]) -> keras.losses.Loss:
     return built
 
 
-def class_weights(loss: Loss, labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
-    """Weight of each class, (classes,).
+def class_weights(loss: Loss, drawn: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Weight of each class, (k,).
 
-    ``balanced`` is n / (k n_c), scikit-learn's definition, counted on ``labels`` (the
-    training split); a class without images weighs 0.
+    ``balanced`` is n / (k n_c), scikit-learn's definition; a class without images weighs 0.
+
+    Args:
+        loss: The recipe's part.
+        drawn: How many images of each class an epoch draws, or their shares, (k,), 0 for a
+            class without.
 
     Raises:
         RecipeError: A list of weights of another length than the classes.
     """
     if loss.class_weights == "none":
-        return np.ones(classes, np.float32)
+        return np.ones(len(drawn), np.float32)
     if loss.class_weights == "balanced":
-        counts = np.bincount(labels, minlength=classes)
-        present = np.maximum(counts, 1) * np.count_nonzero(counts)
-        return np.where(counts > 0, len(labels) / present, 0).astype(np.float32)
-    if len(loss.class_weights) != classes:
+        there = drawn > 0
+        each = there.sum() * np.where(there, drawn, 1)
+        return np.where(there, drawn.sum() / each, 0).astype(np.float32)
+    if len(loss.class_weights) != len(drawn):
         raise RecipeError(
             f"loss.class_weights has {len(loss.class_weights)} values; the data has "
-            f"{classes} classes."
+            f"{len(drawn)} classes."
         )
     return np.asarray(loss.class_weights, np.float32)

@@ -66,8 +66,9 @@ class Head(Part):
 class Loss(Part):
     """Cross-entropy or focal loss (Lin 2017, eq. 5).
 
-    ``class_weights``: ``balanced`` is n / (k n_c), counted on the training split; a list
-    gives one weight a class in the taxonomy's order. ``logit_adjustment`` adds so many times
+    ``class_weights``: ``balanced`` is n / (k n_c), counted on what an epoch draws, so that
+    it adds nothing to a sampling that balances the classes itself; a list gives one weight a
+    class in the taxonomy's order. ``logit_adjustment`` adds so many times
     the logarithm of each class's share of the epoch to its logit, in the loss only (Menon
     2021, eq. 10): with 1 the network learns what it would say if all classes were equally
     common, whatever the sampling, with 0 it learns the shares along.

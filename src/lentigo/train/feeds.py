@@ -22,13 +22,19 @@ from lentigo.model import (
     answer,
     beside_image,
     beside_teachers,
-    class_weights,
     draw_parameters,
     split_at_head,
 )
 from lentigo.recipe import Recipe, Stage
 from lentigo.train.feeding import EpochBatches, predict_rows
-from lentigo.train.sampling import AUGMENT, VIEWS, epoch_order, told_metadata, used_rows
+from lentigo.train.sampling import (
+    AUGMENT,
+    VIEWS,
+    epoch_order,
+    loss_weights,
+    told_metadata,
+    used_rows,
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ def gather_material(recipe: Recipe, data: PreparedSet, fold: int | None, seed: i
     classes = len(data.taxonomy.classes)
     smoothing = recipe.loss.label_smoothing
     one_hot = np.eye(classes, dtype=np.float32)[data.labels]
-    by_class = class_weights(recipe.loss, data.labels[training], classes)
+    by_class = loss_weights(data.labels[training], recipe, classes)
     columns = None if recipe.metadata is None else recipe.metadata.columns
     return Material(
         images=data.images,

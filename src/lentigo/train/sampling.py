@@ -100,6 +100,25 @@ def drawn_share(labels: NDArray[np.int64], sampling: Sampling, classes: int) -> 
     return np.asarray(drawn / drawn.sum())
 
 
+def loss_weights(labels: NDArray[np.int64], recipe: Recipe, classes: int) -> NDArray[np.float32]:
+    """Weight of each class in the loss, (classes,).
+
+    ``balanced`` weights are counted on what an epoch is expected to draw, as they are by
+    whoever counts them on the images that he trains on: what sampling has evened out already
+    is not evened out once more.
+
+    Args:
+        labels: Class index of every training image, (n,).
+        recipe: Its loss and sampling.
+        classes: How many classes there are.
+
+    Raises:
+        RecipeError: A list of weights of another length than the classes.
+    """
+    there = np.bincount(labels, minlength=classes) > 0
+    return class_weights(recipe.loss, drawn_share(labels, recipe.sampling, classes) * there)
+
+
 def spoken_mixture(labels: NDArray[np.int64], recipe: Recipe, classes: int) -> NDArray[np.float64]:
     """How common each class is in the population that a trained model's softmax speaks of.
 
@@ -115,7 +134,7 @@ def spoken_mixture(labels: NDArray[np.int64], recipe: Recipe, classes: int) -> N
         (classes,) shares that sum to 1; 0 for a class without images where classes are weighed.
     """
     drawn = drawn_share(labels, recipe.sampling, classes)
-    mixture = class_weights(recipe.loss, labels, classes).astype(np.float64)
+    mixture = loss_weights(labels, recipe, classes).astype(np.float64)
     mixture *= drawn ** (1 - recipe.loss.logit_adjustment)
     mixture *= drawn_share(labels, Sampling(), classes) ** recipe.output.prior_power
     return np.asarray(mixture / mixture.sum())
