@@ -118,6 +118,14 @@ def test_dotted_keys_change_a_copy() -> None:
     assert before == {"a": {"b": [1, 2]}, "c": 3}
 
 
+def test_merchan_keeps_the_best_epoch_only_from_the_version_on_that_has_a_checkpoint() -> None:
+    paper = read_paper("merchan2021")
+    for variant in paper.variants:
+        kept = experiment(paper, variant, "leak-free").recipe.keep
+        checkpoint = variant.name.rpartition("-")[2] in {"v3", "v4", "v5"}
+        assert kept == ("best" if checkpoint else "last"), variant.name
+
+
 @pytest.mark.parametrize("name", packaged_papers())
 def test_every_packaged_paper_can_be_run(name: str) -> None:
     paper = read_paper(name)

@@ -199,7 +199,7 @@ class Column(_Part):
 
     ``false_positive_rate.WHAT.POINT`` is 1 less the specificity. Facts of the run:
     ``parameters``, ``seconds``, ``seconds_per_epoch``, ``epochs``, and ``history.NAME``, a
-    value of the best epoch (``history.val_accuracy``). Of the exported file: ``file_mb``,
+    value of the epoch that is kept (``history.val_accuracy``). Of the exported file: ``file_mb``,
     ``response_ms`` and ``response_p95_ms`` on this machine; ``inference_s`` is what the run
     itself takes for all measured images. ``images.SIDE`` and ``images.SIDE.CLASS`` count images
     (`lentigo.papers.counts`).
