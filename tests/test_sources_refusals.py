@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from layouts import make_isic2018, make_isic2019, make_malignant_vs_benign, put, touch
+from layouts import (
+    make_ddi,
+    make_ham10000,
+    make_isic2017,
+    make_isic2018,
+    make_isic2019,
+    make_isic2020,
+    make_isic2024,
+    make_malignant_vs_benign,
+    make_pad_ufes_20,
+    put,
+    touch,
+)
 from lentigo.data.sources import SOURCES, ReadOptions
 from lentigo.errors import InputError, SourceError
 
@@ -128,6 +141,28 @@ def test_unknown_labels_of_a_published_set_are_refused(tmp_path: Path) -> None:
     (tmp_path / "one.jpg").touch()
     with pytest.raises(SourceError, match=r"HAM10000_metadata.csv:2: 'wart' is not a class"):
         SOURCES["ham10000"].read(tmp_path, ReadOptions())
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "table", "stated", "line"),
+    [
+        ("ham10000", make_ham10000, "HAM10000_metadata.csv", "ISIC_3,nv,|ISIC_3,,", 4),
+        ("isic2020", make_isic2020, "ISIC_2020_Training_GroundTruth.csv", ",benign,0|,,0", 2),
+        ("isic2024", make_isic2024, "train-metadata.csv", "ISIC_1,0,|ISIC_1,,", 2),
+        ("pad-ufes-20", make_pad_ufes_20, "metadata.csv", ",NEV,|,,", 3),
+        ("ddi", make_ddi, "ddi_metadata.csv", ",True,|,,", 2),
+        ("isic2017", make_isic2017, "ISIC-2017_Training_Part3_GroundTruth.csv", "_1,1.0,|_1,,", 2),
+    ],
+)
+def test_a_row_without_a_class_is_a_problem_told_once(
+    tmp_path: Path, name: str, make: Callable[[Path], None], table: str, stated: str, line: int
+) -> None:
+    make(tmp_path)
+    text = (tmp_path / table).read_text()
+    (tmp_path / table).write_text(text.replace(*stated.split("|"), 1))
+    told = str(refused(name, tmp_path))
+    assert "1 problem(s)" in told
+    assert f"{table}:{line}:" in told
 
 
 def test_a_row_of_two_classes_is_refused(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def _item(listing: Listing, row: Row) -> Item:
         listing.problems.append(f"{row.where}: the skin tone {tone!r} is not 12, 34 or 56.")
     return Item(
         image_id=Path(row.known("DDI_file")).stem,
-        label=_LABELS.get(malignant, ""),
+        label=_LABELS.get(malignant),
         where=row.where,
         diagnosis=row.known("disease"),
         confirmed_by="biopsy",

@@ -28,7 +28,7 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     folder = scan(root)
     listing = Listing(NAME, folder.root, LICENSE)
     take_classes(listing, folder)
-    labels = {item.label for item in listing.items}
+    labels = {item.label for item in listing.items if item.label}
     if parts := sorted(label for label in labels if label.lower() in SPLITS):
         raise SourceError(
             f"{folder.root} has the folder(s) {parts}, which are parts and not classes.",

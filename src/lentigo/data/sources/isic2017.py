@@ -56,7 +56,7 @@ def _item(listing: Listing, row: Row, split: str, people: dict[str, Row]) -> Ite
         image_id=image_id,
         label=label,
         where=row.where,
-        diagnosis=label,
+        diagnosis=label or "",
         split=split,
         age=listing.age(person, "age_approximate"),
         sex=person.known("sex"),

@@ -61,7 +61,7 @@ def _item(listing: Listing, row: Row, split: str, lesions: dict[str, Row]) -> It
         label=label,
         where=row.where,
         lesion_id=lesion.known("lesion_id"),
-        diagnosis=label,
+        diagnosis=label or "",
         confirmed_by=lesion.known("diagnosis_confirm_type"),
         split=split,
     )

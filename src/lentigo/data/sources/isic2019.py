@@ -77,7 +77,7 @@ def _take(listing: Listing, row: Row, split: str, people: dict[str, Row]) -> Non
             label=label,
             where=row.where,
             lesion_id=person.known("lesion_id"),
-            diagnosis=label,
+            diagnosis=label or "",
             split=split,
             age=listing.age(person, "age_approx"),
             sex=person.known("sex"),

@@ -60,7 +60,7 @@ def _item(listing: Listing, row: Row) -> Item:
     biopsied = target == "1" or bool(row.known("iddx_2"))
     return Item(
         image_id=row.known("isic_id"),
-        label=_TARGETS.get(target, ""),
+        label=_TARGETS.get(target),
         where=row.where,
         license=LICENSES.get(row.known("copyright_license"), ""),
         lesion_id=row.known("lesion_id"),

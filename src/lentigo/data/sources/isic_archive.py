@@ -31,7 +31,7 @@ def ham10000_item(listing: Listing, row: Row) -> Item:
     """
     named = [row.known(column) for column in DIAGNOSIS_COLUMNS]
     path = ":".join(part for part in named if part) or row.known("diagnosis")
-    label = next((code for part, code in _HAM10000_PARTS if part.lower() in path.lower()), "")
+    label = next((code for part, code in _HAM10000_PARTS if part.lower() in path.lower()), None)
     if not label:
         listing.problems.append(f"{row.where}: the diagnosis {path!r} is none of HAM10000's.")
     return Item(

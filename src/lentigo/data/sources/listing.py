@@ -35,10 +35,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One listed image; empty text and NaN stand for what is not known."""
+    """One listed image; empty text and NaN stand for what is not known.
+
+    ``label`` is None where its row was found wrong and that was noted.
+    """
 
     image_id: str
-    label: str
+    label: str | None
     where: str
     path: Path | None = None
     license: str = ""
@@ -149,7 +152,7 @@ class Listing:
         self.problems.append(f"{row.where}: the age {text!r} is not a number of years.")
         return math.nan
 
-    def one_hot(self, row: Row, columns: Mapping[str, str], *, none: str = "") -> str:
+    def one_hot(self, row: Row, columns: Mapping[str, str], *, none: str = "") -> str | None:
         """The code whose column is 1.
 
         Args:
@@ -158,13 +161,13 @@ class Listing:
             none: The code where no column is 1; empty means that this is a problem.
 
         Returns:
-            The code, or an empty text after noting a problem.
+            The code, or None after noting a problem.
         """
         cells = {column: _number(row.cells[column]) for column in columns}
         if strange := [column for column, value in cells.items() if value not in {0.0, 1.0}]:
             told = ", ".join(f"{column} is {row.cells[column]!r}" for column in strange)
             self.problems.append(f"{row.where}: {told}, not 0 or 1.")
-            return ""
+            return None
         marked = [code for column, code in columns.items() if cells[column] == 1.0]
         if len(marked) == 1:
             return marked[0]
@@ -172,7 +175,7 @@ class Listing:
             return none
         told = " and ".join(marked) or "no class"
         self.problems.append(f"{row.where}: marks {told}; exactly one is wanted.")
-        return ""
+        return None
 
     def own_classes(self, labels: AbstractSet[str], options: ReadOptions) -> Taxonomy:
         """The taxonomy of the user's own labels; fewer than two, or two alike, are a problem.
@@ -232,7 +235,7 @@ class Listing:
         )
 
     def _check_labels(self, taxonomy: Taxonomy) -> None:
-        known = {*taxonomy.codes, ""}  # an empty label was noted where it was read
+        known = {*taxonomy.codes, None}  # None was noted where it was read
         # Once where all images of a folder share it.
         self.problems += dict.fromkeys(
             f"{item.where}: {item.label!r} is not a class of {taxonomy.name} {taxonomy.codes}."

@@ -76,7 +76,7 @@ def _item(listing: Listing, row: Row, images: _Images) -> Item:
         listing.problems.append(f"{row.where}: {split!r} is not train, validation or test.")
     item = Item(
         image_id=row.known("image_id") or image,
-        label=label,
+        label=label or None,
         where=row.where,
         lesion_id=row.known("lesion_id"),
         patient_id=row.known("patient_id"),
