@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lentigo.errors import InputError
 from lentigo.evaluate.access import LOG_NAME, log_look, read_looks, shared_log, user_log
 
 
@@ -101,6 +102,26 @@ def test_a_state_folder_that_cannot_be_written_stops_nothing(
     looks = log_look("list", "one", log=tmp_path / LOG_NAME, user=tmp_path / "state" / LOG_NAME)
     assert looks.total == 1
     assert "cannot be written" in caplog.text
+
+
+def test_a_set_on_a_read_only_disk_is_looked_at_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log, state = tmp_path / "disk" / LOG_NAME, tmp_path / "state" / LOG_NAME
+    log.mkdir(parents=True)  # a folder where the file should be: root writes everywhere else
+    for total in (1, 2):
+        assert log_look("list", f"model{total}", log=log, user=state).total == total
+    assert str(log) in caplog.text
+    assert len(read_looks(state)) == 2
+
+
+def test_a_look_that_no_log_can_keep_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    log, state = tmp_path / "file" / LOG_NAME, tmp_path / "file" / "state" / LOG_NAME
+    with pytest.raises(InputError, match="XDG_STATE_HOME") as caught:
+        log_look("list", "one", log=log, user=state)
+    assert str(log) in str(caught.value)
+    assert str(state) in str(caught.value)
 
 
 def test_the_log_of_the_user_lies_where_the_system_keeps_state(

@@ -16,11 +16,13 @@ import logging
 import os
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from lentigo.errors import InputError, listed
 
 LOGGER = logging.getLogger(__name__)
 LOG_NAME = "test_access.jsonl"
@@ -71,12 +73,15 @@ def log_look(
         model: Who looks.
         log: The log shared by all runs and bundles; it gets what other logs know of the list.
         run_folder: The run; it gets the same line in a log of its own.
-        user: The log of this user, ``user_log``; where it cannot be written, the look is
-            counted without it. None leaves it out.
+        user: The log of this user, ``user_log``; it gets what all know. None leaves it out.
         details: Further plain values for the line.
 
     Returns:
-        The looks at this list in all logs within reach, this one included.
+        The looks at this list in all logs within reach, this one included. What cannot be
+        written, such as a log on a read-only disk, is warned of while another log can.
+
+    Raises:
+        InputError: No log can be written.
     """
     own = None if run_folder is None else run_folder / LOG_NAME
     beside = [] if run_folder is None else sorted(run_folder.resolve().parent.glob(f"*/{LOG_NAME}"))
@@ -89,17 +94,39 @@ def log_look(
         **(details or {}),
     }
     line = _line(entry)
-    _learn(log, digest, others, line)
-    if own is not None and own != log:
-        _append(own, line)
-    known = _looks_at(digest, [log])
-    if user is not None and user != log:
-        try:
-            _learn(user, digest, known - Counter([line]), line)
-        except OSError as error:
-            LOGGER.warning("%s cannot be written, so looks from other folders may be missed: %s",
-                           user, error)  # fmt: skip
+    known = others | _looks_at(digest, [log])
+    writes = {log: lambda: _learn(log, digest, others, line)}
+    if user is not None:
+        writes.setdefault(user, lambda: _learn(user, digest, known, line))
+    if own is not None:
+        writes.setdefault(own, lambda: _append(own, line))
+    _write_some(writes)
+    # Read again: another process may have looked meanwhile.
+    known = known | _looks_at(digest, [log]) | Counter([line])
     return Looks(total=known.total(), models=len({json.loads(each).get("model") for each in known}))
+
+
+def _write_some(writes: Mapping[Path, Callable[[], None]]) -> None:
+    """Write into every log that can be written; a look that none of them keeps is refused.
+
+    Raises:
+        InputError: No log can be written.
+    """
+    failed = {}
+    for path, write in writes.items():
+        try:
+            write()
+        except OSError as error:
+            failed[path] = error.strerror or str(error)
+    told = [f"{path} ({why})" for path, why in failed.items()]
+    if len(failed) == len(writes):
+        raise InputError(
+            f"No log of looks at test images can be written:\n{listed(told)}",
+            todo="Make one of these places writable, or set XDG_STATE_HOME to a folder that is: "
+            "a look that nobody counts makes test figures worth less.",
+        )
+    for each in told:
+        LOGGER.warning("This log of looks cannot be written, so they may be missed later: %s", each)
 
 
 def _learn(log: Path, digest: str, looks: Counter[str], line: str) -> None:
