@@ -91,6 +91,22 @@ def test_labels_of_operating_points_do_not_lie_on_each_other(pages: dict[str, Pa
     assert min(b - a for a, b in itertools.pairwise(heights)) >= 12
 
 
+def test_a_label_at_the_plots_edge_stands_left_of_its_point(browser: Any, tmp_path: Path) -> None:
+    # Called malignant from 0 on, every benign image is: specificity 0.
+    points = (FakePoint("sensitivity_0.95", 0.95, 0.0), FakePoint("sensitivity_0.10", 0.1, 1.0))
+    predictor = FakePredictor(operating_points=points)
+    done = evaluate(predictor, FakePrepared(tmp_path / "set"), tmp_path / "out", replicates=20)
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.goto(done.report.as_uri())
+    plot = page.locator("svg", has=page.locator(".dot.point")).first
+    edge = plot.locator(".grid").first.bounding_box()
+    labels = [each.bounding_box() for each in plot.locator(".point-label").all()]
+    page.close()
+    assert len(labels) == 2
+    assert all(each["x"] + each["width"] <= edge["x"] + edge["width"] for each in labels)
+    assert all(edge["x"] <= each["x"] for each in labels)
+
+
 def test_every_plot_has_a_table(pages: dict[str, Path]) -> None:
     text = pages["report"].read_text()
     assert text.count("The numbers behind") == 6

@@ -70,11 +70,14 @@ def _points(plot: Plot, findings: Findings) -> None:
         hint = f"{point.name}: sensitivity {sensitivity:.3f}, specificity {specificity:.3f}"
         plot.dot(1 - specificity, sensitivity, "point", 4, hint)
         x, y = plot.across(1 - specificity) + 7, plot.up(sensitivity) + 12
+        anchor = "start"
+        if x + LABEL_WIDTH > plot.across(1):
+            x, anchor = x - 14, "end"  # left of the dot, or it would pass the plot's edge
         for across, down in placed:
             if abs(x - across) < LABEL_WIDTH and y < down + LABEL_HEIGHT:
                 y = down + LABEL_HEIGHT
         placed.append((x, y))
-        plot.text(x, y, f"{point.target_sensitivity:.0%}", kind="point-label")
+        plot.text(x, y, f"{point.target_sensitivity:.0%}", anchor, "point-label")
 
 
 def malignant_recall(findings: Findings, band: Band) -> Markup:
