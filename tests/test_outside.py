@@ -32,6 +32,12 @@ class Checks(BaseModel):
     checks: list[Check] = Field(min_length=1)
 
 
+def test_a_file_that_an_editor_on_windows_wrote_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xef\xbb\xbfname = 'mine'\n")
+    assert RECIPES.content(RECIPES.text(str(path)), "here") == {"name": "mine"}
+
+
 def test_a_file_that_ships_is_read_by_its_name() -> None:
     assert "handcrafted-svm" in RECIPES.names()
     text = RECIPES.text("handcrafted-svm")

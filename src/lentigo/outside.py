@@ -54,7 +54,8 @@ class Shelf:
         if not path.is_file():
             raise self.refused(f"{path} does not exist.", todo=choice)
         try:
-            return path.read_text(encoding="utf-8")
+            # Editors on Windows put a byte order mark first, which TOML does not know.
+            return path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             raise self.refused(f"{path} is not UTF-8 text: {error}") from None
 
