@@ -148,7 +148,7 @@ def _value(value: Mapping[str, Any]) -> str:
         "boolean": "true or false",
     }
     limits = [
-        f"{sign} {value[key]:g}"
+        f"{sign} {value[key]:,.15g}"
         for key, sign in (
             ("minimum", "≥"),
             ("exclusiveMinimum", ">"),

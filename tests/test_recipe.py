@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lentigo.errors import RecipeError
+from lentigo.image.torchvision import TorchvisionRanges
 from lentigo.recipe import (
     Augmentation,
     Recipe,
@@ -27,6 +30,9 @@ alpha = 0.35
 [[stages]]
 epochs = 2
 """
+
+
+RANGES = TorchvisionRanges().model_dump()
 
 
 @pytest.mark.parametrize("name", sorted(packaged_recipes()))
@@ -50,6 +56,46 @@ def test_overrides_reach_into_tables_and_lists() -> None:
 )
 def test_an_override_that_leads_nowhere_is_refused(override: str) -> None:
     with pytest.raises(RecipeError):
+        parse_recipe(SMALL, "x", [override])
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("stages.0.learning_rate=1", 1.0),
+        ("augmentation.zoom=[1, 2]", (1.0, 2.0)),
+        ("head.hidden=[64, 32]", (64, 32)),
+        ("loss.class_weights=[1, 2]", (1.0, 2.0)),
+        ("augmentation.torchvision={scale = [1, 2]}", (1.0, 2.0)),
+        ("head.single_logit=true", True),
+        ("claims.accuracy=1", 1.0),
+        ("output.views=4", 4),
+    ],
+)
+def test_values_of_every_kind_are_taken_from_the_command_line(override: str, value: object) -> None:
+    found: object = parse_recipe(SMALL, "x", [override]).model_dump()
+    for part in override.partition("=")[0].split("."):
+        found = found[int(part) if part.isdigit() else part]  # type: ignore[index]
+    assert found == ({**RANGES, "scale": value} if "torchvision" in override else value)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "stages.0.epochs=true",
+        "stages.0.epochs='4'",
+        "stages.0.epochs=4.0",
+        "stages.0.epochs=99999999999999999999999",
+        "stages.0.learning_rate='0.1'",
+        "network.alpha=true",
+        "head.single_logit=1",
+        "head.hidden=['64']",
+        "loss.class_weights=[1, true]",
+        "claims.accuracy='0.9'",
+    ],
+)
+def test_a_value_of_another_kind_is_refused_by_its_key(override: str) -> None:
+    with pytest.raises(RecipeError, match=re.escape(override.partition("=")[0])):
         parse_recipe(SMALL, "x", [override])
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from lentigo.data.metadata import Column
-from lentigo.recipe.part import Part
+from lentigo.recipe.part import Count, Part
 
 
 class Metadata(Part):
@@ -24,7 +24,7 @@ class Metadata(Part):
     """
 
     columns: tuple[Column, ...] = Field(default=("age", "sex", "site"), min_length=1)
-    units: int = Field(default=16, ge=1)
+    units: Count = 16
     withheld: Annotated[float, Field(ge=0, lt=1)] = 0.25
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ from lentigo.image.generator import GeneratorRanges
 from lentigo.image.handcrafted import Descriptors
 from lentigo.image.torchvision import TorchvisionRanges
 from lentigo.recipe.metadata import Metadata
-from lentigo.recipe.part import NotNegative, Part, Positive, Share
+from lentigo.recipe.part import Count, NotNegative, Part, Positive, Share
 from lentigo.recipe.stage import Stage
 
 SelectionMetric = Literal[
@@ -55,7 +55,7 @@ class Head(Part):
     """
 
     kind: Literal["pooled-dense", "pool2x2-flatten", "flatten-dense"] = "pooled-dense"
-    hidden: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    hidden: tuple[Count, ...] = ()
     activation: Literal["relu", "relu6", "elu", "gelu", "silu", "hard_silu", "tanh", "linear"] = (
         "relu"
     )

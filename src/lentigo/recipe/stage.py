@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lentigo.recipe.part import NotNegative, Part, Positive, Share
+from lentigo.recipe.part import Count, CountOrNone, NotNegative, Part, Positive, Share
 
 
 class Stage(Part):
@@ -38,7 +38,7 @@ class Stage(Part):
     """
 
     name: str = "train"
-    epochs: int = Field(ge=1)
+    epochs: Count
     train: str = Field(default="all", pattern=r"^(all|head|after:\d+)$")
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: Positive = 1e-3
@@ -46,16 +46,16 @@ class Stage(Part):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     schedule: Literal["constant", "cosine", "plateau"] = "constant"
     warmup_epochs: NotNegative = 0.0
-    plateau_patience: int = Field(default=3, ge=1)
+    plateau_patience: Count = 3
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    early_stopping_patience: int = Field(default=0, ge=0)
-    batch_size: int = Field(default=32, ge=1)
+    early_stopping_patience: CountOrNone = 0
+    batch_size: Count = 32
     batch_norm: Literal["train", "frozen"] = "train"
-    reestimate_batches: int = Field(default=0, ge=0)
+    reestimate_batches: CountOrNone = 0
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    average_from: int = Field(default=0, ge=0)
+    average_from: CountOrNone = 0
     stem_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
-    cached_views: int = Field(default=0, ge=0)
+    cached_views: CountOrNone = 0
     hard_below: Share = 0.0
     sparsity: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
