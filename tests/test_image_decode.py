@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import struct
 from pathlib import Path
 
@@ -296,6 +297,20 @@ def test_missing_files_and_folders_are_refused_by_name(tmp_path):
         decode(tmp_path / "absent.jpg")
     with pytest.raises(ImageError, match="it is a folder"):
         decode(tmp_path)
+
+
+def test_what_would_be_waited_for_for_ever_is_refused(tmp_path):
+    pipe = tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    # Somebody writes, so that the test fails and does not wait.
+    writer = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    os.write(writer, bytes(100))
+    try:
+        for path in (pipe, Path(os.devnull)):
+            with pytest.raises(ImageError, match=f"{path.name}: it is not a file"):
+                decode(path)
+    finally:
+        os.close(writer)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])

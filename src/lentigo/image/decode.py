@@ -124,6 +124,9 @@ def _read(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise ImageError(f"{path}: it is a folder, not an image.", todo="Name a file.")
+        if path.exists() and not path.is_file():
+            # Opening a named pipe would wait for ever for somebody to write.
+            raise ImageError(f"{path}: it is not a file.", todo="Name a file.")
         with path.open("rb") as stream:
             sniff(stream.read(SNIFF_BYTES))
             stream.seek(0)
