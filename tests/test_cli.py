@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import sys
 from pathlib import Path
 
 import cv2
@@ -13,6 +15,7 @@ import pytest
 
 from lentigo.data.phantom import generate
 from small import SMALL, lentigo
+from web_server import photo
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,14 @@ def test_an_unreadable_image_is_named_and_the_others_answered(work: Path, tmp_pa
     out, err = lentigo("predict", broken, photo, "--model", work / "tiny.tflite", "--csv", code=1)
     assert "broken.jpg" in err
     assert len(out.splitlines()) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+@pytest.mark.parametrize("form", ["--csv", "--json"])
+def test_an_image_whose_name_is_no_text_is_answered(form: str, tmp_path: Path) -> None:
+    Path(os.fsdecode(bytes(tmp_path) + b"/b\xff.jpg")).write_bytes(photo(100))
+    out, _ = lentigo("predict", tmp_path, form, PYTHONIOENCODING="utf-8:strict")
+    assert r"b\udcff.jpg" in out
 
 
 def test_resuming_a_finished_run_changes_nothing(work: Path) -> None:

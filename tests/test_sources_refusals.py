@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,6 +124,16 @@ def refused(name: str, folder: Path) -> SourceError:
     with pytest.raises(SourceError) as caught:
         SOURCES[name].read(folder, ReadOptions())
     return caught.value
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_a_file_whose_name_is_no_text_is_named_all_the_same(tmp_path: Path) -> None:
+    touch(tmp_path / "mole", "one")
+    touch(tmp_path / "wart", "two")
+    (tmp_path / "mole" / "one.jpg").rename(os.fsdecode(bytes(tmp_path) + b"/mole/b\xff.jpg"))
+    told = str(refused("folder", tmp_path))
+    assert r"mole/b\xff.jpg: its name is not text in UTF-8" in told
+    told.encode()
 
 
 def test_one_class_is_not_enough(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import sys
@@ -16,6 +17,9 @@ def main() -> None:
     from lentigo.cli.app import app
     from lentigo.errors import LentigoError
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file may be called what no text can say; stderr has it so anyway.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             app()

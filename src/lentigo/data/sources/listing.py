@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -221,6 +222,7 @@ class Listing:
         # A row without an id is a problem of its own and no absent image.
         named = [item for item in self.items if item.image_id]
         paths = {item.image_id: item.path or images.get(item.image_id) for item in named}
+        self._check_names(path for path in paths.values() if path is not None)
         missing = tuple(sorted(each for each, path in paths.items() if path is None))
         self._raise_if_broken(missing, len(paths), options)
         frame = self._frame(paths)
@@ -253,6 +255,16 @@ class Listing:
                     f"{item.where}: {item.image_id} was listed before, at {first[item.image_id]}."
                 )
             first.setdefault(item.image_id, item.where)
+
+    def _check_names(self, paths: Iterable[Path]) -> None:
+        """A manifest is text in UTF-8; on Linux a file may be called anything."""
+        for path in paths:
+            raw = os.fsencode(path)
+            try:
+                raw.decode()
+            except UnicodeDecodeError:
+                told = raw.decode(errors="backslashreplace")
+                self.problems.append(f"{told}: its name is not text in UTF-8; rename it.")
 
     def _raise_if_broken(self, missing: tuple[str, ...], n: int, options: ReadOptions) -> None:
         texts, todo = [], None
