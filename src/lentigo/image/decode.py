@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from lentigo.errors import ImageError
 from lentigo.image.header import (
     SNIFF_BYTES,
+    TRUNCATED,
     Alpha,
     Header,
     HeaderError,
@@ -39,6 +40,10 @@ REDUCTIONS = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}
 REDUCTIONS[8] = cv2.IMREAD_REDUCED_COLOR_8
 
 _log = logging.getLogger(__name__)
+# What a JPEG's decoder makes of blocks that are not there.
+_ABSENT = 128
+# Begins with the zero that a cut pair of bytes may want, and holds no marker.
+_FILLER = bytes(range(254)) * 8
 _TODO = (
     "Save it again as JPEG or PNG (8 or 16 bits, grey, RGB or with transparency) "
     "and hand in that file."
@@ -56,8 +61,10 @@ def decode(
     257 and rounded; transparent pixels are laid over ``background``; a 32-bit BMP counts as
     opaque. Bytes after the end of a JPEG or PNG are ignored, as phones append some.
 
-    A JPEG damaged in its middle decodes with garbage in it, as everywhere: the format has no
-    checksum.
+    A JPEG that was cut short is refused, even where an end marker was put behind the cut; of a
+    progressive one whose cut lies in its last scan, the pixels are all there and a little coarser,
+    and nothing tells. One damaged in its middle decodes with garbage in it, as everywhere: the
+    format has no checksum.
 
     Args:
         source: A file, or the content of one.
@@ -161,6 +168,12 @@ def _decode_stored(data: bytes, header: Header, enough_px: int | None) -> NDArra
             image = _decode_once(data, flags) if large else None
             if image is None:
                 image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+            if (
+                header.kind == "JPEG"
+                and image is not None
+                and _lacks_blocks(image, data, header, flags)
+            ):
+                raise HeaderError(f"{TRUNCATED}: the JPEG ends before all its blocks are there")
     except cv2.error as error:
         _log.debug("OpenCV: %s", error)
         image = None
@@ -172,6 +185,19 @@ def _decode_stored(data: bytes, header: Header, enough_px: int | None) -> NDArra
     if image.dtype not in {np.dtype(np.uint8), np.dtype(np.uint16)}:
         raise HeaderError(f"its pixels are {image.dtype}, not 8 or 16 bits")
     return np.asarray(image)
+
+
+def _lacks_blocks(image: NDArray[Any], data: bytes, header: Header, flags: int) -> bool:
+    """Whether a JPEG's data end before its pixels do, which its decoder tells no caller.
+
+    The rest is filled with one grey then, so few images are looked at further: what is put
+    in front of the end marker changes pixels only where blocks are wanting.
+    """
+    if (image[-1, -1] != _ABSENT).any():
+        return False
+    longer = data[: header.end] + _FILLER + data[header.end :]
+    changed = cv2.imdecode(np.frombuffer(longer, np.uint8), flags)
+    return not np.array_equal(image, changed)
 
 
 def _decode_once(data: bytes, flags: int) -> NDArray[Any] | None:

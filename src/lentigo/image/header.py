@@ -49,6 +49,7 @@ class Header:
         alpha: What a fourth channel means, if there is one.
         transparent_grey: The grey level of an 8- or 16-bit grey PNG that stands for
             "transparent", or None; OpenCV drops it.
+        end: Where the end marker of a JPEG begins, in bytes; 0 for other kinds.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Header:
     orientation: int = 1
     alpha: Alpha = Alpha.STRAIGHT
     transparent_grey: int | None = None
+    end: int = 0
 
 
 class HeaderError(Exception):
@@ -107,10 +109,13 @@ def _jpeg(data: bytes) -> Header:
     EXIF segment has an end marker of its own: searching from the back would be wrong twice.
     """
     position, size, orientation = 2, (0, 0), 1
+    open_parts: set[tuple[int, int]] = set()
     while (marker := _next_marker(data, position)) is not None:
         code, position = marker
         if code == 0xD9:
-            return Header("JPEG", size[0], size[1], orientation)
+            if open_parts:
+                raise HeaderError(f"{TRUNCATED}: the JPEG ends before all its scans are there")
+            return Header("JPEG", size[0], size[1], orientation, end=position - 2)
         if code in {0x01, 0xD8}:  # these stand alone, without a length
             continue
         length = struct.unpack_from(">H", data, position)[0]
@@ -118,10 +123,33 @@ def _jpeg(data: bytes) -> Header:
         if 0xC0 <= code <= 0xCF and code not in {0xC4, 0xC8, 0xCC}:
             height, width = struct.unpack_from(">HH", segment, 1)
             size = (width, height)
+            open_parts = _parts_of_frame(code, segment)
+        elif code == 0xDA:
+            open_parts = _left_by_scan(open_parts, segment)
         elif code == 0xE1 and segment.startswith(b"Exif\0\0"):
             orientation = _orientation(segment[6:])
         position += max(length, 2)
     raise HeaderError(f"{TRUNCATED}: the JPEG has no end marker")
+
+
+def _parts_of_frame(code: int, segment: bytes) -> set[tuple[int, int]]:
+    """(component, coefficient) of all that the scans of a frame have to bring, T.81 B.2.2.
+
+    Of a frame that is not progressive one scan brings a component whole, whatever it states.
+    """
+    last = 63 if code in {0xC2, 0xCA} else 0
+    return {(segment[6 + 3 * i], at) for i in range(segment[5]) for at in range(last + 1)}
+
+
+def _left_by_scan(parts: set[tuple[int, int]], segment: bytes) -> set[tuple[int, int]]:
+    """What of ``parts`` a scan does not bring to the last bit, T.81 B.2.3 and G.1.1.1."""
+    components = segment[1 : 1 + 2 * segment[0] : 2]
+    first, last, shift = struct.unpack_from("3B", segment, 1 + 2 * segment[0])
+    if shift & 15:
+        return parts  # further scans refine it
+    # A lossless frame names its predictor where others name the first coefficient.
+    brought = range(first if last else 0, last + 1)
+    return {(each, at) for each, at in parts if each not in components or at not in brought}
 
 
 def _next_marker(data: bytes, position: int) -> tuple[int, int] | None:
