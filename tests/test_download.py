@@ -271,6 +271,27 @@ def test_a_source_is_downloaded_unpacked_and_read(site: Site, tmp_path: Path) ->
     assert len(record["ISIC_2020_Training_JPEG.zip"]["sha256"]) == 64
 
 
+def test_what_was_damaged_since_is_fetched_again(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish_isic2020(site)
+    download("isic2020", tmp_path, base_url=site.url, patience=IMPATIENT)
+    image, gone = (tmp_path / "train" / f"ISIC_{i}.jpg" for i in (1, 2))
+    table = tmp_path / "ISIC_2020_Training_Duplicates.csv"
+    image.write_bytes(image.read_bytes()[:-5])
+    gone.unlink()
+    table.write_text(table.read_text().replace("ISIC_0", "ISIC_2"))  # as long as before
+    download("isic2020", tmp_path, base_url=site.url, patience=IMPATIENT)
+    assert len(site.ranges) == 3 + 2
+    assert image.read_bytes() == jpeg(1)
+    assert gone.read_bytes() == jpeg(2)
+    assert table.read_bytes() == site.files[table.name]
+    for path in (image, gone, table):
+        assert path.name in caplog.text
+    download("isic2020", tmp_path, base_url=site.url, patience=IMPATIENT)
+    assert len(site.ranges) == 3 + 2
+
+
 def test_a_source_whose_archive_is_damaged_recovers_when_run_again(
     site: Site, tmp_path: Path
 ) -> None:

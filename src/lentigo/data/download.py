@@ -9,7 +9,7 @@ by the checksums they carry, tables by what the source makes of them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from lentigo.data.sources import SOURCES
 from lentigo.data.sources.table import Archive, IsicCollection, ReadOptions, Source
 from lentigo.data.transfer import Patience, Progress, fetch
 from lentigo.data.unpack import unpack
-from lentigo.errors import DownloadError, SourceError
+from lentigo.errors import DownloadError, SourceError, listed
 from lentigo.files import digest_file, read_json, write_json
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,9 @@ def download(
 ) -> Path:
     """Download a source into a folder that ``prepare`` reads; run again, it resumes.
 
-    Zips are deleted once unpacked; ``download.json`` records them. At the end the source is read.
+    What came before and has changed since is fetched again: tables whose digest, and unpacked
+    files whose size, is not what ``download.json`` says. Zips are deleted once unpacked. At the
+    end the source is read.
 
     Args:
         source: A name in ``SOURCES``, or a source.
@@ -109,19 +111,35 @@ class _Transfer:
             url = f"{self.base_url.rstrip('/')}/{self.archive.name}"
         path = self.out / self.archive.name
         is_zip = path.suffix.lower() == ZIP_ENDING
-        known = record.get(self.archive.name)
-        if known is not None and (is_zip or path.is_file()):
-            return
+        if (known := record.get(self.archive.name)) is not None:
+            if not (changed := self._changed(known, path)):
+                return
+            logger.warning(
+                "%s is fetched again, for these are not what was downloaded:\n%s",
+                self.archive.name,
+                listed(changed),
+            )
+            if not is_zip:  # a zip that lies here came whole and was not unpacked yet
+                path.unlink(missing_ok=True)
         fetch(self.archive, url, path, patience=patience, progress=progress)
         entry = {"url": url, "sha256": digest_file(path), "n_bytes": path.stat().st_size}
         if is_zip:
-            entry["n_files"] = self._unpack(path)
+            files = self._unpack(path)
+            entry |= {"n_files": len(files), "files": files}
         # The record before the deletion: a run killed between the two fetches nothing again.
         write_json(self.out / RECORD_NAME, {**record, self.archive.name: entry})
         if is_zip:
             path.unlink()
 
-    def _unpack(self, path: Path) -> int:
+    def _changed(self, known: Mapping[str, Any], path: Path) -> list[str]:
+        """What is no longer as it came: a table by its digest, unpacked files by their sizes."""
+        if "n_files" not in known:
+            same = path.is_file() and digest_file(path) == known["sha256"]
+            return [] if same else [path.name]
+        sizes = dict(known.get("files", {}))
+        return [name for name, size in sizes.items() if _size(self.out / name) != size]
+
+    def _unpack(self, path: Path) -> dict[str, int]:
         try:
             return unpack(path, self.out)
         except DownloadError:
@@ -131,3 +149,7 @@ class _Transfer:
     def _record(self) -> dict[str, Any]:
         path = self.out / RECORD_NAME
         return dict(read_json(path)) if path.exists() else {}
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None

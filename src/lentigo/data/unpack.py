@@ -14,7 +14,7 @@ from lentigo.errors import DownloadError, listed
 logger = logging.getLogger(__name__)
 
 
-def unpack(archive: Path, out: Path) -> int:
+def unpack(archive: Path, out: Path) -> dict[str, int]:
     """Unpack a zip; files that are there in their full size are left alone.
 
     Every file appears whole or not at all, and its checksum (CRC-32) is compared.
@@ -24,7 +24,7 @@ def unpack(archive: Path, out: Path) -> int:
         out: The folder it is unpacked into.
 
     Returns:
-        How many files it holds.
+        The files that it holds, with their sizes in bytes; names are relative to ``out``.
 
     Raises:
         DownloadError: It is no zip, a file's checksum is wrong, or a name leads outside.
@@ -40,7 +40,7 @@ def unpack(archive: Path, out: Path) -> int:
             f"{archive.name} is damaged: {error}",
             todo="Run the same command again: the damaged file is deleted.",
         ) from None
-    return len(members)
+    return {member.filename: member.file_size for member in members}
 
 
 def _is_wanted(member: zipfile.ZipInfo) -> bool:
