@@ -49,6 +49,16 @@ def test_an_answer_is_said_in_another_language_without_being_asked_again(
     assert answered() == before
 
 
+@pytest.mark.parametrize(
+    ("language", "urgent"),
+    [("en", "soon"), ("es", "pronto"), ("id", "segera"), ("tr", "en kısa sürede")],
+)
+def test_what_lies_above_a_threshold_is_sent_to_a_doctor_without_delay(
+    language: str, urgent: str
+) -> None:
+    assert urgent in Words(language)("next.above")
+
+
 def test_back_in_the_first_language_it_is_the_first_page_to_the_letter(
     address: str, first: str
 ) -> None:
