@@ -62,6 +62,28 @@ def test_of_two_photos_the_later_one_is_answered_however_long_the_first_takes(
     kept(page)
 
 
+def test_no_answer_is_shown_while_the_next_photo_is_looked_at(
+    context: Any, app_host: Host, spot: Path, tmp_path: Path
+) -> None:
+    slow = shutil.copy(spot, tmp_path / "slow.jpg")
+    context.add_init_script(
+        """const read = Blob.prototype.arrayBuffer, gate = new Promise((open) => window.go = open);
+        File.prototype.arrayBuffer = async function () {
+          if (this.name === "slow.jpg") await gate;
+          return read.call(this);
+        };"""
+    )
+    page = open_app(context, app_host.url)
+    kept(page)
+    ask(page, spot)
+    assert page.locator("#result").is_visible()
+    page.set_input_files("#photo", slow)
+    page.locator("#state", has_text=CATALOGUE["home.busy"]["en"]).wait_for()
+    assert not page.locator("#result").is_visible()
+    page.evaluate("window.go()")
+    page.locator("#result .top-class").wait_for(timeout=30_000)
+
+
 def test_of_two_languages_the_later_one_is_spoken_however_long_the_first_takes(
     context: Any, app_host: Host
 ) -> None:

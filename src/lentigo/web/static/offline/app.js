@@ -101,20 +101,20 @@ async function keep() {
 
 async function answer(file) {
   app.file = file;
+  // What is shown would be taken for the answer about this photo.
+  forget();
   report("home.busy");
   try {
     const predictor = await loading;
     const found = await predictor.predict(new Uint8Array(await file.arrayBuffer()), file.name);
     const photo = await createImageBitmap(file);
     if (app.file !== file) return photo.close();
-    forget();
     app.answer = { ...found, photo };
     report();
     present();
     at("result").focus();
   } catch (error) {
     if (app.file !== file) return;
-    forget();
     report("offline.problem", { name: file.name, reason: error.message }, true);
   }
 }
