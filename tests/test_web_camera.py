@@ -16,7 +16,7 @@ import pytest
 
 from lentigo.errors import InputError
 from lentigo.web.camera.capture import Capture, State
-from lentigo.web.camera.sources import CameraLost, Frame, Pattern, Rpicam, opener
+from lentigo.web.camera.sources import CameraLost, Frame, Pattern, Rpicam, Source, opener
 from lentigo.web.settings import Limits, Settings
 from lentigo.web.strings import Words
 from web_server import BROWSER, EN, WAIT_S, get, page, photo, post, said_in, sealed_in, stream
@@ -185,14 +185,32 @@ def test_the_photo_of_a_video_is_answered_in_one_language_and_another(tmp_path: 
     assert Words("es")("next.doctor") in told.text
 
 
-def test_a_file_that_is_no_video_is_lost_and_a_name_of_nothing_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_video_and_a_name_of_nothing_are_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no pictures")
-    with pytest.raises(CameraLost, match="no pictures"):
-        opener(str(tmp_path / "notes.txt"))().read()
+    with pytest.raises(InputError, match=r"notes\.txt is no video") as refused:
+        opener(str(tmp_path / "notes.txt"))
+    assert "--camera" in (refused.value.todo or "")
     with pytest.raises(InputError, match=r"no camera or video file"):
         opener("nothing.mp4")
-    with pytest.raises(CameraLost, match="cannot be opened"):
-        opener("/dev/video_none")()
+
+
+def test_a_device_that_is_not_there_is_waited_for_and_the_reason_told_once(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tries: list[int] = []
+    opening = opener("/dev/video_none")
+
+    def counted() -> Source:
+        tries.append(1)
+        return opening()
+
+    capture = Capture(counted)
+    capture.want()
+    eventually(lambda: len(tries) == 3)
+    capture.close()
+    told = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert told == ["camera: Camera /dev/video_none cannot be opened."]
+    assert "VIDEOIO" not in capfd.readouterr().err
 
 
 def stand_in(path: Path, body: str) -> str:
@@ -230,5 +248,6 @@ def test_an_rpicam_that_is_not_installed_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CameraLost, match="apt install rpicam-apps"):
-        opener("rpicam")()
+    with pytest.raises(InputError, match="not installed") as refused:
+        opener("rpicam")
+    assert refused.value.todo == "sudo apt install rpicam-apps-lite"

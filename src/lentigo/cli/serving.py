@@ -87,5 +87,7 @@ def serve(
             for each in hosts:
                 print(f"https://{each}:{settings.https_port}", flush=True)
             print(f"lentigo: SHA-256 of the authority: {made.fingerprint}", file=sys.stderr)
+        if capture is not None:
+            capture.want()  # what is wrong with it is logged while its operator looks
 
     run(make_server(predictor, settings, capture=capture), sock, secure=secure, ready=say)

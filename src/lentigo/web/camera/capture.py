@@ -48,7 +48,7 @@ class Capture:
     """A thread that holds the camera open while somebody looks.
 
     Nobody looking for ``idle_s`` switches the camera off. A camera that fails is opened again
-    until it is back.
+    until it is back, and each reason is logged once as a warning.
 
     Args:
         open_source: Opens the camera.
@@ -60,6 +60,7 @@ class Capture:
         self._changed = threading.Condition()
         self._shot: Shot | None = None
         self._state, self._reason = State.OFF, ""
+        self._told: set[str] = set()
         self._wanted_until = 0.0
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="lentigo-camera", daemon=True)
@@ -120,7 +121,7 @@ class Capture:
                     failures = 0
                 self._set(State.OFF)
             except (CameraLost, OSError, cv2.error) as error:
-                _log.info("camera: %s", error)
+                self._tell(str(error))
                 self._set(State.LOST, str(error))
                 self._pause(RETRY_S[min(failures, len(RETRY_S) - 1)])
                 failures += 1
@@ -144,6 +145,11 @@ class Capture:
         with self._changed:
             self._shot, self._state, self._reason = shot, State.LIVE, ""
             self._changed.notify_all()
+
+    def _tell(self, reason: str) -> None:
+        # A camera that is waited for fails every few seconds, for the same reason.
+        _log.log(logging.INFO if reason in self._told else logging.WARNING, "camera: %s", reason)
+        self._told.add(reason)
 
     def _set(self, state: State, reason: str = "") -> None:
         with self._changed:

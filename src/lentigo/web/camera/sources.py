@@ -28,6 +28,7 @@ _RPICAM_OPTIONS = (
     *("--width", str(WIDTH), "--height", str(HEIGHT), "--framerate", str(RATE_HZ)),
 )
 _PICTURE_BYTES = 8_000_000
+_TAKEN = "--camera takes 0, /dev/video0, clip.mp4, rpicam or pattern."
 
 
 class CameraLost(Exception):  # noqa: N818 - it comes back
@@ -57,22 +58,24 @@ def opener(text: str) -> Callable[[], Source]:
         text: ``pattern``, ``rpicam``, a number, a device such as ``/dev/video0``, or a file.
 
     Raises:
-        InputError: It is none of them; a device that is not there now may come later.
+        InputError: It is none of them, no video that can be read, or ``rpicam`` without its
+            program; a device that is not there now may come later.
     """
+    # OpenCV would repeat at each try what is said once here, in words of its own.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     if text == "pattern":
         return Pattern
     if text == "rpicam":
-        return lambda: Rpicam(_rpicam_program())
+        program = _rpicam_program()
+        return lambda: Rpicam(program)
     if text.isdecimal():
         return lambda: Device(int(text))
     if text.startswith("/dev/"):
         return lambda: Device(text)
     path = Path(text)
     if not path.is_file():
-        raise InputError(
-            f"There is no camera or video file {text}.",
-            todo="--camera takes 0, /dev/video0, clip.mp4, rpicam or pattern.",
-        )
+        raise InputError(f"There is no camera or video file {text}.", todo=_TAKEN)
+    _try(path)
     return lambda: Clip(path)
 
 
@@ -192,11 +195,24 @@ class Rpicam:
         self._child.stdout.close()
 
 
+def _try(path: Path) -> None:
+    clip = Clip(path)
+    try:
+        clip.read()
+    except CameraLost:
+        raise InputError(f"{path} is no video that can be read.", todo=_TAKEN) from None
+    finally:
+        clip.close()
+
+
 def _rpicam_program() -> str:
     for name in _RPICAM:
         if found := shutil.which(name):
             return found
-    raise CameraLost("rpicam-vid is not installed: sudo apt install rpicam-apps.")
+    raise InputError(
+        "rpicam-vid, which reads the camera on the ribbon cable, is not installed.",
+        todo="sudo apt install rpicam-apps-lite",
+    )
 
 
 def _split(stream: IO[bytes]) -> Iterator[bytes]:
