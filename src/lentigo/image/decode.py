@@ -197,7 +197,7 @@ def _lacks_blocks(image: NDArray[Any], data: bytes, header: Header, flags: int) 
         return False
     longer = data[: header.end] + _FILLER + data[header.end :]
     changed = cv2.imdecode(np.frombuffer(longer, np.uint8), flags)
-    return not np.array_equal(image, changed)
+    return changed is None or not np.array_equal(image, changed)
 
 
 def _decode_once(data: bytes, flags: int) -> NDArray[Any] | None:
