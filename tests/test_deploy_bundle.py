@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -102,6 +103,24 @@ def test_a_bundle_cannot_be_changed_in_memory(bundle_file: Path) -> None:
         read_bundle(bundle_file).info.temperature = 2.0  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("name", ["bundle.json", "model_card.md"])
+def test_what_would_unpack_to_more_than_the_file_is_refused_before_it_is_read(
+    bundle_file: Path, name: str
+) -> None:
+    content = io.BytesIO(GRAPH)
+    with zipfile.ZipFile(content, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, " " * 20_000_000)
+        if name != "bundle.json":
+            archive.writestr("bundle.json", "{}", zipfile.ZIP_STORED)
+    harmful = content.getvalue()
+    tracemalloc.start()
+    with pytest.raises(BundleError, match="is compressed"):
+        parse_bundle(harmful)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
 def test_every_truncation_is_refused(bundle_file: Path) -> None:
     content = bundle_file.read_bytes()
     for length in range(len(content)):
@@ -143,6 +162,7 @@ def test_a_changed_graph_is_called_damaged(bundle_file: Path) -> None:
         (GRAPH, "carries no bundle.json"),
         (with_entries({"labels.txt": "a"}), "holds no bundle.json"),
         (with_entries({"bundle.json": "{"}), "damaged: bundle.json"),
+        (with_entries({"bundle.json": "[" * 100_000}), "damaged: bundle.json"),
         (with_entries({"bundle.json": "[]"}), "cannot be used"),
         (stated(temperature=0), "temperature"),
         (stated(mixture=[0.5, 0.25, 0.125, 0.125]), "mixture has 4 shares for"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+import unicodedata
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from typer.testing import CliRunner
 from lentigo.cli import main
 from lentigo.cli.app import app
 from lentigo.deploy.bench import ROW_HEADER, bench
-from lentigo.deploy.bundle import read_bundle
+from lentigo.deploy.bundle import read_bundle, write_bundle
 from lentigo.deploy.doctor import (
     CHECKS,
     check_architecture,
@@ -23,7 +25,7 @@ from lentigo.deploy.doctor import (
     examine,
 )
 from lentigo.deploy.inspection import describe_bundle
-from lentigo.errors import InputError
+from lentigo.errors import BundleError, InputError
 from lentigo.image import verdict
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
@@ -85,6 +87,50 @@ def test_a_harmed_file_is_refused_with_the_reason(
         main()
     assert stopped.value.code == 2
     assert re.search(told, capsys.readouterr().err)
+
+
+def _changed(path: Path, **changes: object) -> Path:
+    """The model that ships, with another description."""
+    bundle = read_bundle(SHIPPED)
+    write_bundle(
+        bundle.graph, bundle.info.model_copy(update=changes), path, model_card=bundle.model_card
+    )
+    return path
+
+
+def test_a_bundle_that_takes_other_images_than_it_says_is_no_more_inspected_than_run(
+    tmp_path: Path,
+) -> None:
+    spec = read_bundle(SHIPPED).info.spec.model_copy(update={"size": 100})
+    path = _changed(tmp_path / "other.tflite", spec=spec)
+    for options in ([], ["--json"], ["--card"]):
+        told = CliRunner().invoke(app, ["inspect", str(path), *options])
+        assert isinstance(told.exception, BundleError)
+        assert "100 pixels a side" in str(told.exception)
+        assert not told.output
+
+
+def test_without_litert_a_bundle_is_inspected_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "lentigo.deploy.engine", raising=False)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    assert CliRunner().invoke(app, ["inspect", str(SHIPPED)]).exit_code == 0
+
+
+def test_what_a_bundle_says_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    path = _changed(tmp_path / "steering.tflite", limits="\x1b[31mred\r\nfold  7\u202e")
+    told = CliRunner().invoke(app, ["inspect", str(path)]).output
+    assert r"\x1b[31mred\r\nfold  7\u202e" in told
+    assert not [each for each in told if each != "\n" and unicodedata.category(each)[0] == "C"]
+
+
+def test_a_model_card_keeps_its_lines_and_loses_its_control_characters(tmp_path: Path) -> None:
+    bundle = read_bundle(SHIPPED)
+    path = tmp_path / "card.tflite"
+    write_bundle(bundle.graph, bundle.info, path, model_card="# Title\n\x1b]0;owned\x07\ttext")
+    told = CliRunner().invoke(app, ["inspect", str(path), "--card"]).output
+    assert told == "# Title\n\\x1b]0;owned\\x07\ttext\n"
 
 
 def test_bench_measures_each_number_of_threads_and_gives_a_row() -> None:

@@ -58,6 +58,29 @@ def test_a_folder_of_something_else_is_left_alone(
     assert [each.name for each in out.iterdir()] == ["thesis.txt"]
 
 
+def test_a_folder_that_cannot_be_made_is_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(litert, "need_runtime", lambda: tmp_path)
+    (tmp_path / "file").write_text("no folder", "utf-8")
+    with pytest.raises(InputError, match="cannot be written") as refused:
+        write_app(MODEL, tmp_path / "file" / "below" / "app")
+    assert "elsewhere" in str(refused.value)
+
+
+def test_a_bundle_whose_graph_takes_other_images_than_it_says_becomes_no_app(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(litert, "need_runtime", lambda: tmp_path)
+    bundle = read_bundle(MODEL)
+    spec = bundle.info.spec.model_copy(update={"size": 100})
+    path = tmp_path / "other.tflite"
+    write_bundle(bundle.graph, bundle.info.model_copy(update={"spec": spec}), path)
+    with pytest.raises(BundleError, match="100 pixels a side"):
+        write_app(path, tmp_path / "app")
+    assert not (tmp_path / "app").exists()
+
+
 def test_without_litert_js_the_app_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,14 +19,15 @@ def inspect(
 ) -> None:
     """Check a bundle and print all that it carries."""
     from lentigo.deploy.bundle import read_bundle
-    from lentigo.deploy.inspection import describe_bundle
+    from lentigo.deploy.inspection import check_graph, describe_bundle, visible
 
     found = read_bundle(bundle)
+    check_graph(found)
     if json:
         content = found.info.model_dump(mode="json") | {"graph_bytes": len(found.graph)}
         as_json(content | {"model_card": found.model_card})
     elif card:
-        print(found.model_card or "This bundle carries no model card.")
+        print(visible(found.model_card, keep="\n\t") or "This bundle carries no model card.")
     else:
         print(describe_bundle(found))
 

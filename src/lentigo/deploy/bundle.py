@@ -39,6 +39,7 @@ AttentionKind = Literal["class-activation", "grad-cam", "feature-mean"]
 # A flatbuffer names its format in bytes 4 to 8.
 _TFLITE_MARK = b"TFL3"
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+_OWN_FILES = "Only files that `lentigo export` wrote can be opened."
 _AGAIN = "Copy the file again from where it came from, or export it again."
 # What zipfile raises on bytes that only look like an archive.
 _ZIP_ERRORS = (
@@ -285,18 +286,26 @@ def parse_bundle(content: bytes, *, source: str = "bundle") -> Bundle:
 
 
 def _members(content: bytes, source: str) -> tuple[dict[str, bytes], int]:
-    """The zip's known entries, and how many bytes stand before it."""
+    """The zip's known entries, and how many bytes stand before it.
+
+    They are stored, as browsers demand as well, so none becomes larger than the file is.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
-            names = {entry.filename for entry in entries} & {MEMBER, CARD}
-            members = {name: archive.read(name) for name in names}
+            known = [entry for entry in entries if entry.filename in {MEMBER, CARD}]
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in known):
+                raise BundleError(
+                    f"{source} is foreign: what stands behind its graph is compressed.",
+                    todo=_OWN_FILES,
+                )
+            members = {entry.filename: archive.read(entry) for entry in known}
     except _ZIP_ERRORS as error:
         raise _not_readable(content, source, error) from None
     if MEMBER not in members:
         raise BundleError(
             f"{source} is foreign: the zip behind its graph holds no {MEMBER}.",
-            todo="Only files that `lentigo export` wrote can be opened.",
+            todo=_OWN_FILES,
         )
     return members, min(entry.header_offset for entry in entries)
 
@@ -316,7 +325,7 @@ def _not_readable(content: bytes, source: str, error: Exception) -> BundleError:
 def _info(text: bytes, source: str) -> BundleInfo:
     try:
         fields: Any = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{source} is damaged: {MEMBER}: {error}", todo=_AGAIN) from None
     version = fields.get("schema_version") if isinstance(fields, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:

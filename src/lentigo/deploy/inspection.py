@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
+import unicodedata
+from contextlib import suppress
+
 from lentigo.deploy.bundle import Bundle, Figure
+from lentigo.errors import MissingExtraError
 from lentigo.image.verdict import CHECKS, DEFAULT_THRESHOLDS
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
+_SHOWN_AS_ESCAPES = {"Cc", "Cf"}
+
+
+def check_graph(bundle: Bundle) -> None:
+    """Hold the graph against what the description says of it, as running it would.
+
+    Where LiteRT is missing, it is not looked at.
+
+    Raises:
+        BundleError: LiteRT refuses the graph, or it takes or gives something else.
+    """
+    with suppress(MissingExtraError):
+        from lentigo.deploy.engine import Engine  # noqa: PLC0415 - not everywhere
+
+        Engine(bundle, threads=1)
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """Text of a stranger for a terminal: what would steer it is shown as an escape.
+
+    Args:
+        text: Any.
+        keep: Control characters that stay, such as the line breaks of a longer text.
+    """
+    return "".join(
+        each.encode("unicode_escape").decode()
+        if each not in keep and unicodedata.category(each) in _SHOWN_AS_ESCAPES
+        else each
+        for each in text
+    )
+
 
 def describe_bundle(bundle: Bundle) -> str:
-    """What ``lentigo inspect`` prints; the digest was checked when the bundle was read."""
+    """What ``lentigo inspect`` prints; the digest was checked when the bundle was read.
+
+    Each fact stands on one line, whatever the bundle's texts hold.
+    """
     info = bundle.info
     spec = info.spec
     steps = [f"{spec.size} pixels", spec.crop]
@@ -65,7 +103,7 @@ def describe_bundle(bundle: Bundle) -> str:
         lines.append("LEAKY: trained under a protocol that lets lesions cross splits.")
     if bundle.model_card:
         lines.append("A model card is inside: lentigo inspect FILE --card")
-    return "\n".join([*lines, NOT_A_MEDICAL_DEVICE])
+    return "\n".join([*map(visible, lines), NOT_A_MEDICAL_DEVICE])
 
 
 def _fields(fields: dict[str, str]) -> list[str]:

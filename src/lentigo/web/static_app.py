@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lentigo.deploy.bundle import read_bundle
+from lentigo.deploy.inspection import check_graph
 from lentigo.errors import BundleError, InputError
 from lentigo.web import litert
 from lentigo.web.offline import LISTING, LISTING_START, OfflineApp, decline
@@ -40,8 +41,9 @@ def write_app(path: Path, out: Path) -> Written:
         What was written.
 
     Raises:
-        BundleError: No bundle, or one whose preprocessing browsers cannot do.
-        InputError: ``out`` holds something else.
+        BundleError: No bundle, one whose preprocessing browsers cannot do, or one whose graph
+            is not what it says.
+        InputError: ``out`` holds something else, or cannot be written.
         MissingExtraError: This installation has no LiteRT.js.
     """
     bundle = read_bundle(path)
@@ -50,11 +52,11 @@ def write_app(path: Path, out: Path) -> Written:
             f"{path} cannot run in a browser. {reason}",
             todo=f"Serve it instead: lentigo serve --model {path}",
         )
+    check_graph(bundle)
     litert.need_runtime()
     _check_target(out)
     app, size = OfflineApp(bundle, served=False), 0
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
+    with _beside(out) as temporary:
         filled = Path(temporary) / "new"
         for name, part in app.parts.items():
             content = part.read()
@@ -66,6 +68,17 @@ def write_app(path: Path, out: Path) -> Written:
             out.rename(Path(temporary) / "old")
         filled.rename(out)
     return Written(out, len(app.parts), size, app.version)
+
+
+def _beside(out: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder to fill, from where it can be moved to ``out`` in one step."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent)
+    except OSError as error:
+        raise InputError(
+            f"{out} cannot be written: {error.strerror}.", todo="Name a folder elsewhere."
+        ) from None
 
 
 def _check_target(out: Path) -> None:
