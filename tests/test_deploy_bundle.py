@@ -203,3 +203,13 @@ def test_a_model_that_ships_goes_by_its_name_and_a_file_of_that_name_before_it(
         read_bundle("lentigo-ham10000")
     with pytest.raises(BundleError, match=r"a model that ships: .*lentigo-ham10000"):
         read_bundle("lentigo-unknown")
+
+
+@pytest.mark.parametrize(("name", "limit"), [("lentigo-ham10000", 5e6), ("lentigo-tiny", 1e6)])
+def test_the_models_that_ship_keep_their_size_and_carry_their_figures_and_card(
+    name: str, limit: float
+) -> None:
+    assert shipped_models()[name].stat().st_size <= limit
+    bundle = read_bundle(name)
+    assert {"balanced_accuracy", "roc_auc.mel"} <= set(bundle.info.metrics or {})
+    assert f"# Model card: {name}" in (bundle.model_card or "")
