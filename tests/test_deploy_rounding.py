@@ -99,3 +99,12 @@ def test_the_biases_of_a_float16_graph_are_float32(tmp_path: Path) -> None:
         if operation["op_name"] in {"CONV_2D", "DEPTHWISE_CONV_2D"}:
             assert shapes[operation["inputs"][2]] == (np.dtype(np.float32), 1)
     assert (np.dtype(np.float16), 1) not in {shapes[o["inputs"][0]] for o in operations}
+
+
+def test_a_float16_graph_whose_layers_share_a_bias_still_answers(tmp_path: Path) -> None:
+    # Of an untrained network all biases are 0, and constants of one value have one name, which
+    # is another one's in the float32 graph.
+    network = Network(name="MobileNetV2", alpha=0.35, size=SIZE, weights="none")
+    build_model(recipe(network), 7).save(tmp_path / "model.keras")
+    graph = convert_apart(tmp_path / "model.keras", "float16").graph
+    Interpreter(model_content=graph).allocate_tensors()
