@@ -6,6 +6,7 @@ that ships.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -180,6 +181,24 @@ def test_what_is_no_photo_is_refused_for_the_same_reason(content: bytes, page: A
         preprocess(content, spec)
     answer = page.evaluate(PREPROCESS, [in_base64(content), spec.model_dump(mode="json")])
     assert f"The image (bytes): {answer['error']}." == refused.value.problem
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_what_is_animated_is_refused_and_a_single_picture_of_its_kind_is_not(
+    kind: str, page: Any
+) -> None:
+    first, second = (photograph(60, 60, seed) for seed in (1, 2))
+    ask = """async (b64) => {
+      const { readHeader } = await import("/header.js");
+      const bytes = Uint8Array.from(atob(b64), (c) => c.charCodeAt(0));
+      try { return readHeader(bytes).kind; } catch (error) { return error.key; }
+    }"""
+    found = []
+    for more in ([second], []):
+        stream = io.BytesIO()
+        first.save(stream, kind, save_all=bool(more), append_images=more)
+        found.append(page.evaluate(ask, in_base64(stream.getvalue())))
+    assert found == ["reason.animated", {"WEBP": "WebP"}.get(kind, kind)]
 
 
 def test_a_colour_profile_changes_nothing(page: Any) -> None:

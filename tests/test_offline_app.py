@@ -252,7 +252,9 @@ def test_what_is_no_photo_gets_a_sentence_and_the_answer_of_before_goes(
     text.write_text("no photo", "utf-8")
     ask(app, spot)
     app.set_input_files("#photo", text)
-    app.locator("#state", has_text="notes.jpg was not answered: it is not an image.").wait_for()
+    reason = CATALOGUE["reason.no_image"]["en"]
+    told = CATALOGUE["offline.not_image"]["en"].format(name="notes.jpg", reason=reason)
+    app.locator("#state", has_text=told).wait_for()
     assert not app.locator("#result").is_visible()
     app.get_by_role("radio", name=CATALOGUE["scope.no"]["en"]).check()
     assert not app.locator("#result").is_visible()

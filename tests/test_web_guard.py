@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import re
 import socket
 import struct
 import threading
@@ -21,6 +22,7 @@ import pytest
 from PIL import Image
 
 from lentigo.deploy.runtime import load_default
+from lentigo.image import header
 from lentigo.web import patience
 from lentigo.web.camera.capture import Capture
 from lentigo.web.camera.sources import Frame
@@ -28,6 +30,7 @@ from lentigo.web.gates import Budget, Rate
 from lentigo.web.refusals import Refusal
 from lentigo.web.screening import screen
 from lentigo.web.settings import Limits, Settings
+from lentigo.web.strings import LANGUAGES, Words, catalogue
 from web_server import (
     BROWSER,
     EN,
@@ -118,6 +121,45 @@ def test_a_file_that_lies_gets_a_status_and_a_sentence(client: httpx.Client, nam
     shown = client.post("/result", files={"photo": ("x.jpg", content)}, headers=BROWSER)
     assert shown.status_code in {status, 400}
     assert "Traceback" not in shown.text
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("empty", "empty"),
+        ("text", "no_image"),
+        ("pdf", "foreign"),
+        ("truncated JPEG", "truncated"),
+        ("JPEG and zip", "two_kinds"),
+        ("animated GIF", "animated"),
+        ("bomb of 10 gigapixels", "pixels"),
+        ("bomb of 39 megapixels in a line", "memory"),
+    ],
+)
+def test_why_a_photo_is_refused_is_said_in_the_visitor_s_language(name: str, why: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        screen(LYING[name][0], Limits())
+    assert refused.value.why == f"reason.{why}"
+    for language in LANGUAGES:
+        assert Words(language)(refused.value.why, **refused.value.values).endswith(".")
+
+
+def test_every_reason_that_the_library_gives_has_a_sentence() -> None:
+    source = Path(header.__file__).read_text("utf-8")
+    codes = set(re.findall(r'HeaderError\([^\n]*, "([a-z_]+)"', source))
+    assert {"empty", "foreign", "truncated"} <= codes
+    assert {f"reason.{code}" for code in codes} <= set(catalogue())
+
+
+def test_a_page_in_spanish_gives_the_reason_in_spanish_and_programs_get_it_in_english(
+    client: httpx.Client,
+) -> None:
+    content = LYING["animated GIF"][0]
+    head = {**BROWSER, "accept-language": "es"}
+    shown = client.post("/result", files={"photo": ("x.gif", content)}, headers=head).text
+    assert Words("es")("reason.animated") in shown
+    assert "hand in a single picture" not in shown
+    assert "hand in a single picture" in predict(client, content).json()["reason"]
 
 
 def test_a_large_jpeg_is_answered_and_one_over_the_limit_is_not(client: httpx.Client) -> None:

@@ -62,7 +62,18 @@ class Header:
 
 
 class HeaderError(Exception):
-    """The reason why a file is not a readable image, as the end of the sentence "FILE: ..."."""
+    """The reason why a file is not a readable image, as the end of the sentence "FILE: ...".
+
+    Args:
+        reason: In English.
+        code: The same for a page, which says it in the visitor's language: ``reason.CODE`` of
+            its catalogue.
+        kind: What the file is, where that is all that is wrong with it.
+    """
+
+    def __init__(self, reason: str, code: str = "damaged", *, kind: str = "") -> None:
+        super().__init__(reason)
+        self.code, self.kind = code, kind
 
 
 def sniff(start: bytes) -> str:
@@ -75,12 +86,17 @@ def sniff(start: bytes) -> str:
         if matches(start):
             if kind in _READERS:
                 return kind
-            raise HeaderError(f"it is a {kind} file, which is not read here")
+            reason = f"it is {_article(kind)} {kind} file, which is not read here"
+            raise HeaderError(reason, "foreign", kind=kind)
     if not start:
-        raise HeaderError("the file is empty")
+        raise HeaderError("the file is empty", "empty")
     if not start.strip(b"\0"):
-        raise HeaderError("it holds only zero bytes, as an interrupted copy leaves them")
-    raise HeaderError("it is not an image")
+        raise HeaderError("it holds only zero bytes, as an interrupted copy leaves them", "zeros")
+    raise HeaderError("it is not an image", "no_image")
+
+
+def _article(kind: str) -> str:
+    return "an" if kind.startswith("A") else "a"
 
 
 def read_header(data: bytes) -> Header:
@@ -96,7 +112,7 @@ def read_header(data: bytes) -> Header:
     try:
         header = _READERS[kind](data)
     except (struct.error, IndexError):
-        raise HeaderError(TRUNCATED) from None
+        raise HeaderError(TRUNCATED, "truncated") from None
     if header.width < 1 or header.height < 1:
         raise HeaderError(f"its header states a size of {header.width} x {header.height} pixels")
     return header
@@ -129,7 +145,7 @@ def _jpeg(data: bytes) -> Header:
         elif code == 0xE1 and segment.startswith(b"Exif\0\0"):
             orientation = _orientation(segment[6:])
         position += max(length, 2)
-    raise HeaderError(f"{TRUNCATED}: the JPEG has no end marker")
+    raise HeaderError(f"{TRUNCATED}: the JPEG has no end marker", "truncated")
 
 
 def _parts_of_frame(code: int, segment: bytes) -> set[tuple[int, int]]:
@@ -180,13 +196,13 @@ def _png(data: bytes) -> Header:
             level = struct.unpack_from(">H", data, body)[0]
             transparent = level if depth >= 8 else level * 255 // ((1 << depth) - 1)
         position = body + length + 4
-    raise HeaderError(f"{TRUNCATED}: the PNG has no end chunk")
+    raise HeaderError(f"{TRUNCATED}: the PNG has no end chunk", "truncated")
 
 
 def _webp(data: bytes) -> Header:
     declared = struct.unpack_from("<I", data, 4)[0] + 8
     if len(data) < declared:
-        raise HeaderError(f"{TRUNCATED}: {len(data)} of {declared} bytes are here")
+        raise HeaderError(f"{TRUNCATED}: {len(data)} of {declared} bytes are here", "truncated")
     position, size, orientation = 12, None, 1
     while position + 8 <= declared:
         name, length = struct.unpack_from("<4sI", data, position)
@@ -220,7 +236,7 @@ def _tiff(data: bytes) -> Header:
     """The first page. OpenCV (libtiff) turns it upright itself, whatever the flags."""
     tags = _ifd(data)
     if 256 not in tags or 257 not in tags:
-        raise HeaderError(f"{TRUNCATED}: the TIFF states no size")
+        raise HeaderError(f"{TRUNCATED}: the TIFF states no size", "truncated")
     deep = tags.get(258, 1) > 8
     if deep and tags.get(262) not in {1, 2}:
         raise HeaderError("it is a 16-bit TIFF in neither grey nor RGB")
@@ -266,7 +282,7 @@ def _ifd(data: bytes) -> dict[int, int]:
         raise HeaderError("its TIFF header is damaged")
     magic, offset = struct.unpack_from(f"{order}HI", data, 2)
     if magic != 42:
-        raise HeaderError("it is a BigTIFF file, which is not read here")
+        raise HeaderError("it is a BigTIFF file, which is not read here", "foreign", kind="BigTIFF")
     tags = {}
     for i in range(struct.unpack_from(f"{order}H", data, offset)[0]):
         entry = offset + 2 + 12 * i

@@ -96,7 +96,9 @@ class Desk:
             try:
                 return await loop.run_in_executor(self._pool, work)
             except ImageError as error:
-                raise Refusal(422, "problem.not_image", reason=_reason(error)) from None
+                raise Refusal(
+                    422, "problem.not_image", reason=_reason(error), why="reason.damaged"
+                ) from None
 
     def _answer(self, content: bytes, name: str, *, attention: bool) -> Prediction:
         began = time.perf_counter()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class Refusal(Exception):  # noqa: N818 - it is no error of the server
     """A request that is answered with a sentence instead of what it asked for.
@@ -9,15 +11,26 @@ class Refusal(Exception):  # noqa: N818 - it is no error of the server
     Args:
         status: Of HTTP, 4xx or 503.
         key: Of the catalogue, such as ``problem.busy``.
-        reason: What exactly is wrong, in English, where the library says so.
+        reason: What exactly is wrong, in English, for programs.
+        why: The same as a key of the catalogue, for people; where it is empty, they get
+            ``reason``.
+        values: What fills the gaps of that sentence.
         retry_after_s: When to come again.
     """
 
     def __init__(
-        self, status: int, key: str, *, reason: str = "", retry_after_s: int | None = None
+        self,
+        status: int,
+        key: str,
+        *,
+        reason: str = "",
+        why: str = "",
+        values: Mapping[str, object] | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(f"{status} {key} {reason}".strip())
         self.status, self.key, self.reason = status, key, reason
+        self.why, self.values = why, dict(values or {})
         self.retry_after_s = retry_after_s
 
     @property
@@ -31,6 +44,6 @@ def busy() -> Refusal:
     return Refusal(503, "problem.busy", retry_after_s=2)
 
 
-def too_large(reason: str) -> Refusal:
-    """A body, or a photo, over the limit."""
-    return Refusal(413, "problem.too_large", reason=reason)
+def too_large(reason: str, why: str = "", **values: object) -> Refusal:
+    """A body, or a photo, over the limit; arguments as those of `Refusal`."""
+    return Refusal(413, "problem.too_large", reason=reason, why=why, values=values)

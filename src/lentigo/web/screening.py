@@ -39,23 +39,35 @@ def screen(content: bytes, limits: Limits, *, enough_px: int | None = None) -> H
         header = read_header(content)
     except HeaderError as error:
         known = _looks_like_image(content)
-        raise Refusal(422 if known else 415, "problem.not_image", reason=_sentence(error)) from None
+        raise Refusal(
+            422 if known else 415,
+            "problem.not_image",
+            reason=_sentence(error),
+            why=f"reason.{error.code}",
+            values={"kind": error.kind},
+        ) from None
     if other := _other_kind(content):
         reason = f"It is a {header.kind} and {other} at once, which no camera makes."
-        raise Refusal(415, "problem.not_image", reason=reason)
+        raise Refusal(415, "problem.not_image", reason=reason, why="reason.two_kinds")
     if _animated(content, header.kind):
         reason = f"It is an animated {header.kind}; hand in a single picture."
-        raise Refusal(422, "problem.not_image", reason=reason)
+        raise Refusal(422, "problem.not_image", reason=reason, why="reason.animated")
     pixels = header.width * header.height
     if pixels > limits.pixels:
         raise too_large(
             f"It has {header.width} x {header.height} pixels; "
-            f"{limits.pixels // 1_000_000} megapixels are taken."
+            f"{limits.pixels // 1_000_000} megapixels are taken.",
+            "reason.pixels",
+            width=header.width,
+            height=header.height,
+            megapixels=limits.pixels // 1_000_000,
         )
     if decoding_bytes(content, header, enough_px) > limits.decoding_bytes:
         raise too_large(
             f"Decoding this {header.kind} of {header.width} x {header.height} pixels takes more "
-            f"than {limits.decoding_bytes // MEGABYTE} MB of memory; as a plain JPEG it takes less."
+            f"than {limits.decoding_bytes // MEGABYTE} MB of memory; "
+            "as a plain JPEG it takes less.",
+            "reason.memory",
         )
     return header
 

@@ -66,11 +66,12 @@ function report(...news) {
   say();
 }
 
-/** Says how things stand; a value that is a key of the catalogue is translated too. */
+/** Says how things stand; a value that is a key of the catalogue, or one with its own values, is
+ * translated too. */
 function say() {
   const [key, values = {}, trouble = false] = app.news ?? app.state;
   const { text } = app.words;
-  const translated = Object.entries(values).map(([name, value]) => [name, text(value)]);
+  const translated = Object.entries(values).map(([name, value]) => [name, text(...[value].flat())]);
   at("state").textContent = text(key, Object.fromEntries(translated));
   at("state").classList.toggle("trouble", trouble);
 }
@@ -115,8 +116,15 @@ async function answer(file) {
     at("result").focus();
   } catch (error) {
     if (app.file !== file) return;
-    report("offline.problem", { name: file.name, reason: error.message }, true);
+    report(...refusal(file.name, error), true);
   }
+}
+
+/** Why a photo was not answered; what browsers themselves report is English. */
+function refusal(name, { key, values, message }) {
+  if (!key) return ["offline.problem", { name, reason: ["reason.inside", { detail: message }] }];
+  const advised = key !== "reason.pixels";
+  return [advised ? "offline.not_image" : "offline.problem", { name, reason: [key, values] }];
 }
 
 function forget() {

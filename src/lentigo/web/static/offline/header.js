@@ -8,6 +8,7 @@
  */
 
 export const TRUNCATED = "it is truncated";
+const CUT = "reason.truncated";
 const NOT_IN_BROWSER = new Set(["TIFF"]);
 const READ = { JPEG: jpeg, PNG: png, WebP: webp, BMP: bmp, GIF: gif };
 const TYPES = {
@@ -15,7 +16,18 @@ const TYPES = {
 };
 
 /** A reason why a photo is not read, as the end of the sentence "FILE: ...". */
-export class ImageError extends Error {}
+export class ImageError extends Error {
+  /**
+   * @param {string} reason In English, as Python's library says it.
+   * @param {string} key The same in the catalogue.
+   * @param {object} values What fills the gaps of that sentence.
+   */
+  constructor(reason, key = "reason.damaged", values = {}) {
+    super(reason);
+    this.key = key;
+    this.values = values;
+  }
+}
 
 /**
  * Reads the header of an image and checks that the file reaches its own end.
@@ -33,18 +45,21 @@ export function readHeader(bytes) {
   try {
     header = READ[kind](bytes, view);
   } catch (error) {
-    if (error instanceof RangeError) throw new ImageError(TRUNCATED);
+    if (error instanceof RangeError) throw new ImageError(TRUNCATED, CUT);
     throw error;
   }
   const { width, height } = header;
   if (!(width >= 1 && height >= 1)) {
     throw new ImageError(`its header states a size of ${width} x ${height} pixels`);
   }
+  if (header.animated || animated(bytes, kind)) {
+    throw new ImageError("it is animated; hand in a single picture", "reason.animated");
+  }
   return { kind, type: TYPES[kind], orientation: 1, sampling: [], clean: bytes, ...header };
 }
 
 function sniff(bytes) {
-  if (!bytes.length) throw new ImageError("the file is empty");
+  if (!bytes.length) throw new ImageError("the file is empty", "reason.empty");
   const text = String.fromCharCode(...bytes.subarray(0, 32));
   const brand = text.slice(4, 8) === "ftyp" ? text.slice(8, 12) : "";
   const found = Object.entries({
@@ -62,17 +77,17 @@ function sniff(bytes) {
   }).find(([, matches]) => matches);
   if (!found) {
     const empty = bytes.subarray(0, 32).every((byte) => byte === 0);
+    if (!empty) throw new ImageError("it is not an image", "reason.no_image");
     throw new ImageError(
-      empty
-        ? "it holds only zero bytes, as an interrupted copy leaves them"
-        : "it is not an image",
+      "it holds only zero bytes, as an interrupted copy leaves them", "reason.zeros",
     );
   }
   const [kind] = found;
-  if (NOT_IN_BROWSER.has(kind)) {
-    throw new ImageError(`it is a ${kind} file, which browsers do not read`);
+  if (!(kind in READ)) {
+    const told = `it is ${kind.startsWith("A") ? "an" : "a"} ${kind} file`;
+    const why = NOT_IN_BROWSER.has(kind) ? "which browsers do not read" : "which is not read here";
+    throw new ImageError(`${told}, ${why}`, "reason.foreign", { kind });
   }
-  if (!(kind in READ)) throw new ImageError(`it is a ${kind} file, which is not read here`);
   return kind;
 }
 
@@ -95,7 +110,7 @@ function jpeg(bytes, view) {
   let from = 2;
   for (;;) {
     const marker = nextMarker(bytes, at);
-    if (!marker) throw new ImageError(`${TRUNCATED}: the JPEG has no end marker`);
+    if (!marker) throw new ImageError(`${TRUNCATED}: the JPEG has no end marker`, CUT);
     const [code, body] = marker;
     if (code === 0xd9) {
       kept.push(bytes.subarray(from, body));
@@ -138,24 +153,27 @@ function png(bytes, view) {
   const [width, height] = [view.getUint32(16), view.getUint32(20)];
   const interlaced = bytes[28] !== 0;
   const kept = [bytes.subarray(0, 8)];
-  let [at, orientation] = [8, 1];
+  let [at, orientation, animated] = [8, 1, false];
   while (at + 12 <= bytes.length) {
     const [length, name] = [view.getUint32(at), letters(bytes, at + 4, 4)];
     const end = at + 12 + length;
     if (end > bytes.length) break;
     if (name === "eXIf") orientation = exifOrientation(bytes.subarray(at + 8, at + 8 + length));
+    animated ||= name === "acTL";
     // Without gAMA, iCCP and the like the values are what they are.
     if (["IHDR", "PLTE", "tRNS", "IDAT", "IEND"].includes(name)) kept.push(bytes.subarray(at, end));
-    if (name === "IEND") return { width, height, orientation, interlaced, clean: join(kept) };
+    if (name === "IEND") {
+      return { width, height, orientation, interlaced, animated, clean: join(kept) };
+    }
     at = end;
   }
-  throw new ImageError(`${TRUNCATED}: the PNG has no end chunk`);
+  throw new ImageError(`${TRUNCATED}: the PNG has no end chunk`, CUT);
 }
 
 function webp(bytes, view) {
   const declared = view.getUint32(4, true) + 8;
   if (bytes.length < declared) {
-    throw new ImageError(`${TRUNCATED}: ${bytes.length} of ${declared} bytes are here`);
+    throw new ImageError(`${TRUNCATED}: ${bytes.length} of ${declared} bytes are here`, CUT);
   }
   const kept = [];
   let [at, orientation, size] = [12, 1, null];
@@ -202,6 +220,31 @@ function bmp(_, view) {
 
 function gif(_, view) {
   return { width: view.getUint16(6, true), height: view.getUint16(8, true) };
+}
+
+/** Whether it is more than one picture; the counterpart of lentigo/web/screening.py. */
+function animated(bytes, kind) {
+  if (kind === "WebP") return letters(bytes, 12, 4) === "VP8X" && (bytes[20] & 0x02) !== 0;
+  return kind === "GIF" && gifFrames(bytes) > 1;
+}
+
+/** Frames of a GIF, counted until the second (GIF89a, 20 to 26). */
+function gifFrames(bytes) {
+  const table = (flags) => (flags & 0x80 ? 3 << ((flags & 7) + 1) : 0);
+  let [at, frames] = [13 + table(bytes[10]), 0];
+  while (frames < 2 && at < bytes.length) {
+    if (bytes[at] === 0x2c) {
+      frames += 1;
+      at += 11 + table(bytes[at + 9]);
+    } else if (bytes[at] === 0x21) {
+      at += 2;
+    } else {
+      break;
+    }
+    while (bytes[at]) at += bytes[at] + 1;
+    at += 1;
+  }
+  return frames;
 }
 
 /** EXIF orientation of a TIFF block; 1 where there is none or it is nonsense. */

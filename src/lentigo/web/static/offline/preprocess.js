@@ -65,6 +65,8 @@ export async function preprocess(bytes, spec) {
     throw new ImageError(
       `it has ${width} x ${height} pixels, more than the ${MAX_PIXELS.toLocaleString("en")} ` +
         "that are read",
+      "reason.pixels",
+      { width, height, megapixels: MAX_PIXELS / 1e6 },
     );
   }
   const bitmap = await decode(header);
