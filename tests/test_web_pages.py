@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import signal
@@ -15,6 +16,7 @@ import httpx
 import numpy as np
 import pytest
 
+from lentigo.deploy.runtime import load_default
 from lentigo.image.verdict import CHECKS
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE, TAXONOMIES
 from lentigo.web.strings import LANGUAGES, Words, catalogue, choose
@@ -100,7 +102,7 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     sources = [each for each in sources if "litert" not in each.parts]
     text = "\n".join(each.read_text("utf-8") for each in sources)
     named = set(re.findall(r"""["']([a-z]+(?:\.[a-z_.]+)?)["']""", text))
-    built = ("class.", "warning.", "scope.")
+    built = ("class.", "metric.", "warning.", "scope.")
     unused = [k for k in catalogue() if k not in named and not k.startswith(built)]
     assert unused == []
     prefixes = {key.split(".")[0] for key in catalogue()}
@@ -159,6 +161,37 @@ def test_no_sentence_calls_a_lesion_harmless(language: str) -> None:
     for word in ("harmless", "healthy", "nothing to worry", "no risk", "safe to"):
         assert not any(word in text for text in english)
     assert Words(language)("next.doctor")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_figures_of_the_model_have_plain_names_and_are_written_as_the_answer_is(
+    client: httpx.Client, language: str
+) -> None:
+    words, info = Words(language), client.get("/api/v1/model").json()
+    shown = html.unescape(client.get("/model", headers={"accept-language": language}).text)
+    for key, each in info["metrics"].items():
+        assert words(f"metric.{key}") in shown
+        assert f">{key}<" not in shown.replace("<wbr>", "")
+        assert f">{words.number(each['value'])}<" in shown
+    assert ("," in words.number(0.5)) == (language != "en")
+    assert words.figure("brier_score_of_tomorrow") is None
+
+
+def test_the_model_card_can_be_read_on_the_page_of_the_model(client: httpx.Client) -> None:
+    card = load_default().bundle.model_card
+    assert card
+    assert html.escape(card.strip().splitlines()[0], quote=False) in client.get("/model").text
+
+
+@pytest.mark.parametrize("shape", [(5000, 1), (10, 20000)])
+def test_a_photo_that_is_all_edge_is_drawn_without_a_frame_of_negative_size(
+    client: httpx.Client, shape: tuple[int, int]
+) -> None:
+    thin = bytes(cv2.imencode(".png", np.full((*shape, 3), 150, np.uint8))[1])
+    answer = client.post("/result", files={"photo": ("thin.png", thin), "scope": (None, "yes")})
+    assert answer.status_code == 200
+    assert 'class="seen"' in answer.text
+    assert not re.search(r'(width|height)="-', answer.text)
 
 
 def test_the_api_answers_what_the_command_prints(client: httpx.Client, tmp_path: Path) -> None:

@@ -49,6 +49,11 @@ class Desk:
         return self._predictor.info
 
     @property
+    def card(self) -> str:
+        """The bundle's model card in Markdown; empty where it has none."""
+        return self._predictor.bundle.model_card
+
+    @property
     def waiting(self) -> int:
         """Photos under way now."""
         return self._places.taken

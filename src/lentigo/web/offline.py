@@ -25,7 +25,7 @@ from lentigo.files import canonical_json, digest_json
 from lentigo.image.spec import PreprocessSpec
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 from lentigo.web import litert
-from lentigo.web.strings import DEFAULT, LANGUAGES, SAME_CLASS, catalogue
+from lentigo.web.strings import DEFAULT, LANGUAGES, catalogue
 
 WORKER = "sw.js"
 LISTING = "files.js"
@@ -191,7 +191,6 @@ def _words(language: str) -> bytes:
     """The page's catalogue in one language."""
     kept = {key: entry for key, entry in catalogue().items() if not key.startswith(_OF_SERVERS)}
     words = {key: entry[language] for key, entry in kept.items()}
-    words |= {f"class.{other}": words[f"class.{code}"] for other, code in SAME_CLASS.items()}
     return canonical_json(words).encode()
 
 

@@ -76,7 +76,8 @@ async def series(request: Request) -> Response:
 @router.get("/model")
 async def model(request: Request) -> Response:
     """What the bundle says about itself."""
-    return page(request, "model.html", info=server_of(request).desk.info)
+    desk = server_of(request).desk
+    return page(request, "model.html", info=desk.info, card=desk.card)
 
 
 @router.get("/api")

@@ -35,9 +35,10 @@ SAME_CLASS = {
 
 @cache
 def catalogue() -> Mapping[str, Mapping[str, str]]:
-    """Key to language to sentence."""
+    """Key to language to sentence; a class is there under each of its codes."""
     text = (files("lentigo") / "web" / "catalogue.toml").read_text("utf-8")
-    return tomllib.loads(text)
+    said = tomllib.loads(text)
+    return said | {f"class.{other}": said[f"class.{code}"] for other, code in SAME_CLASS.items()}
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,23 @@ class Words:
 
     def class_name(self, code: str, name: str) -> str:
         """A class in plain words; the name its bundle gives it where the catalogue has none."""
-        known = code.lower()
-        found = catalogue().get(f"class.{SAME_CLASS.get(known, known)}")
+        found = catalogue().get(f"class.{code.lower()}")
         return name if found is None else found[self.language]
 
     def warning(self, sentence: str) -> str:
         """A sentence of the library in this language; the sentence itself where it is new."""
         key = _warning_keys().get(sentence)
         return sentence if key is None else self(key)
+
+    def figure(self, key: str) -> str | None:
+        """What a figure of a bundle is called; None where the catalogue has no name for it."""
+        found = catalogue().get(f"metric.{key}")
+        return None if found is None else found[self.language]
+
+    def number(self, value: float) -> str:
+        """A figure with three decimals: 0.912, and 0,912 where people write a comma."""
+        digits = f"{value:.3f}"
+        return digits if self.language == "en" else digits.replace(".", ",")
 
     def percent(self, share: float) -> str:
         """A share as people write it: 4.2%, 4,2 %, %4,2; what rounds to 0 or 100 is bounded."""

@@ -1,4 +1,4 @@
-/** Sentences and percentages in the visitor's language. */
+/** Sentences, figures and percentages in the visitor's language. */
 
 /** How a percentage is written; the counterpart of lentigo.web.strings.Words.percent. */
 const PERCENT = { en: "{n}%", es: "{n}\u00a0%", id: "{n}%", tr: "%{n}" };
@@ -17,6 +17,10 @@ export function percent(share, language) {
   const digits = bounded.toFixed(1).replace(".", language === "en" ? "." : ",");
   return sign + PERCENT[language].replace("{n}", digits);
 }
+
+/** A figure with three decimals; the counterpart of lentigo.web.strings.Words.number. */
+export const number = (value, language) =>
+  value.toFixed(3).replace(".", language === "en" ? "." : ",");
 
 /** The end of a scale. */
 export const whole = (language) => PERCENT[language].replace("{n}", "100");

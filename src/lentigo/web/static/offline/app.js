@@ -51,7 +51,7 @@ async function speak(language) {
   }
   say();
   document.body.classList.remove("speechless");
-  if (app.predictor) showModel(at("model"), app.predictor.bundle, app.words.text);
+  if (app.predictor) showModel(at("model"), app.predictor.bundle, app.words);
   if (app.answer) present();
   if (location.hash === SHELF) showShelf();
 }
@@ -87,7 +87,7 @@ async function load() {
   if (!response.ok) throw new Error(`model.tflite: ${response.status}`);
   const bytes = new Uint8Array(await response.arrayBuffer());
   app.predictor = await Predictor.load(bytes, new URL("litert/", document.baseURI).href);
-  showModel(at("model"), app.predictor.bundle, app.words.text);
+  showModel(at("model"), app.predictor.bundle, app.words);
   return app.predictor;
 }
 
