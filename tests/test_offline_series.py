@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from browsing import CATALOGUE, Host, ask, becomes_true, hosted, kept, open_app
+from lentigo.taxonomy import TAXONOMIES
 from lentigo.web.strings import LANGUAGES
 
 SERIES = "left arm"
+_CLASSES = [f"class.{each.code}" for each in TAXONOMIES["ham10000"].classes]
 
 
 def say(key: str, language: str = "en") -> str:
@@ -65,6 +67,8 @@ def test_series_outlast_the_visit_and_speak_the_visitor_s_language(
     context: Any, app: Any, app_host: Host, spot: Path
 ) -> None:
     ask(app, spot)
+    shown = app.locator("#result .top-class").inner_text()
+    (top,) = (key for key in _CLASSES if say(key) == shown)
     keep(app)
     app.close()
     page = open_app(context, f"{app_host.url}#shelf")
@@ -75,6 +79,7 @@ def test_series_outlast_the_visit_and_speak_the_visitor_s_language(
         page.get_by_role("heading", name=say("nav.series", language)).wait_for()
         delete = say("series.delete.series", language)
         page.get_by_role("button", name=f"{delete}: {SERIES}").wait_for()
+        assert say(top, language) in page.locator("#shelf figcaption").inner_text()
     page.get_by_role("link", name=say("nav.home", "tr")).click()
     page.locator("#hand-in").wait_for()
     page.locator("#shelf").wait_for(state="hidden")

@@ -56,7 +56,9 @@ export class Shelf {
       src: photo.photo, alt: `${text("series.photo")} ${when}`, width: PHOTO_PX, height: PHOTO_PX,
     });
     const share = percent(photo.probability[photo.top], language);
-    const lines = [element("strong", {}, when), element("span", {}, `${photo.name}: ${share}`)];
+    // Kept in the language of that day; the class is named in that of today where it is known.
+    const name = text(`class.${photo.top.toLowerCase()}`, {}, photo.name);
+    const lines = [element("strong", {}, when), element("span", {}, `${name}: ${share}`)];
     if (photo.malignant_probability !== null) {
       const malignant = percent(photo.malignant_probability, language);
       lines.push(element("span", {}, `${text("result.malignant")}: ${malignant}`));
