@@ -116,6 +116,30 @@ def test_no_host_name_passes_for_an_open_address() -> None:
             door.check(request, "GET")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "reached"),
+    [
+        ("/model", "/model"),
+        ("/app/", "/app/"),
+        *(
+            (each, "/")
+            for each in ("//example.org/model", "https://example.org", "/none", "/result")
+        ),
+    ],
+)
+def test_the_code_leads_to_the_page_that_was_wanted_and_never_elsewhere(
+    wanted: str, reached: str
+) -> None:
+    with page(Settings(code="seven")) as address, httpx.Client(base_url=address) as client:
+        asked = client.get("/model", headers=BROWSER, timeout=WAIT_S)
+        form = {"code": (None, "six"), "wanted": (None, wanted)}
+        wrong = client.post("/code", files=form, timeout=WAIT_S)
+        right = client.post("/code", files={**form, "code": (None, "seven")}, timeout=WAIT_S)
+    assert 'name="wanted" value="/model"' in asked.text
+    assert f'name="wanted" value="{reached}"' in wrong.text
+    assert right.headers["location"] == reached
+
+
 def test_the_form_for_the_code_stands_at_its_own_address_too() -> None:
     with page(Settings(code="seven")) as address, httpx.Client(base_url=address) as client:
         asked = client.get("/code", headers=BROWSER, timeout=WAIT_S)

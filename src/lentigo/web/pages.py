@@ -18,6 +18,8 @@ from lentigo.web.views import page
 
 router = APIRouter(include_in_schema=False)
 _BOUNDED = 4096
+_PAGES = ("/", "/camera", "/series", "/model", "/api", "/trust", "/app/")
+"""Where a visitor may have wanted to go before the code was asked for."""
 
 
 @router.get("/")
@@ -91,7 +93,7 @@ async def ask_code(request: Request) -> Response:
     """The form again, where somebody opens the address that it was sent to."""
     if server_of(request).door.admitted(request):
         return RedirectResponse("/", 303)
-    return page(request, "code.html", status=401, wrong=False)
+    return page(request, "code.html", status=401, wrong=False, wanted="/")
 
 
 @router.post(CODE_PATH)
@@ -100,10 +102,12 @@ async def code(request: Request) -> Response:
     server = server_of(request)
     async with received(request, server.settings.limits, server.bodies) as body:
         fields = parts_of(body[:_BOUNDED], request.headers.get("content-type", ""))
+    # A form can be made elsewhere, so it leads to pages of ours and nowhere else.
+    wanted = next((each for each in _PAGES if each == text_of(fields, "wanted")), "/")
     ticket = server.door.ticket_for(text_of(fields, "code"), address_of(request))
     if ticket is None:
-        return page(request, "code.html", status=401, wrong=True)
-    response = RedirectResponse("/", 303)
+        return page(request, "code.html", status=401, wrong=True, wanted=wanted)
+    response = RedirectResponse(wanted, 303)
     secure, name = request.url.scheme == "https", cookie_of(request)
     response.set_cookie(name, ticket, httponly=True, samesite="strict", secure=secure)
     return response

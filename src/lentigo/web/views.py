@@ -85,7 +85,9 @@ def refuse(request: Request, refusal: Refusal) -> Response:
         content = {"error": Words()(refusal.key), "reason": refusal.reason}
         return JSONResponse(content, refusal.status, refusal.headers)
     if refusal.key == "problem.code":
-        response: Response = page(request, "code.html", status=refusal.status, wrong=False)
+        response: Response = page(
+            request, "code.html", status=refusal.status, wrong=False, wanted=None
+        )
     else:
         response = page(request, "problem.html", status=refusal.status, refusal=refusal)
     response.headers.update(refusal.headers)
