@@ -249,9 +249,22 @@ def test_the_keyboard_alone_hands_in_a_photo(visit: Visit, address: str, picture
     expect(shown.locator("#attention")).to_have_attribute("opacity", "0.51")
 
 
-def test_at_double_zoom_nothing_is_cut_off(visit: Visit, address: str, picture: Path) -> None:
-    # Zooming a window of 1400 x 900 to 200% leaves 700 x 450 pixels of the page's own.
-    shown = visit((700, 450), device_scale_factor=2)
+@SIZES
+def test_picture_and_shutter_are_seen_together(
+    visit: Visit, address: str, size: tuple[int, int]
+) -> None:
+    shown = visit(size)
+    shown.goto(f"{address}/camera")
+    for each in (shown.locator(".stage"), shown.get_by_role("button", name=EN("camera.take"))):
+        expect(each).to_be_in_viewport(ratio=1)
+
+
+@SIZES
+def test_at_double_zoom_nothing_is_cut_off(
+    visit: Visit, address: str, picture: Path, size: tuple[int, int]
+) -> None:
+    # Zooming to 200% leaves half of the pixels for the page's own.
+    shown = visit((size[0] // 2, size[1] // 2), device_scale_factor=2)
     for path in ("/", "/camera", "/series", "/model", "/trust"):
         shown.goto(address + path)
         assert fits(shown), path

@@ -173,7 +173,8 @@ function picture({ attention, prediction, photo }, info, text) {
   const map = element("image", {
     href: drawn(...warm(attention, index)), preserveAspectRatio: "none", opacity: 0.5, ...box,
   });
-  const seen = { x: box.x + 1, y: box.y + 1, width: box.width - 2, height: box.height - 2 };
+  const [width2, height2] = [box.width, box.height].map((side) => Math.max(0, side - 2));
+  const seen = { x: box.x + 1, y: box.y + 1, width: width2, height: height2 };
   const framed = box.width !== width || box.height !== height;
   const shown = element(
     "svg",
