@@ -148,6 +148,18 @@ def test_the_whole_page_speaks_and_an_answer_stays_in_another_language(
     context.close()
 
 
+def test_the_panel_of_the_model_names_classes_and_figures_in_plain_words(app: Any) -> None:
+    info = read_bundle(MODEL).info
+    app.get_by_role("link", name="Türkçe").click()
+    app.get_by_text(CATALOGUE["model.title"]["tr"]).click()
+    panel = app.locator("#model", has_text=CATALOGUE["model.classes"]["tr"])
+    shown = panel.inner_text()
+    assert all(CATALOGUE[f"class.{code}"]["tr"] in shown for code in info.taxonomy.codes)
+    for key, each in (info.metrics or {}).items():
+        assert CATALOGUE[f"metric.{key}"]["tr"] in shown
+        assert f"{each.value:.3f}".replace(".", ",") in shown
+
+
 def test_the_visitor_s_choice_of_language_is_remembered(context: Any, app_host: Host) -> None:
     page = open_app(context, app_host.url)
     page.get_by_role("link", name="Türkçe").click()
