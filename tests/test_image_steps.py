@@ -130,6 +130,7 @@ def test_each_fault_has_its_warning(skin):
     burnt = skin.copy()
     burnt[:60] = 255
     faults = {
+        "too few pixels": cv2.resize(skin, (100, 75), interpolation=cv2.INTER_AREA),
         "blurred": cv2.GaussianBlur(skin, (0, 0), 4),
         "burnt out": burnt,
         "too dark": (skin * 0.3).astype(np.uint8),
@@ -147,6 +148,7 @@ def assessed_in_one_step(rgb):
     seen = cv2.cvtColor(shrunk(centre_square(rgb), 224), cv2.COLOR_RGB2GRAY)
     frame, grey = black_frame(whole), cv2.cvtColor(whole, cv2.COLOR_RGB2GRAY)
     return Quality(
+        square_px=float(seen.shape[0]),
         sharpness=float(cv2.Laplacian(seen, cv2.CV_64F).var()),
         brightness=float(np.median(grey[~frame])) if (~frame).any() else 0.0,
         overexposed_share=float((whole.min(axis=2) >= 250).mean()),

@@ -221,6 +221,7 @@ def test_limits_and_notice_are_those_of_python(page: Any) -> None:
     limits, notice, unfamiliar = page.evaluate(ask)
     assert (notice, unfamiliar) == (NOT_A_MEDICAL_DEVICE, UNFAMILIAR)
     assert limits == {
+        "square": DEFAULT_THRESHOLDS.min_square_px,
         "sharpness": DEFAULT_THRESHOLDS.min_sharpness,
         "overexposed": DEFAULT_THRESHOLDS.max_overexposed_share,
         "brightness": DEFAULT_THRESHOLDS.min_brightness,
@@ -233,7 +234,7 @@ def test_limits_and_notice_are_those_of_python(page: Any) -> None:
 def test_limits_of_a_bundle_come_before_the_defaults(page: Any) -> None:
     ask = """async (info) => {
       const { limitsOf, warnings } = await import("/quality.js");
-      const photo = { sharpness: 50, overexposed: 0, brightness: 99, blackFrame: 0,
+      const photo = { square: 224, sharpness: 50, overexposed: 0, brightness: 99, blackFrame: 0,
         busyness: 40, redness: 9 };
       return warnings(photo, limitsOf(info)).map(({ key }) => key);
     }"""
@@ -258,10 +259,11 @@ def framed(share: float) -> NDArray[np.uint8]:
         np.full((300, 200, 3), 255, np.uint8),
         np.asarray(photograph(300, 300, seed=22)) // 4,
         np.zeros((200, 260, 3), np.uint8),
+        np.asarray(photograph(100, 75, seed=21)),
         np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8),
         framed(0.5),
     ],
-    ids=["good", "blurred", "burnt", "dark", "black", "not skin", "framed"],
+    ids=["good", "blurred", "burnt", "dark", "black", "small", "not skin", "framed"],
 )
 def test_quality_warnings_agree(rgb: NDArray[np.uint8], page: Any) -> None:
     ask = """async ([width, height, data]) => {
@@ -274,6 +276,7 @@ def test_quality_warnings_agree(rgb: NDArray[np.uint8], page: Any) -> None:
     ours = assess(rgb)
     assert sentences == list(judge(ours).warnings)
     expected = [
+        ours.square_px,
         ours.sharpness,
         ours.overexposed_share,
         ours.brightness,

@@ -31,6 +31,8 @@ class Quality:
     """The measures of one photograph.
 
     Attributes:
+        square_px: Side of the central square, where that is below ``SHARPNESS_PX``; larger
+            ones all count as that.
         sharpness: Variance of the Laplacian of the grey central square, shrunk to at most
             ``SHARPNESS_PX`` (what a network sees, never enlarged); grey levels squared;
             falls with blur.
@@ -43,6 +45,7 @@ class Quality:
         redness: Mean of red minus green outside dark pixels, grey levels; above zero on skin.
     """
 
+    square_px: float
     sharpness: float
     brightness: float
     overexposed_share: float
@@ -84,6 +87,7 @@ def assess(rgb: NDArray[np.uint8], seen: NDArray[np.uint8] | None = None) -> Qua
     )
     burnt = of_channels(whole, cv2.min) >= GLARE
     return Quality(
+        square_px=float(square.shape[0]),
         sharpness=float(deviation[0, 0] ** 2),
         brightness=float(np.median(inside)) if inside.size else 0.0,
         overexposed_share=float(burnt.mean()),

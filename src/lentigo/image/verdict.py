@@ -27,6 +27,8 @@ class QualityThresholds(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    # At half of the 224 pixels that most networks take, one answer in ten becomes another.
+    min_square_px: float = Field(default=112.0, ge=0, le=SHARPNESS_PX)
     min_sharpness: float = Field(default=8.0, ge=0)
     min_brightness: float = Field(default=60.0, ge=0, le=255)
     max_brightness: float = Field(default=240.0, ge=0, le=255)
@@ -78,6 +80,13 @@ class Check:
 CHECKS: tuple[Check, ...] = (
     Check("calm as a close-up", "busyness", "grey levels", "max_busyness", _NO_SKIN),
     Check("red as skin", "redness", "grey levels", "min_redness", _NO_SKIN),
+    Check(
+        "enough pixels",
+        "square_px",
+        "pixels",
+        "min_square_px",
+        "The photo has too few pixels: take it larger, and do not send a thumbnail.",
+    ),
     Check(
         "sharpness",
         "sharpness",

@@ -91,7 +91,9 @@ def poor_images(images: Pictures, sources: Sequence[str]) -> Poor:
         rows = np.flatnonzero(names == name)
         median = float(np.median(sharpness[rows]))
         limit = min(BLURRED * median, _photograph_limit(len(images[int(rows[0])])))
-        limits[name] = DEFAULT_THRESHOLDS.model_copy(update={"min_sharpness": limit})
+        # How many pixels they have was chosen when they were prepared, and says nothing of one.
+        asked = {"min_sharpness": limit, "min_square_px": 0.0}
+        limits[name] = DEFAULT_THRESHOLDS.model_copy(update=asked)
         told[str(name)] = (median, limit)
     found = {
         row: judge(*measures, limits[names[row]]).failed for row, measures in enumerate(measured)

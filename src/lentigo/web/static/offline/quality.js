@@ -14,13 +14,15 @@ const DARK = 40;
 const GLARE = 250;
 
 export const LIMITS = {
-  sharpness: 8, overexposed: 0.1, brightness: 60, blackFrame: 0.35, busyness: 88, redness: 2,
+  square: 112, sharpness: 8, overexposed: 0.1, brightness: 60, blackFrame: 0.35, busyness: 88, redness: 2,
 };
 
 /** A bundle's own limits, where it carries any (bundle.json: quality). */
 export function limitsOf({ quality }) {
   if (!quality) return LIMITS;
   return {
+    // Bundles of before have no such limit.
+    square: quality.min_square_px ?? LIMITS.square,
     sharpness: quality.min_sharpness,
     overexposed: quality.max_overexposed_share,
     brightness: quality.min_brightness,
@@ -36,6 +38,11 @@ const WARNINGS = [
     "not_skin",
     "This does not look like a close-up of skin: the answer means nothing for anything else.",
     (q, limits) => q.busyness > limits.busyness || q.redness < limits.redness,
+  ],
+  [
+    "small",
+    "The photo has too few pixels: take it larger, and do not send a thumbnail.",
+    (q, limits) => q.square < limits.square,
   ],
   [
     "blur",
@@ -78,6 +85,7 @@ export function assess(photo, seen = shrunk(centreSquare(photo), SHARPNESS_PX)) 
   const inside = [...grey(whole)].filter((_, i) => !frame[i]).sort((a, b) => a - b);
   const burnt = channels(whole, Math.min).reduce((sum, least) => sum + (least >= GLARE), 0);
   return {
+    square: seen.width,
     sharpness: sharpness(seen),
     overexposed: burnt / frame.length,
     brightness: median(inside),
