@@ -328,7 +328,7 @@ def test_networks_keep_the_digest_that_they_had_before_parts_that_they_do_not_us
         "augmentation": {"cutmix", "torchvision"},
         "stages": {"__all__": {"stem_rate", "average_from"}},
     }
-    prose = dict.fromkeys(("title", "citation", "command", "claims", "notes"), True)
+    prose = dict.fromkeys(("title", "citation", "command", "claims", "notes", "caution"), True)
     assert plain.digest == digest_json(plain.model_dump(mode="json", exclude={**prose, **later}))
     grid = {load_changed(f"classic.c=[{c}]").digest for c in (1, 10)}
     assert len(grid) == 2
