@@ -175,7 +175,6 @@ def convert_all(trained: Trained, own_network: str, folder: Path) -> Graphs:
     for name, model in models.items():
         model.save(folder / f"{name}.keras")
         jobs.append((name, folder / f"{name}.keras", "float32"))
-    jobs.append(("hidden-float16", folder / "hidden.keras", "float16"))
     files = []
     for name, model_path, quant in jobs:
         job = ConversionJob(

@@ -132,20 +132,6 @@ def test_other_heads_carry_grad_cam_in_their_graph(
     assert wanted.max() > 0
 
 
-@pytest.mark.parametrize(("name", "kind"), [("hidden", np.float32), ("hidden-float16", np.float16)])
-def test_a_hidden_kernel_is_stored_once_though_its_map_takes_it_again(
-    graphs: Graphs, files: list[Path], name: str, kind: type
-) -> None:
-    kernel = graphs.models["hidden"].get_layer("hidden_0").kernel
-    kernel = keras.ops.convert_to_numpy(kernel).astype(kind)
-    graph = graphs.made[name].graph
-    assert graph.count(kernel.tobytes()) + graph.count(kernel.T.tobytes()) == 1
-    seen, wanted = (
-        predictor(graphs, each).predict_file(files[0], attention=True) for each in (name, "hidden")
-    )
-    np.testing.assert_allclose(seen.attention, wanted.attention, atol=1e-2)
-
-
 def test_a_graph_of_several_views_does_not_care_how_the_photo_was_turned(
     graphs: Graphs, files: list[Path], tmp_path: Path
 ) -> None:

@@ -1,9 +1,8 @@
 """The converter: ``python -m lentigo.deploy.convert JOB.json...``, started by ``lentigo export``.
 
-With ``biases`` and ``sharing`` the only module that imports TensorFlow. It wraps a run's model so
-that it takes one uint8 image and gives logits, an attention map and, where it is told what training
-images look like, how unlike them the image is; and writes it as a LiteRT graph of built-in
-operations only.
+With ``biases`` the only module that imports TensorFlow. It wraps a run's model so that it takes
+one uint8 image and gives logits, an attention map and, where it is told what training images look
+like, how unlike them the image is; and writes it as a LiteRT graph of built-in operations only.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from lentigo.deploy.biases import with_whole_biases
 from lentigo.deploy.job import ConversionJob, ConversionResult
 from lentigo.deploy.rounding import absorb_rounding
-from lentigo.deploy.sharing import with_shared_kernels
 from lentigo.errors import LentigoError, MissingExtraError
 from lentigo.files import read_json, write_bytes, write_json
 
@@ -65,7 +63,7 @@ def convert(job: ConversionJob) -> None:
         graph = _graph(serve, size, job.quantization, images)
     if job.quantization == "float16":
         graph = with_whole_biases(graph, _graph(serve, size, "float32", None))
-    write_bytes(job.graph, with_shared_kernels(graph))
+    write_bytes(job.graph, graph)
     result = ConversionResult(attention=anatomy.kind, tensorflow=tf.__version__, kept_float=kept)
     write_json(job.result, result.model_dump(mode="json"))
 
