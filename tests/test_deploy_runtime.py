@@ -41,12 +41,13 @@ def test_many_files_are_answered_in_order_and_bad_ones_named(
     files: list[Path], tmp_path: Path
 ) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut short")
-    paths = [*files[:7], tmp_path / "broken.jpg", tmp_path / "none.jpg", tmp_path, *files[7:]]
+    broken = tmp_path / "broken.jpg"
+    paths = [*files[:7], broken, tmp_path / "none.jpg", tmp_path, *files[7:], broken]
     model = load_default(threads=2)
     answers = list(model.predict_files(paths))
     assert [each.image for each in answers] == [str(path) for path in paths]
     failures = [each for each in answers if isinstance(each, Failure)]
-    assert [each.image for each in failures] == [str(path) for path in paths[7:10]]
+    assert [each.image for each in failures] == [str(path) for path in [*paths[7:10], broken]]
     assert all(failure.image in failure.reason for failure in failures)
     assert "Save it again as JPEG" in failures[0].told
     assert "Check the name" in failures[1].told

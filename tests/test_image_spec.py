@@ -20,6 +20,7 @@ from lentigo.image import (
     preprocess,
     to_greyscale,
 )
+from lentigo.image.area import shrink
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -52,6 +53,29 @@ def test_shrinking_by_a_whole_factor_is_the_mean_of_each_block():
     got = PreprocessSpec(size=32).apply(rgb)
     mean = rgb.reshape(32, 4, 32, 4, 3).mean(axis=(1, 3))
     assert np.abs(got - mean).max() <= 0.51
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    high=st.integers(1, 600),
+    wide=st.integers(1, 600),
+    down=st.floats(0.01, 1),
+    across=st.floats(0.01, 1),
+    seed=st.integers(0, 9),
+)
+def test_shrinking_gives_opencvs_bytes(high, wide, down, across, seed):
+    rgb = noise(high, wide + 2, seed)[:, 1:-1]
+    to = max(1, round(wide * across)), max(1, round(high * down))
+    expected = cv2.resize(rgb, to, interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(shrink(rgb, *to), expected)
+
+
+@pytest.mark.parametrize(("wide", "high"), [(600, 450), (300, 225), (224, 224), (448, 900)])
+@pytest.mark.parametrize("size", [75, 112, 128, 150, 160, 224, 225])
+def test_shrinking_photographs_gives_opencvs_bytes(wide, high, size):
+    rgb, to = smooth(high, wide), (min(size, wide), min(size, high))
+    expected = cv2.resize(rgb, to, interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(shrink(rgb, *to), expected)
 
 
 def test_enlarging_is_linear():

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,9 +130,10 @@ def decode_bgr(
 def _read(path: Path) -> bytes:
     """The file's content; a file that is no image is refused after its first bytes."""
     try:
-        if path.is_dir():
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
             raise ImageError(f"{path}: it is a folder, not an image.", todo="Name a file.")
-        if path.exists() and not path.is_file():
+        if not stat.S_ISREG(mode):
             # Opening a named pipe would wait for ever for somebody to write.
             raise ImageError(f"{path}: it is not a file.", todo="Name a file.")
         with path.open("rb") as stream:

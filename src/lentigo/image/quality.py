@@ -13,13 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.image.regions import (
-    DARK,
-    GLARE,
-    black_frame,
-    of_channels,
-    shrunk,
-)
+from lentigo.image.area import shrink
+from lentigo.image.regions import GLARE, black_frame, dark_pixels, shrunk
 from lentigo.image.spec import SPARE, centre_square
 
 SHARPNESS_PX = 224
@@ -62,9 +57,9 @@ def seen_square(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def small_copy(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The copy (h, w, 3) RGB that ``assess`` takes of a decoded photograph (H, W, 3) BGR.
 
-    Its shorter side has up to twice ``SPARE * SHARPNESS_PX`` pixels.
+    Its shorter side has ``LAYOUT_PX``, or as many pixels as there are.
     """
-    small = _divided(bgr, SPARE * SHARPNESS_PX)
+    small = _layout_copy(_divided(bgr, SPARE * SHARPNESS_PX))
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
@@ -77,24 +72,25 @@ def assess(rgb: NDArray[np.uint8], seen: NDArray[np.uint8] | None = None) -> Qua
         seen: Its ``seen_square``, of the larger photograph where this is a small copy: how
             sharp it is depends on the way it was shrunk. None makes it of ``rgb``.
     """
-    whole = shrunk(_divided(rgb, SHARPNESS_PX), LAYOUT_PX)
-    frame = black_frame(whole)
-    inside = cv2.cvtColor(whole, cv2.COLOR_RGB2GRAY)[~frame]
-    busyness, redness = _layout(np.ascontiguousarray(centre_square(whole)))
+    whole = _layout_copy(rgb)
+    grey, dark = cv2.cvtColor(whole, cv2.COLOR_RGB2GRAY), dark_pixels(whole)
+    frame = black_frame(dark)
+    burnt = cv2.inRange(whole, (GLARE,) * 3, (255,) * 3)
+    busyness, redness = _layout(*(centre_square(each) for each in (whole, grey, dark)))
     square = seen_square(rgb) if seen is None else seen
-    _, deviation = cv2.meanStdDev(
-        cv2.Laplacian(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY), cv2.CV_16S)
-    )
-    burnt = of_channels(whole, cv2.min) >= GLARE
     return Quality(
         square_px=float(square.shape[0]),
-        sharpness=float(deviation[0, 0] ** 2),
-        brightness=float(np.median(inside)) if inside.size else 0.0,
-        overexposed_share=float(burnt.mean()),
-        black_frame_share=float(frame.mean()),
+        sharpness=_sharpness(square),
+        brightness=_median(grey, ~frame),
+        overexposed_share=cv2.countNonZero(burnt) / burnt.size,
+        black_frame_share=float(np.count_nonzero(frame)) / frame.size,
         busyness=busyness,
         redness=redness,
     )
+
+
+def _layout_copy(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return shrunk(_divided(image, SHARPNESS_PX), LAYOUT_PX)
 
 
 def _divided(image: NDArray[np.uint8], enough_px: int) -> NDArray[np.uint8]:
@@ -108,19 +104,35 @@ def _divided(image: NDArray[np.uint8], enough_px: int) -> NDArray[np.uint8]:
     if by < 2:
         return image
     whole = image[: height // by * by, : width // by * by]
-    to = (width // by, height // by)
-    return np.asarray(cv2.resize(whole, to, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return shrink(whole, width // by, height // by)
 
 
-def _layout(square: NDArray[np.uint8]) -> tuple[float, float]:
-    """Busyness and redness of a small square."""
+def _sharpness(square: NDArray[np.uint8]) -> float:
+    """Variance of the Laplacian of an RGB square, out of sums of whole numbers."""
     grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
-    slope = cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
-    gradient = float(cv2.mean(slope)[0])
-    lit = (of_channels(square, cv2.max) > DARK).astype(np.uint8)
-    if not lit.any():
+    edges: NDArray[np.int16] = cv2.Laplacian(grey, cv2.CV_16S)
+    mean = float(cv2.sumElems(edges)[0]) / edges.size
+    return float(cv2.norm(edges, cv2.NORM_L2SQR)) / edges.size - mean * mean
+
+
+def _median(grey: NDArray[np.uint8], where: NDArray[np.bool_]) -> float:
+    """Median grey level of some pixels, 0 of none; counting is faster than sorting."""
+    counts = cv2.calcHist([grey], [0], where.view(np.uint8), [256], [0, 256]).cumsum()
+    if not (pixels := int(counts[-1])):
+        return 0.0
+    middle = np.searchsorted(counts, ((pixels + 1) // 2, pixels // 2 + 1))
+    return float(middle.sum()) / 2
+
+
+def _layout(
+    square: NDArray[np.uint8], grey: NDArray[np.uint8], dark: NDArray[np.uint8]
+) -> tuple[float, float]:
+    """Busyness and redness of a small RGB square, given its grey levels and ``dark_pixels``."""
+    across, down = (each.astype(np.float32) for each in cv2.spatialGradient(grey))
+    gradient = float(cv2.mean(cv2.magnitude(across, down))[0])
+    if (dark_px := cv2.countNonZero(dark)) == dark.size:
         return gradient, 0.0
-    mean, _ = cv2.meanStdDev(square, mask=lit)
+    lit = cv2.bitwise_not(dark) if dark_px else None  # without a mask it is sooner done
+    red, green, *_ = cv2.mean(square, mask=lit)
     _, spread = cv2.meanStdDev(cv2.cvtColor(square, cv2.COLOR_RGB2LAB), mask=lit)
-    redness = float(mean[0, 0] - mean[1, 0])
-    return gradient + 2 * float(np.hypot(spread[1, 0], spread[2, 0])), redness
+    return gradient + 2 * float(np.hypot(spread[1, 0], spread[2, 0])), red - green

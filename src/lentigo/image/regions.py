@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.image.area import shrink
 from lentigo.image.hair import HairRemoval, hair_mask
 
 DARK = 40
@@ -21,6 +22,7 @@ GLARE = 250
 """A pixel whose darkest channel is at least this has lost its colour."""
 
 _SQUARE = np.ones((5, 5), np.uint8)
+_FRAME = 128
 _HAIR = HairRemoval(kernel_px=9, threshold=12)
 # Fewer lit pixels than this have no two sides to tell apart.
 _LEAST_PX = 50
@@ -41,19 +43,26 @@ def shrunk(rgb: NDArray[np.uint8], shorter_px: int) -> NDArray[np.uint8]:
     scale = shorter_px / min(height, width)
     if scale >= 1:
         return rgb
-    to = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(rgb, to, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return shrink(rgb, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
-def black_frame(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Dark pixels (H, W) connected to the border: a dark lesion in the middle is none of them."""
-    dark = (of_channels(rgb, cv2.max) <= DARK).astype(np.uint8)
-    count, component = cv2.connectedComponents(dark)
-    touching = np.zeros(count, np.bool_)
-    for edge in (component[0], component[-1], component[:, 0], component[:, -1]):
-        touching[edge] = True
-    touching[0] = False
-    return np.asarray(touching[component])
+def dark_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """255 where even the brightest channel is at most ``DARK``, else 0; (H, W)."""
+    return np.asarray(cv2.inRange(rgb, (0,) * 3, (DARK,) * 3), dtype=np.uint8)
+
+
+def black_frame(dark: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Dark pixels (H, W) connected to the border: a dark lesion in the middle is none of them.
+
+    Args:
+        dark: (H, W), as ``dark_pixels`` gives it.
+    """
+    if not cv2.countNonZero(dark):  # most dermoscopic images have none
+        return np.zeros(dark.shape, np.bool_)
+    # A margin of dark pixels connects all that touch the border.
+    flooded = cv2.copyMakeBorder(dark, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=255)
+    cv2.floodFill(flooded, None, (0, 0), _FRAME, flags=8)
+    return np.asarray(flooded[1:-1, 1:-1] == _FRAME)
 
 
 def usable(rgb: NDArray[np.uint8], frame: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
@@ -61,10 +70,10 @@ def usable(rgb: NDArray[np.uint8], frame: NDArray[np.bool_] | None = None) -> ND
 
     Args:
         rgb: (H, W, 3) uint8.
-        frame: ``black_frame(rgb)``, where it is known already.
+        frame: Its ``black_frame``, where that is known already.
     """
     lit = (of_channels(rgb, cv2.max) > DARK) & (of_channels(rgb, cv2.min) < GLARE)
-    lit &= ~(black_frame(rgb) if frame is None else frame)
+    lit &= ~(black_frame(dark_pixels(rgb)) if frame is None else frame)
     return np.asarray(cv2.erode(lit.astype(np.uint8), _SQUARE) > 0)
 
 

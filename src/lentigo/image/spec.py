@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from lentigo.files import digest_json
+from lentigo.image.area import shrink
 from lentigo.image.colour import ColourConstancy, shades_of_grey, to_greyscale
 from lentigo.image.decode import MAX_PIXELS, WHITE, decode_bgr
 from lentigo.image.hair import HairRemoval, remove_hair
@@ -160,7 +161,7 @@ def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     height, width = min(size, image.shape[0]), min(size, image.shape[1])
     fitted = image
     if fitted.shape[:2] != (height, width):
-        fitted = cv2.resize(fitted, (width, height), interpolation=cv2.INTER_AREA)
+        fitted = shrink(fitted, width, height)
     if (height, width) != (size, size):
         fitted = cv2.resize(fitted, (size, size), interpolation=cv2.INTER_LINEAR)
     # A copy only where nothing was resized: a crop of a large photograph is large.

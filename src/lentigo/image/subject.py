@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.image.quality import LAYOUT_PX
-from lentigo.image.regions import DARK, black_frame, lesion_and_skin, of_channels, shrunk, usable
+from lentigo.image.regions import (
+    DARK,
+    black_frame,
+    dark_pixels,
+    lesion_and_skin,
+    of_channels,
+    shrunk,
+    usable,
+)
 from lentigo.image.ruler import ruler_regularity
 
 USUAL_AB = (17.0, 9.0)
@@ -74,7 +82,7 @@ def study(rgb: NDArray[np.uint8]) -> Subject:
         rgb: As for ``lentigo.image.quality.assess``.
     """
     whole = shrunk(rgb, LAYOUT_PX)
-    frame = black_frame(whole)
+    frame = black_frame(dark_pixels(whole))
     where = usable(whole, frame)
     darker, skin = lesion_and_skin(whole, where)
     glare = _glare(of_channels(whole, cv2.min))

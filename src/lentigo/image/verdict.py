@@ -7,7 +7,7 @@ stand in docs/results.md). Thresholds may travel in a bundle, so that every devi
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -272,7 +272,7 @@ def judge(
     limits = thresholds or DEFAULT_THRESHOLDS
     calm = quality.busyness <= limits.max_busyness
     skin = calm and quality.redness >= limits.min_redness
-    values = asdict(quality) | ({} if subject is None else asdict(subject))
+    values = vars(quality) | ({} if subject is None else vars(subject))
     asked = [check for check in CHECKS if subject is not None or not check.closer]
     return Verdict(
         tuple(

@@ -31,7 +31,7 @@ def make_app(server: Server) -> FastAPI:
         redoc_url=None,
     )
     app.state.server = server
-    for each in (pages, live, trust, api, files, app_routes):
+    for each in (api, pages, live, trust, files, app_routes):  # asked in this order
         app.include_router(each.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _no_route)

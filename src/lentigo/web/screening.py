@@ -5,6 +5,7 @@ The kind of a file is told from its bytes; what a request calls it is not looked
 
 from __future__ import annotations
 
+import re
 import struct
 
 from lentigo.image.cost import decoding_bytes
@@ -12,7 +13,7 @@ from lentigo.image.header import Header, HeaderError, read_header
 from lentigo.web.refusals import Refusal, too_large
 from lentigo.web.settings import MEGABYTE, Limits
 
-_MARKUP = (b"<script", b"<html", b"<!doctype", b"<?php")
+_MARKUP = re.compile(rb"<(?:script|html|!doctype|\?php)", re.IGNORECASE)
 _ZIP_END, _ZIP_END_BYTES = b"PK\x05\x06", 22
 _ZIP_ENTRY = b"PK\x01\x02"
 # Their readers look for these wherever they stand.
@@ -101,8 +102,7 @@ def _other_kind(content: bytes) -> str:
             return kind
     if b"%PDF-" in content[:1024]:
         return "a PDF"
-    lowered = content.lower()
-    return "a web page" if any(mark in lowered for mark in _MARKUP) else ""
+    return "a web page" if _MARKUP.search(content) else ""
 
 
 def _animated(content: bytes, kind: str) -> bool:
