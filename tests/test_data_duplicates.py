@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import permutations
 from pathlib import Path
 
 import cv2
@@ -17,8 +18,9 @@ from lentigo.data.duplicates import (
     SEARCHED_BITS,
     exact_duplicates,
     near_duplicates,
+    near_parts,
 )
-from lentigo.data.fingerprint import PARTS, fingerprint, orientations, perceptual_hash
+from lentigo.data.fingerprint import PARTS, SIDE, fingerprint, orientations, perceptual_hash
 from lentigo.data.phantom import view_pixels
 
 
@@ -93,6 +95,14 @@ def test_the_hash_of_a_part_is_that_of_the_part_cut_out(share: int) -> None:
     assert max(bits) <= 16
 
 
+def test_the_order_of_the_channels_does_not_matter() -> None:
+    for lesion in range(5):
+        rgb = view_pixels(0, lesion, 0, 200)
+        bgr = np.ascontiguousarray(rgb[:, :, ::-1])
+        for one, other in zip(fingerprint(rgb), fingerprint(bgr, cv2.COLOR_BGR2GRAY), strict=True):
+            assert (one == other).all()
+
+
 def test_parts_of_flat_pictures_are_no_copies() -> None:
     assert not fingerprint(np.full((50, 70, 3), 90, np.uint8))[1].any()
 
@@ -132,19 +142,63 @@ def compare_all(hashes: NDArray[np.uint8], max_bits: int) -> set[tuple[int, int]
     }
 
 
+def changed(
+    bits: NDArray[np.uint8], rng: np.random.Generator, most_wrong: int
+) -> NDArray[np.uint8]:
+    """The bits (256,) of a copy that is turned, with 0 to so many wrong ones."""
+    wrong = np.zeros(256, np.uint8)
+    wrong[rng.permutation(256)[: rng.integers(0, most_wrong + 1)]] = 1
+    turned = list(orientations(np.packbits(bits ^ wrong)[None]))
+    return np.unpackbits(turned[rng.integers(8)][0])
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(0, SEARCHED_BITS))
 def test_the_search_finds_what_comparing_all_pairs_finds(seed: int, max_bits: int) -> None:
     rng = np.random.default_rng(seed)
     bits = rng.integers(0, 2, (4, 256), dtype=np.uint8)
-    rows = [bits]
-    for original in bits:  # copies with 0 to 40 wrong bits, on both sides of the radius
-        wrong = np.zeros(256, np.uint8)
-        wrong[rng.permutation(256)[: rng.integers(0, 41)]] = 1
-        turned = list(orientations(np.packbits(original ^ wrong)[None]))
-        rows.append(np.unpackbits(turned[rng.integers(8)], axis=1))
-    hashes = np.packbits(np.concatenate(rows), axis=1)
+    # On both sides of the radius.
+    copies = [changed(original, rng, 40) for original in bits]
+    hashes = np.packbits([*bits, *copies], axis=1)
     assert set(near_duplicates(hashes, max_bits=max_bits)) == compare_all(hashes, max_bits)
+
+
+def agree(part: NDArray[np.uint8], whole: NDArray[np.uint8], max_bits: int) -> bool:
+    """Whether they are within the radius in an orientation in which a band agrees."""
+    row, column = np.mgrid[:SIDE, :SIDE]
+    band_of = ((row + 5 * column) % SIDE).ravel()
+    wrong = [np.unpackbits(turned[0] ^ whole) for turned in orientations(part[None])]
+    return any(
+        each.sum() <= max_bits and not np.bincount(band_of, each, SIDE).all() for each in wrong
+    )
+
+
+def compare_parts(
+    hashes: NDArray[np.uint8], parts: NDArray[np.uint8], max_bits: int
+) -> set[tuple[int, int]]:
+    found = set()
+    for i, j in permutations(range(len(hashes)), 2):
+        for size in range(parts.shape[1]):
+            middle, *sides = parts[i, size]
+            pairs = [(side, other) for side in sides for other in (hashes[j], parts[j, size, 0])]
+            if any(agree(a, b, max_bits) for a, b in [(middle, hashes[j]), *pairs]):
+                found.add((min(i, j), max(i, j)))
+    return found
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.integers(16, SEARCHED_BITS))
+def test_the_search_for_parts_finds_all_that_agree_in_a_band(seed: int, max_bits: int) -> None:
+    rng = np.random.default_rng(seed)
+    bits = rng.integers(0, 2, (7, 256), dtype=np.uint8)
+    parts = rng.integers(0, 2, (7, 2, 5, 256), dtype=np.uint8)
+    parts[0, 0, 0] = changed(bits[1], rng, 40)
+    parts[2, 1, 3] = changed(bits[3], rng, 40)
+    parts[4, 1, 2] = changed(parts[5, 1, 0], rng, 40)
+    parts[6, 0, 4] = changed(parts[6, 0, 0], rng, 40)  # of itself
+    hashes, made = np.packbits(bits, axis=-1), np.packbits(parts, axis=-1)
+    found = near_parts(hashes, made, max_bits=max_bits)
+    assert found == sorted(compare_parts(hashes, made, max_bits))
 
 
 @pytest.mark.real_data

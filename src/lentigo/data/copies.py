@@ -8,13 +8,14 @@ even skin looks like another. Measured on real images: docs/results.md, "Audit o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lentigo.data.duplicates import NEAR_BITS, exact_duplicates, near_duplicates, near_parts
+from lentigo.data.duplicates import exact_duplicates, near_duplicates, near_parts
 from lentigo.data.likeness import COINCIDING, Picture, likenesses
 from lentigo.data.splits import connected_groups, rows_by_name
 
@@ -61,10 +62,12 @@ def find_links(
             hangs on the others.
         published: Pairs that the publisher names.
     """
+    with ThreadPoolExecutor(1) as aside:
+        found_by_parts = aside.submit(near_parts, hashes, parts)
+        near = near_duplicates(hashes)
     exact = exact_duplicates(frame["sha256"].tolist())
-    near = near_duplicates(hashes)
     copies = [*exact, *near, *published]
-    cropped = cropped_copies(hashes, parts, copies)
+    cropped = cropped_copies(len(frame), found_by_parts.result(), copies)
     lesions = connected_groups(len(frame), [*copies, *rows_by_name(frame["lesion_id"].tolist())])
     doubtful = [(a, b) for a, b in cropped if lesions[a] != lesions[b]]
     found = likenesses(doubtful, picture)
@@ -72,20 +75,16 @@ def find_links(
     return Links(exact, near, [pair for pair in cropped if pair not in refused], published)
 
 
-def cropped_copies(
-    hashes: NDArray[np.uint8], parts: NDArray[np.uint8], copies: Pairs, max_bits: int = NEAR_BITS
-) -> list[tuple[int, int]]:
+def cropped_copies(n: int, found: Pairs, copies: Pairs) -> list[tuple[int, int]]:
     """Pairs that only parts of the pictures tell, before a second look.
 
     Args:
-        hashes: (N, 32).
-        parts: (N, m, 5, 32).
+        n: Number of pictures.
+        found: Pairs from ``near_parts``.
         copies: Pairs known to be copies; what they join, also through a third, is left out.
-        max_bits: As ``near_parts`` takes it.
 
     Returns:
-        Sorted (i, j), i < j.
+        Those of ``found`` that are left.
     """
-    known = connected_groups(len(hashes), copies)
-    found = near_parts(hashes, parts, max_bits=max_bits)
+    known = connected_groups(n, copies)
     return [(a, b) for a, b in found if known[a] != known[b]]

@@ -17,6 +17,7 @@ band with at most one. Multi-index hashing: Norouzi 2012.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,26 +26,26 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.data.fingerprint import HASH_BYTES, SIDE, mirrorings
+from lentigo.data.fingerprint import SIDE, mirrorings, transposed
 from lentigo.machine import usable_cores
 
 NEAR_BITS = 28
 SEARCHED_BITS = 31
 _CANDIDATES = 1 << 20
-_BAND_BITS = 16
-_WORDS = HASH_BYTES // 8
+_BANDS = _BAND_BITS = SIDE
 
 _ROW, _COLUMN = np.mgrid[:SIDE, :SIDE]
 # Every band takes one bit of each row and column of frequencies: the low ones, which many
 # lesions share, are spread over all bands, and no bucket grows large.
-_BAND_ORDER = np.lexsort((_ROW.ravel(), ((_ROW + 5 * _COLUMN) % SIDE).ravel()))
-_TRANSPOSED = np.arange(SIDE * SIDE).reshape(SIDE, SIDE).T.ravel()
+_BAND_OF = (_ROW + 5 * _COLUMN) % _BANDS
 
-# In what a band of 16 bits may differ: not at all, or in one bit.
-_SAME = np.zeros(1, np.uint16)
-_ONE_WRONG = np.concatenate([[0], 1 << np.arange(_BAND_BITS)]).astype(np.uint16)
+# In what a band of 16 bits may differ: in nothing, first, or in one bit.
+_WRONG = np.concatenate([[0], 1 << np.arange(_BAND_BITS)]).astype(np.uint16)
 
-Bands = NDArray[np.uint16]
+Keys = NDArray[np.uint16]
+Words = NDArray[np.uint64]
+Rows = NDArray[np.int64]
+Places = NDArray[np.int32]  # half the memory, for hundreds of thousands of pictures
 
 
 def exact_duplicates(sha256: Sequence[str]) -> list[tuple[int, int]]:
@@ -89,14 +90,13 @@ def near_duplicates(
     kinds, first, kind_of = np.unique(
         hashes[shaped], axis=0, return_index=True, return_inverse=True
     )
-    pairs = {
-        (int(shaped[first[kind]]), int(position))
-        for position, kind in zip(shaped, kind_of.reshape(-1), strict=True)
-        if shaped[first[kind]] != position
-    }
-    for a, b in _near_kinds(kinds, max_bits):
-        i, j = sorted((int(shaped[first[a]]), int(shaped[first[b]])))
-        pairs.add((i, j))
+    same = first[kind_of.reshape(-1)]
+    again = same != np.arange(len(shaped))
+    pairs = {*_sorted_pairs(shaped[same[again]], shaped[again])}
+    for turned in (False, True):
+        # A pair is met from the other side in the inverse orientation.
+        a, b = _within(kinds, _Index.of(kinds, turned=turned), max_bits, _WRONG, np.less)
+        pairs.update(_sorted_pairs(shaped[first[a]], shaped[first[b]]))
     return sorted(pairs)
 
 
@@ -121,36 +121,38 @@ def near_parts(
     Returns:
         Sorted (i, j), i < j.
     """
-    wholes = _Index.of(hashes)
+    turns = (False, True)
+    wholes = [_Index.of(hashes, turned=turned) for turned in turns]
     shares = range(parts.shape[1])
     with ThreadPoolExecutor(usable_cores()) as pool:  # NumPy works outside the interpreter's lock
-        found = pool.map(lambda n: _pairs_of(wholes, hashes, parts[:, n], max_bits), shares)
+        found = pool.map(
+            lambda task: _pairs_of(wholes[task[1]], hashes, parts[:, task[0]], max_bits),
+            itertools.product(shares, turns),
+        )
         return sorted(set().union(*found))
 
 
 def _pairs_of(
     wholes: _Index, hashes: NDArray[np.uint8], parts: NDArray[np.uint8], max_bits: int
 ) -> set[tuple[int, int]]:
-    """The pairs (i, j), i < j, that parts (N, 5, 32) of one size show."""
-    shifted = _Index.of(np.concatenate([hashes, parts[:, 0]]))
+    """The pairs (i, j), i < j, that parts (N, 5, 32) of one size show, turned as ``wholes`` is."""
+    shifted = _Index.of(np.concatenate([hashes, parts[:, 0]]), turned=wholes.turned)
     pairs: set[tuple[int, int]] = set()
     for place in range(parts.shape[1]):
         index = shifted if place else wholes
         asked, rows = _shaped(np.asarray(parts[:, place]))
-        for a, b in _within(asked, index, max_bits, None, _SAME):
-            i, j = sorted((int(rows[a]), int(index.rows[b]) % len(hashes)))
-            if i != j:
-                pairs.add((i, j))
+        a, b = _within(asked, index, max_bits)
+        i, j = rows[a], index.rows[b] % len(hashes)
+        pairs.update(_sorted_pairs(i[i != j], j[i != j]))
     return pairs
 
 
-def _near_kinds(kinds: NDArray[np.uint8], max_bits: int) -> set[tuple[int, int]]:
-    """Pairs (a, b), a < b, of different hashes within ``max_bits`` in any orientation."""
-    # The pair is met from the other side in the inverse orientation.
-    return _within(kinds, _Index.of(kinds), max_bits, np.less, _ONE_WRONG)
+def _sorted_pairs(a: Rows, b: Rows) -> Iterator[tuple[int, int]]:
+    """Pairs (a, b) as (smaller, larger)."""
+    return zip(np.minimum(a, b).tolist(), np.maximum(a, b).tolist(), strict=True)
 
 
-def _shaped(hashes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _shaped(hashes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Rows]:
     """The hashes (n, 32) of pictures that are not flat, and their rows (n,)."""
     rows = np.flatnonzero(hashes.any(axis=1))
     return hashes[rows], rows
@@ -158,101 +160,130 @@ def _shaped(hashes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.in
 
 @dataclass(frozen=True)
 class _Index:
-    """Hashes by the content of each of their bands.
+    """Hashes by the content of each of their bands, whichever way the pictures are mirrored.
 
     Attributes:
-        bands: (n, 16), of pictures that are not flat.
+        turned: Whether they are those of the transposed pictures.
+        signs: Of n pictures that are not flat.
         rows: (n,) which they are.
-        order: (16, n) in which each band rises.
+        order: (16, n) in which the least content of each band rises.
         starts: (16, 65,537) where in that order each content begins.
         met: (16, 65,536) which contents there are: small enough to be asked first.
     """
 
-    bands: Bands
-    rows: NDArray[np.int64]
-    order: NDArray[np.int64]
-    starts: NDArray[np.int64]
+    turned: bool
+    signs: _Signs
+    rows: Rows
+    order: Places
+    starts: Places
     met: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, hashes: NDArray[np.uint8]) -> _Index:
+    def of(cls, hashes: NDArray[np.uint8], *, turned: bool) -> _Index:
         """Of hashes (N, 32); flat ones are left out."""
         shaped, rows = _shaped(hashes)
-        bands = _bands(shaped, transposed=False)
-        columns = np.ascontiguousarray(bands.T)
-        order = np.argsort(columns, axis=1, kind="stable")
-        starts = np.zeros((len(columns), (1 << _BAND_BITS) + 1), np.int64)
-        for band, column in enumerate(columns):
-            np.cumsum(np.bincount(column, minlength=1 << _BAND_BITS), out=starts[band, 1:])
-        return cls(bands, rows, order, starts, np.diff(starts, axis=1) > 0)
+        signs = _Signs.of(transposed(shaped) if turned else shaped, turned=turned)
+        order = np.empty(signs.keys.shape, np.int32)
+        starts = np.zeros((_BANDS, (1 << _BAND_BITS) + 1), np.int32)
+        for band, keys in enumerate(signs.keys):
+            least = _least(keys, band, turned=turned)
+            order[band] = np.argsort(least, kind="stable")
+            np.cumsum(np.bincount(least, minlength=1 << _BAND_BITS), out=starts[band, 1:])
+        return cls(turned, signs, rows, order, starts, starts[:, 1:] > starts[:, :-1])
+
+
+@dataclass(frozen=True)
+class _Signs:
+    """The hashes of n pictures, taken apart.
+
+    Attributes:
+        words: (n, 4).
+        classes: (4, n), a word for each class of frequencies, even or odd down and across. In a
+            mirrored picture all signs of a class are the opposite ones or none, and never those
+            of the first, which are even both ways.
+        keys: (16, n), the content of each band.
+    """
+
+    words: Words
+    classes: Words
+    keys: Keys
+
+    @classmethod
+    def of(cls, hashes: NDArray[np.uint8], *, turned: bool) -> _Signs:
+        """Of hashes (n, 32), in bands as they are or in transposed ones."""
+        lines = np.ascontiguousarray(hashes).view(np.uint16)  # a row of frequencies each
+        columns = np.ascontiguousarray(lines.T)
+        keys = np.zeros_like(columns)
+        for column, mask in zip(columns, _masks(turned), strict=True):
+            keys |= column & mask[:, None]
+        classes = []
+        for start in (1, 0):  # index 0 is frequency 1, which is odd
+            a, b = np.ascontiguousarray(lines[:, start::2]).view(np.uint64).T
+            classes += [(a & _EVEN) | ((b & _EVEN) << 1), ((a & ~_EVEN) >> 1) | (b & ~_EVEN)]
+        return cls(lines.view(np.uint64), np.stack(classes), keys)
+
+
+# The bits of the even frequencies of a row: columns come from the highest bit of each byte on.
+_EVEN = np.uint64(0x5555555555555555)
+
+
+@cache
+def _masks(turned: bool) -> Keys:
+    """Which bit of each row of a hash each band takes: (16 rows, 16 bands), each another."""
+    band_of = _BAND_OF.T if turned else _BAND_OF
+    taken = np.arange(_BANDS)[:, None, None] == band_of
+    return np.ascontiguousarray(np.packbits(taken, axis=2).view(np.uint16)[..., 0].T)
+
+
+@cache
+def _mirrored(turned: bool) -> _Signs:
+    """What a hash differs in when the picture is mirrored, four times, nothing first."""
+    return _Signs.of(mirrorings(), turned=turned)
+
+
+def _least(keys: Keys, band: int, *, turned: bool) -> Keys:
+    """The smallest content of a band, of any shape, that the mirrored versions of a picture have.
+
+    So all four are one look-up.
+    """
+    flips = _mirrored(turned).keys[band]
+    return np.asarray(np.minimum.reduce([keys ^ flip for flip in flips]))
 
 
 def _within(
     asked: NDArray[np.uint8],
     index: _Index,
     max_bits: int,
-    wanted: np.ufunc | None,
-    masks: NDArray[np.uint16],
-) -> set[tuple[int, int]]:
+    wrong: Keys = _WRONG[:1],
+    wanted: np.ufunc | None = None,
+) -> tuple[Rows, Rows]:
     """Rows (a, b) of a list of hashes and of an index within ``max_bits``, if ``wanted(a, b)``.
 
-    Only pairs are seen of which a band differs by no more than one of ``masks``.
+    Only pairs are seen of which a band differs by no more than one of ``wrong``.
     """
-    found: set[tuple[int, int]] = set()
-    for transposed in (False, True):
-        turned = _bands(asked, transposed=transposed)
-        for flip in _flips():
-            queries = turned ^ flip
-            for band, column in enumerate(np.ascontiguousarray(queries.T)):
-                keys = (column[:, None] ^ masks).reshape(-1)
-                some = np.flatnonzero(index.met[band][keys])
-                for asking, slots in _expand(some, keys[some], index.starts[band]):
-                    a, b = asking // len(masks), index.order[band][slots]
-                    kept = slice(None) if wanted is None else wanted(a, b)
-                    _keep_close(queries, index.bands, a[kept], b[kept], max_bits, found)
-    return found
+    signs = _Signs.of(asked, turned=index.turned)
+    found = np.zeros(0, np.int64)
+    for band, column in enumerate(signs.keys):
+        keys = _least(column[:, None] ^ wrong, band, turned=index.turned).reshape(-1)
+        some = np.flatnonzero(index.met[band].take(keys))
+        for asking, slots in _expand(some, keys[some], index.starts[band]):
+            a, b = asking // len(wrong), index.order[band].take(slots)
+            if wanted is not None:
+                kept = wanted(a, b)
+                a, b = a[kept], b[kept]
+            a, b = _perhaps_close(signs, index.signs, a, b, max_bits)
+            # As one number, for a pair that is close is met several times.
+            if len(a):
+                found = np.union1d(found, a * len(index.rows) + b)
+    a, b = np.divmod(found, max(1, len(index.rows)))
+    close = _are_close(signs, index, a, b, max_bits, len(wrong) > 1)
+    return a[close], b[close]
 
 
-@cache
-def _flips() -> Bands:
-    """What the bands of a picture differ in when it is mirrored: (4, 16), nothing first."""
-    return _slow_bands(mirrorings(), _BAND_ORDER)
-
-
-def _bands(hashes: NDArray[np.uint8], *, transposed: bool) -> Bands:
-    """The bits of each hash (N, 32), or of its transposed picture's, as 16 bands of 16, (N, 16).
-
-    Looked up byte by byte: five times as fast as unpacking, ordering and packing the bits.
-    """
-    bands = np.zeros((len(hashes), _WORDS), np.uint64)
-    for table, column in zip(_tables(transposed), np.ascontiguousarray(hashes.T), strict=True):
-        bands |= table[column]
-    return bands.view(np.uint16)
-
-
-@cache
-def _tables(transposed: bool) -> NDArray[np.uint64]:
-    """What each value of each byte of a hash sets in its bands: (32, 256, 4)."""
-    alone = np.zeros((HASH_BYTES, 256, HASH_BYTES), np.uint8)
-    byte = np.arange(HASH_BYTES)
-    alone[byte, :, byte] = np.arange(256)
-    order = _TRANSPOSED[_BAND_ORDER] if transposed else _BAND_ORDER
-    bands = _slow_bands(alone.reshape(-1, HASH_BYTES), order)
-    return bands.view(np.uint64).reshape(HASH_BYTES, 256, _WORDS)
-
-
-def _slow_bands(hashes: NDArray[np.uint8], order: NDArray[np.int64]) -> Bands:
-    """The bits of hashes (N, 32) in another order, as (N, 16)."""
-    bits = np.unpackbits(hashes, axis=1)[:, order]
-    return np.ascontiguousarray(np.packbits(bits, axis=1)).view(np.uint16)
-
-
-def _expand(
-    asking: NDArray[np.int64], keys: NDArray[np.uint16], starts: NDArray[np.int64]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _expand(asking: Rows, keys: Keys, starts: Places) -> Iterator[tuple[Rows, Rows]]:
     """Each query (n,) with every slot of its bucket ``keys`` (n,), a bounded number at a time."""
-    first = starts[keys]
-    counts = starts[1:][keys] - first
+    first = starts.take(keys)
+    counts = starts[1:].take(keys) - first
     ends = np.cumsum(counts)
     begin = 0
     while begin < len(asking):
@@ -265,19 +296,27 @@ def _expand(
         begin = end
 
 
-def _keep_close(
-    queries: Bands,
-    base: Bands,
-    a: NDArray[np.int64],
-    b: NDArray[np.int64],
-    max_bits: int,
-    found: set[tuple[int, int]],
-) -> None:
-    """Add the pairs (a, b) that are within ``max_bits`` to ``found``."""
-    left, right = queries.view(np.uint64), base.view(np.uint64)
-    bits = np.zeros(len(a), np.int64)
-    for word in range(left.shape[1]):
-        bits += np.bitwise_count(left[a, word] ^ right[b, word])
+def _perhaps_close(
+    left: _Signs, right: _Signs, a: Rows, b: Places, max_bits: int
+) -> tuple[Rows, Places]:
+    """The pairs (a, b) that may be within ``max_bits``, however one picture is mirrored."""
+    bits = np.zeros(len(a), np.uint16)
+    for place, (one, other) in enumerate(zip(left.classes, right.classes, strict=True)):
+        differing = np.bitwise_count(one.take(a) ^ other.take(b))
+        bits += np.minimum(differing, 64 - differing) if place else differing
         close = bits <= max_bits
         a, b, bits = a[close], b[close], bits[close]
-    found.update(zip(a.tolist(), b.tolist(), strict=True))
+    return a, b
+
+
+def _are_close(
+    left: _Signs, index: _Index, a: Rows, b: Rows, max_bits: int, wrong_bits: int
+) -> NDArray[np.bool_]:
+    """Whether one of each pair (a, b), mirrored, is within ``max_bits`` and alike in a band."""
+    flips = _mirrored(index.turned)
+    words, keys = left.words[a] ^ index.signs.words[b], left.keys[:, a] ^ index.signs.keys[:, b]
+    found = np.zeros(len(a), np.bool_)
+    for word, key in zip(flips.words, flips.keys.T, strict=True):
+        near = np.bitwise_count(words ^ word).sum(axis=1) <= max_bits
+        found |= near & (np.bitwise_count(keys ^ key[:, None]) <= wrong_bits).any(axis=0)
+    return found

@@ -65,17 +65,28 @@ def part_hashes(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return fingerprint(rgb)[1]
 
 
-def fingerprint(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """``perceptual_hash`` (32,) and ``part_hashes`` (len(PARTS), 5, 32) of one look."""
-    waves = _waves(rgb)
-    maps = _part_maps()
+def fingerprint(
+    rgb: NDArray[np.uint8], to_grey: int = cv2.COLOR_RGB2GRAY
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """``perceptual_hash`` (32,) and ``part_hashes`` (len(PARTS), 5, 32) of one look.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        to_grey: OpenCV's code, where the channels come in another order.
+    """
+    waves = _waves(rgb, to_grey)
+    maps, across = _part_maps()
     # (shares, starts * 16, known), then both axes at once: nine places, of which five count.
     shares, starts = len(PARTS), len(_STARTS)
     down = (maps @ waves[:_KNOWN, :_KNOWN]).reshape(shares, starts * SIDE, _KNOWN)
-    across = maps.reshape(shares, starts * SIDE, _KNOWN).transpose(0, 2, 1)
     both = (down @ across).reshape(shares, starts, SIDE, starts, SIDE)
-    parts: Floats = np.stack([both[:, y, :, x] for y, x in _PLACES], axis=1)
-    return _signs(waves[1 : SIDE + 1, 1 : SIDE + 1]), _signs(parts)
+    squares = np.empty((1 + shares * len(_PLACES), SIDE, SIDE), np.float32)
+    squares[0] = waves[1 : SIDE + 1, 1 : SIDE + 1]
+    parts = squares[1:].reshape(shares, len(_PLACES), SIDE, SIDE)
+    for place, (y, x) in enumerate(_PLACES):
+        parts[:, place] = both[:, y, :, x]
+    signs = _signs(squares)
+    return signs[0], signs[1:].reshape(PART_SHAPE)
 
 
 def fingerprints(
@@ -97,11 +108,15 @@ def orientations(hashes: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
     Yields:
         (N, 32) uint8, eight times, the pictures as they are first.
     """
-    bits = np.unpackbits(hashes, axis=1).reshape(-1, SIDE, SIDE)
-    for turned in (bits, bits.transpose(0, 2, 1)):
-        packed = np.packbits(turned.reshape(-1, SIDE * SIDE), axis=1)
+    for turned in (hashes, transposed(hashes)):
         for flip in mirrorings():
-            yield packed ^ flip
+            yield turned ^ flip
+
+
+def transposed(hashes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The hashes (N, 32) of pictures whose rows and columns are exchanged."""
+    bits = np.unpackbits(hashes, axis=1).reshape(-1, SIDE, SIDE)
+    return np.packbits(bits.transpose(0, 2, 1).reshape(-1, SIDE * SIDE), axis=1)
 
 
 @cache
@@ -113,9 +128,9 @@ def mirrorings() -> NDArray[np.uint8]:
     return np.packbits(np.reshape(flips, (4, SIDE * SIDE)), axis=1)
 
 
-def _waves(rgb: NDArray[np.uint8]) -> Floats:
+def _waves(rgb: NDArray[np.uint8], to_grey: int = cv2.COLOR_RGB2GRAY) -> Floats:
     """Frequencies (64, 64) of the central square."""
-    grey = cv2.cvtColor(central_square(rgb), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(central_square(rgb), to_grey)
     small = cv2.resize(grey, (_THUMBNAIL_PX, _THUMBNAIL_PX), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.dct(small.astype(np.float32)), np.float32)
 
@@ -138,11 +153,12 @@ def _signs(waves: Floats) -> NDArray[np.uint8]:
 
 
 @cache
-def _part_maps() -> Floats:
+def _part_maps() -> tuple[Floats, Floats]:
     """Matrices (len(PARTS) * 3 * 16, 32): frequencies 1..16 of a part from those of the whole.
 
     What a cosine of the whole holds of a cosine of the part, integrated over the part: the part
-    begins at each of ``_STARTS``.
+    begins at each of ``_STARTS``. Once more as (len(PARTS), 32, 3 * 16), to multiply by from the
+    right.
     """
     fine = (np.arange(1024) + 0.5) / 1024
     part_waves = np.cos(np.pi * np.arange(1, SIDE + 1)[:, None] * fine)
@@ -156,4 +172,6 @@ def _part_maps() -> Floats:
             # As large as an orthonormal transform of a part's own thumbnail would be.
             # Not a matrix product: one of this size wakes threads that wait by spinning.
             maps.append(np.einsum("gx,fx->gf", part_waves, whole) * np.sqrt(2.0) / len(fine))
-    return np.concatenate(maps).astype(np.float32)
+    found = np.concatenate(maps).astype(np.float32)
+    right = found.reshape(len(PARTS), len(_STARTS) * SIDE, _KNOWN).transpose(0, 2, 1)
+    return found, np.ascontiguousarray(right)

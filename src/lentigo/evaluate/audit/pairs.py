@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.data.copies import cropped_copies
-from lentigo.data.duplicates import exact_duplicates, near_duplicates
+from lentigo.data.duplicates import exact_duplicates, near_duplicates, near_parts
 from lentigo.data.fingerprint import orientations
 from lentigo.data.likeness import COINCIDING, likenesses
 from lentigo.data.splits import connected_groups
@@ -86,7 +86,8 @@ def find_pairs(
     near = near_duplicates(hashes, max_bits=threshold)
     exact = exact_duplicates(list(sha256))
     if parts is not None:
-        cropped = cropped_copies(hashes, parts, [*exact, *near], threshold)
+        found = near_parts(hashes, parts, max_bits=threshold)
+        cropped = cropped_copies(len(hashes), found, [*exact, *near])
         kinds |= dict.fromkeys(cropped, "cropped copy")
     kinds |= dict.fromkeys(near, "near duplicate")
     kinds |= dict.fromkeys(exact, "identical file")
