@@ -192,6 +192,24 @@ def test_pixels_that_were_lost_and_half_a_line_are_done_again(
     assert contents(out) == contents(whole)
 
 
+def test_work_of_another_version_is_done_again(phantom: Path, whole: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    killed(phantom, out, after=60, workers=1)
+    journal = out / ".prepare" / "journal.jsonl"
+    journal.write_text(journal.read_text().replace('"checksum"', '"crc32"'))
+    seen: list[int] = []
+    prepare(
+        "phantom", phantom, out, size=SIZE, workers=1, progress=lambda done, _: seen.append(done)
+    )
+    assert seen[0] == 0
+    assert contents(out) == contents(whole)
+
+
+def test_nothing_that_workers_need_waits_for_pandas() -> None:
+    told = "import sys, lentigo.data.prepare; sys.exit('pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", told], check=False).returncode == 0
+
+
 @pytest.mark.parametrize("step", ["_synced_pixels", "write_manifest", "_info"])
 def test_a_run_killed_while_finishing_goes_on(
     phantom: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str

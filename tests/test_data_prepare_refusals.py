@@ -58,7 +58,7 @@ def test_a_full_disk_is_said_plainly(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(RowFile, "write", full)
+    monkeypatch.setattr(RowFile, "writing", full)
     with pytest.raises(LentigoError, match=r"No space left[^\0]*Make room on the disk"):
         prepare("phantom", phantom, tmp_path / "out", size=32, workers=1)
 

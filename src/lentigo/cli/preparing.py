@@ -99,6 +99,10 @@ def prepare(
 ) -> None:
     """Turn a data set into a checked, split, preprocessed one."""
     need_data()
+    if workers != 1 and not out.exists():
+        from lentigo.data.processes import get_ready
+
+        get_ready()  # the rest is imported meanwhile
     from lentigo.data.prepare import prepare as run
     from lentigo.image import ColourConstancy, HairRemoval, PreprocessSpec
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +19,9 @@ from lentigo.data.audit import audit
 from lentigo.data.contents import Contents
 from lentigo.data.copies import Links, find_links
 from lentigo.data.manifest import columns_of, write_manifest
-from lentigo.data.oversampling import Oversampling, appended, filled_up, with_synthetic
+from lentigo.data.oversampling import appended, filled_up, with_synthetic
 from lentigo.data.pixels import Finished, picture_of
-from lentigo.data.prepared import MARKER, SCHEMA_VERSION, PreparedInfo, digest_of
+from lentigo.data.prepared import MARKER, SCHEMA_VERSION, Options, PreparedInfo, digest_of
 from lentigo.data.sources.table import SourceTable
 from lentigo.data.splits import (
     assign,
@@ -35,33 +33,10 @@ from lentigo.data.splits import (
 )
 from lentigo.data.workfolder import WorkFolder, copy_rows
 from lentigo.errors import SHOWN, ImageError, SourceError, listed
-from lentigo.files import digest_file, digest_json, write_json
+from lentigo.files import digest_file, write_json
 from lentigo.image.spec import PreprocessSpec
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Options:
-    """What decides the result, besides the images."""
-
-    source: str
-    spec: PreprocessSpec
-    group_by: str | None
-    protocol: str
-    seed: int
-    folds: int
-    test_share: float
-    splits_of: str = ""
-    oversampling: Oversampling | None = None
-
-    @property
-    def digest(self) -> str:
-        """64 hexadecimal digits."""
-        made = self.oversampling
-        values = {"spec": self.spec.model_dump(mode="json")}
-        values["oversampling"] = made.model_dump(mode="json") if made else {}
-        return digest_json(dataclasses.asdict(self) | values)
 
 
 def finish(
@@ -101,7 +76,9 @@ def finish(
         "named_duplicates": [list(pair) for pair in table.named_duplicates],
     }
     _log(report)
-    _log_crossings(report, str(options.group_by), check_grouping(frame, None))
+    _log_crossings(
+        report, str(options.group_by), check_grouping(frame["patient_id"].tolist(), None)
+    )
     pixels.result().replace(work.out / "images.npy")
     write_manifest(manifest, work.out / "manifest.csv")
     write_json(work.out / "audit.json", report)
@@ -167,7 +144,7 @@ def _split(
 ) -> tuple[pd.DataFrame, list[str]]:
     """The manifest, and each row's group by the strictest grouping."""
     groups = group_ids(frame, links.all, options.group_by)
-    strictest = check_grouping(frame, None)
+    strictest = check_grouping(frame["patient_id"].tolist(), None)
     strict = groups if options.group_by == strictest else group_ids(frame, links.all, strictest)
     made = options.oversampling
     apart = made is not None and made.when == "before-split" and options.group_by == "image"

@@ -15,13 +15,15 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal
 
 from lentigo.errors import InputError, listed
 from lentigo.files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = (
     "image_id",
@@ -47,14 +49,16 @@ OPTIONAL = ("seed",)
 SPLITS = ("train", "validation", "test", "excluded")
 
 
-def manifest_text(frame: pd.DataFrame) -> str:
+def manifest_text(frame: pd.DataFrame | Mapping[str, list[Any]]) -> str:
     """The CSV text of a manifest, the same on every platform.
 
     Args:
-        frame: Any of ``COLUMNS`` and ``OPTIONAL``, in any row order, which is kept.
+        frame: Any of ``COLUMNS`` and ``OPTIONAL``, in any row order, which is kept; a table or
+            its columns.
     """
-    names = [name for name in (*COLUMNS, *OPTIONAL) if name in frame.columns]
-    columns = [frame[name].tolist() for name in names]
+    names = [name for name in (*COLUMNS, *OPTIONAL) if name in frame]
+    cells = [frame[name] for name in names]
+    columns = [each if isinstance(each, list) else each.tolist() for each in cells]
     if "age" in names:
         position = names.index("age")
         columns[position] = ["" if math.isnan(age) else repr(age) for age in columns[position]]
@@ -99,6 +103,8 @@ def read_manifest(path: Path) -> pd.DataFrame:
     Raises:
         InputError: It is missing, lacks a column, or has rows that cannot be.
     """
+    import pandas as pd  # noqa: PLC0415 - writing a manifest needs none
+
     try:
         # Read as bytes: text mode would turn a quoted carriage return into a line feed.
         content = path.read_bytes()
@@ -118,6 +124,8 @@ def read_manifest(path: Path) -> pd.DataFrame:
 
 def _problems(frame: pd.DataFrame) -> list[str]:
     """What is wrong with the cells, with line numbers where a line is to blame."""
+    import pandas as pd  # noqa: PLC0415 - as above
+
     age = pd.to_numeric(frame["age"].replace("", "nan"), errors="coerce")
     checks = {
         "names no image or one named before": frame["image_id"].duplicated()

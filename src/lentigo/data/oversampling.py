@@ -7,15 +7,17 @@ Tens of thousands of them cost a line of text each, and no pixel is kept.
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from lentigo.errors import InputError, listed
 from lentigo.image.generator import Fill, GeneratorRanges, generated
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Images(Protocol):
@@ -69,6 +71,8 @@ def filled_up(frame: pd.DataFrame, oversampling: Oversampling) -> pd.DataFrame:
     Returns:
         In the order of their parents; ``seed`` counts each parent's copies from 1.
     """
+    import pandas as pd  # noqa: PLC0415 - few sets have synthetic images
+
     counts = frame["label"].value_counts()
     wanted = round(oversampling.up_to * int(counts.max())) if len(counts) else 0
     copies = np.zeros(len(frame), np.int64)
@@ -88,6 +92,8 @@ def with_synthetic(manifest: pd.DataFrame, oversampling: Oversampling) -> pd.Dat
     Raises:
         InputError: Two rows would have one name.
     """
+    import pandas as pd  # noqa: PLC0415 - as above
+
     training = manifest[manifest["split"] == "train"]
     folds = [filled_up(rows, oversampling) for _, rows in training.groupby("fold")]
     return appended(manifest, pd.concat(folds, ignore_index=True))
@@ -99,6 +105,8 @@ def appended(frame: pd.DataFrame, synthetic: pd.DataFrame) -> pd.DataFrame:
     Raises:
         InputError: Two rows would have one name.
     """
+    import pandas as pd  # noqa: PLC0415 - as above
+
     whole = pd.concat([frame.assign(parent_id="", seed=""), synthetic], ignore_index=True)
     if (twice := whole["image_id"].duplicated()).any():
         raise InputError(

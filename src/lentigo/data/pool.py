@@ -1,10 +1,4 @@
-"""Chunks of images over processes.
-
-The processes are forked from a server that has imported what they need and nothing else
-(``forkserver``; where there is none they are started afresh), because forking this process is
-unsafe once a library such as TensorFlow has started threads. They end when their parent does,
-however it ends.
-"""
+"""Chunks of images over processes, which end when their parent does, however it ends."""
 
 from __future__ import annotations
 
@@ -21,24 +15,14 @@ from multiprocessing.connection import wait
 import cv2
 
 from lentigo.data.pixels import Chunk, Finished, Targets, prepare_chunk
+from lentigo.data.processes import context
 from lentigo.errors import LentigoError
 from lentigo.image.spec import PreprocessSpec
 
 # Starting a process costs about as much as preparing this many images.
 _IMAGES_WORTH_A_PROCESS = 100
-_FORKS = "forkserver" in multiprocessing.get_all_start_methods()
 # Of glibc's malloc.h; 32 MiB is the most that it takes as a threshold.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT_BYTES = -1, -3, 32 << 20
-
-
-def get_ready() -> None:
-    """Start what processes are forked from, so that its imports run beside other work."""
-    if _FORKS:
-        from multiprocessing import forkserver  # noqa: PLC0415 - not on every system
-
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([prepare_chunk.__module__])
-        forkserver.ensure_running()
 
 
 def run_chunks(
@@ -82,8 +66,7 @@ def run_chunks(
 
 def open_pool(workers: int) -> ProcessPoolExecutor:
     """So many processes that import this module and nothing that trains."""
-    context = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
+    return ProcessPoolExecutor(workers, mp_context=context(), initializer=_start)
 
 
 def _start() -> None:

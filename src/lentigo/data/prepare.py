@@ -2,6 +2,8 @@
 
 Killed at any moment, the same call goes on where it stopped; called again when finished, it
 changes nothing. The result does not depend on the number of workers.
+
+Until they are at work nothing heavy is imported: pandas comes beside them.
 """
 
 from __future__ import annotations
@@ -13,25 +15,26 @@ import itertools
 import logging
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from lentigo.data.adopted import sides_digest
 from lentigo.data.contents import Contents, split_place
-from lentigo.data.finish import Options, finish
 from lentigo.data.manifest import manifest_text
 from lentigo.data.oversampling import Oversampling
 from lentigo.data.pixels import Finished, chunks_of
-from lentigo.data.pool import get_ready, run_chunks
+from lentigo.data.pool import run_chunks
 from lentigo.data.prepared import (
     MARKER,
     SCHEMA_VERSION,
     WORK,
+    Options,
     PreparedInfo,
     PreparedSet,
     open_prepared,
     read_info,
 )
+from lentigo.data.processes import get_ready
 from lentigo.data.sources import SOURCES
 from lentigo.data.sources.table import ReadOptions, Source, SourceTable
 from lentigo.data.splits import check_grouping, check_options
@@ -104,7 +107,6 @@ def prepare(
     path, out = Path(path), Path(out)
     metadata = None if metadata is None else Path(metadata)
     adopted = None if splits_of is None else _adopted(splits_of, protocol)
-    reference = None if adopted is None else adopted.manifest
     options = Options(
         source=source,
         spec=spec or PreprocessSpec(size=size),
@@ -113,27 +115,39 @@ def prepare(
         seed=seed,
         folds=folds if adopted is None else adopted.folds,
         test_share=test_share,
-        splits_of="" if reference is None else sides_digest(reference),
+        splits_of="" if adopted is None else _sides_digest(adopted),
         oversampling=oversampling,
     )
     reader = _checked_source(options, workers)
     if workers != 1 and not (out / MARKER).exists():
         get_ready()
     table = reader.read(path, ReadOptions(skip_missing, malignant, metadata))
-    options = dataclasses.replace(options, group_by=check_grouping(table.frame, group_by))
-    check_options(table.frame["split"].tolist(), test_share=test_share, folds=folds)
-    files = [_stat(path) for path in table.frame["path"]]
+    options = dataclasses.replace(
+        options, group_by=check_grouping(table.columns["patient_id"], group_by)
+    )
+    check_options(table.columns["split"], test_share=test_share, folds=folds)
+    files = [_stat(path) for path in table.columns["path"]]
     inputs = _inputs_digest(table, [size for size, _ in files])
     if (done := _finished(out, options, inputs, table)) is not None:
         return done
     _refuse_foreign(out)
     job = digest_json([SCHEMA_VERSION, options.digest, inputs, [time for _, time in files]])
     # Beside the folder: what lies in it would be removed with it, or be foreign to it.
-    with _writing(out), locked(_lock(out), out):
+    with _writing(out), locked(_lock(out), out), ThreadPoolExecutor(1) as aside:
         work = WorkFolder(out, job, (len(files), options.spec.size, options.spec.size, 3))
+        finisher = aside.submit(_finisher, table)
         results = _run(work, table, options.spec, workers, progress)
-        finish(work, table, options, inputs, results, reference)
+        finish = finisher.result()
+        finish(work, table, options, inputs, results, adopted and adopted.manifest)
     return open_prepared(out)
+
+
+def _finisher(table: SourceTable) -> Callable[..., None]:
+    """``finish``, and the table that it takes: pandas is imported beside the workers."""
+    from lentigo.data.finish import finish  # noqa: PLC0415 - as long as preparing 1,000 images
+
+    _ = table.frame
+    return finish
 
 
 def _lock(out: Path) -> Path:
@@ -150,6 +164,12 @@ def _adopted(path: Path | str, protocol: str) -> PreparedSet:
             todo="Leave out --splits-of, or prepare both sets leak-free.",
         )
     return reference
+
+
+def _sides_digest(adopted: PreparedSet) -> str:
+    from lentigo.data.adopted import sides_digest  # noqa: PLC0415 - few splits are adopted
+
+    return sides_digest(adopted.manifest)
 
 
 def _checked_source(options: Options, workers: int | None) -> Source:
@@ -175,9 +195,10 @@ def _checked_source(options: Options, workers: int | None) -> Source:
 
 def _inputs_digest(table: SourceTable, sizes: list[int]) -> str:
     """The identity of what was handed in: the table, and the size of every file in bytes."""
+    columns = {name: cells for name, cells in table.columns.items() if name != "path"}
     return digest_json(
         {
-            "table": digest_text(manifest_text(table.frame.drop(columns="path"))),
+            "table": digest_text(manifest_text(columns)),
             "sizes": sizes,
             "taxonomy": table.taxonomy.model_dump(mode="json"),
             "missing": table.missing,
@@ -246,7 +267,7 @@ def _changed_since(out: Path, prepared: PreparedSet, table: SourceTable) -> list
     with Contents() as contents:
         changed = (
             image_id
-            for image_id, path in zip(table.frame["image_id"], table.frame["path"], strict=True)
+            for image_id, path in zip(table.columns["image_id"], table.columns["path"], strict=True)
             if _stat(path)[1] > made
             and image_id in known
             and hashlib.sha256(contents.read(path)).hexdigest() != known[image_id]
@@ -289,8 +310,8 @@ def _run(
     progress: Progress | None,
 ) -> list[Finished]:
     """Do what is not done yet; all chunks in order."""
-    chunks = chunks_of(table.frame["path"].tolist(), spec.size)
-    n_images = len(table.frame)
+    chunks = chunks_of(table.columns["path"], spec.size)
+    n_images = len(table.columns["path"])
     done = work.take_up(chunks)
     count = sum(len(chunks[number].paths) for number in done)
     if progress:

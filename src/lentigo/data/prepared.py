@@ -10,13 +10,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -28,9 +28,35 @@ from lentigo.image.spec import PreprocessSpec
 from lentigo.outside import problems
 from lentigo.taxonomy import Taxonomy
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SCHEMA_VERSION = 1
 MARKER = "prepared.json"
 WORK = ".prepare"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What decides the result, besides the images."""
+
+    source: str
+    spec: PreprocessSpec
+    group_by: str | None
+    protocol: str
+    seed: int
+    folds: int
+    test_share: float
+    splits_of: str = ""
+    oversampling: Oversampling | None = None
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits."""
+        made = self.oversampling
+        values = {"spec": self.spec.model_dump(mode="json")}
+        values["oversampling"] = made.model_dump(mode="json") if made else {}
+        return digest_json(dataclasses.asdict(self) | values)
 
 
 class PreparedInfo(BaseModel):

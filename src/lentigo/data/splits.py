@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from lentigo.errors import InputError, LeakageError, listed
 from lentigo.files import digest_list
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GROUPINGS = ("patient", "lesion", "image")
 # Which side an image stays on when its group sits on several: the later one.
@@ -46,17 +49,17 @@ def connected_groups(n: int, links: Iterable[tuple[int, int]]) -> NDArray[np.int
     return np.array([root(node) for node in range(n)], np.int64)
 
 
-def check_grouping(frame: pd.DataFrame, by: str | None) -> str:
+def check_grouping(patients: Iterable[str], by: str | None) -> str:
     """The grouping meant: ``by``, or the strictest that the table supports.
 
     Args:
-        frame: ``patient_id``, empty where unknown.
+        patients: Of each image, empty where unknown.
         by: One of ``GROUPINGS``, or None: patient where any is named, else lesion.
 
     Raises:
         InputError: An unknown grouping, or ``patient`` where no patient is named.
     """
-    has_patients = bool((frame["patient_id"] != "").any())
+    has_patients = any(patients)
     if by is None:
         return "patient" if has_patients else "lesion"
     if by not in GROUPINGS:
@@ -88,13 +91,16 @@ def group_ids(
     Raises:
         InputError: An unknown grouping, or ``patient`` where no patient is named.
     """
-    by = check_grouping(frame, by)
+    by = check_grouping(frame["patient_id"].tolist(), by)
     if by == "image":
         return frame["image_id"].tolist()
     links = [*pairs, *rows_by_name(frame["lesion_id"].tolist())]
     if by == "patient":
         links += rows_by_name(frame["patient_id"].tolist())
-    names = _names(frame, connected_groups(len(frame), links))
+    components = connected_groups(len(frame), links)
+    names = _names(frame, components)
+    if len(set(names)) == len(set(components.tolist())):
+        return names
     # An image_id may equal another component's lesion_id; both then are one group.
     together = connected_groups(len(frame), [*links, *rows_by_name(names)])
     return _names(frame, together)
@@ -158,6 +164,8 @@ def assign(
     Raises:
         InputError: An option or an official split out of range.
     """
+    import pandas as pd  # noqa: PLC0415 - what is checked before needs none
+
     check_options(official_splits, test_share=test_share, folds=folds)
     groups = pd.Series(list(group_ids), dtype=str)
     official = pd.Series(list(official_splits), dtype=str)

@@ -33,7 +33,7 @@ from lentigo.files import read_json, write_json, write_text
 
 logger = logging.getLogger(__name__)
 
-_COPY_BYTES = 8 << 20
+_COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,9 @@ class WorkFolder:
             return False
         chunk = chunks[finished.number]
         n = len(chunk.paths)
-        return len(finished.sha256) == n and self.targets.crc32(chunk.start, n) == finished.crc32
+        return (
+            len(finished.sha256) == n and self.targets.checksum(chunk.start, n) == finished.checksum
+        )
 
 
 def _row_file(path: Path, shape: tuple[int, ...]) -> RowFile:
@@ -163,18 +165,18 @@ def _line(finished: Finished) -> str:
 
 
 def _parsed(line: str) -> Finished | None:
-    """A line of the journal, None where the kill cut it short."""
+    """A line of the journal, None where the kill cut it short or another version wrote it."""
     try:
         entry = json.loads(line)
-    except ValueError:
+        return Finished(
+            number=entry["number"],
+            checksum=entry["checksum"],
+            sha256=tuple(entry["sha256"]),
+            hashes=tuple(entry["hashes"]),
+            reasons=tuple(entry["reasons"]),
+        )
+    except (ValueError, KeyError):
         return None
-    return Finished(
-        number=entry["number"],
-        crc32=entry["crc32"],
-        sha256=tuple(entry["sha256"]),
-        hashes=tuple(entry["hashes"]),
-        reasons=tuple(entry["reasons"]),
-    )
 
 
 def write_header(stream: IO[bytes], shape: tuple[int, ...]) -> None:

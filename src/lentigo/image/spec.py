@@ -174,8 +174,7 @@ def preprocess(
     """From a file to what the network takes: the one path of training and serving.
 
     Equals ``spec.apply(decode(source))`` to the byte, except for a JPEG that
-    ``spec.reduce`` lets the decoder shrink. Colours are reordered after the resize, when
-    they are few.
+    ``spec.reduce`` lets the decoder shrink.
 
     Args:
         source: A file, or the content of one.
@@ -188,5 +187,18 @@ def preprocess(
     Raises:
         ImageError: The file is missing, not an image, truncated, damaged or too large.
     """
-    fitted = fit(_decode_bgr(source, spec, max_pixels), spec)
+    return preprocess_bgr(_decode_bgr(source, spec, max_pixels), spec)
+
+
+def preprocess_bgr(bgr: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """``spec.apply`` of what ``decode_bgr`` gives: colours are reordered when they are few.
+
+    Args:
+        bgr: (H, W, 3) uint8.
+        spec: What to do.
+
+    Returns:
+        (spec.size, spec.size, 3) uint8 RGB.
+    """
+    fitted = fit(bgr, spec)
     return finish(np.asarray(cv2.cvtColor(fitted, cv2.COLOR_BGR2RGB), dtype=np.uint8), spec)

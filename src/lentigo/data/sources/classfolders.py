@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from lentigo.data.sources.listing import Item, Listing
 from lentigo.data.sources.scanning import Folder, are_unlike
 
@@ -28,7 +30,7 @@ def take_splits(listing: Listing, folder: Folder) -> None:
     tree in another, so a file of an id and size seen before is the same and is left out.
     """
     seen: dict[str, Item] = {}
-    for path in folder.images:
+    for path in map(Path, folder.images):
         parts = path.relative_to(folder.root).parts
         if len(parts) < 3 or parts[-3].lower() not in SPLITS:
             listing.problems.append(f"{path}: lies in no folder of a class in train or test.")
@@ -53,7 +55,7 @@ def take_classes(listing: Listing, folder: Folder) -> None:
 
     Their id is the path inside the folder, their label the first part of it.
     """
-    for path in folder.images:
+    for path in map(Path, folder.images):
         parts = path.relative_to(folder.root).parts
         if len(parts) == 1:
             listing.problems.append(f"{path}: lies in no class's folder.")

@@ -43,11 +43,11 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     return listing.finish(BINARY, options, _images(listing, folder))
 
 
-def _images(listing: Listing, folder: Folder) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+def _images(listing: Listing, folder: Folder) -> dict[str, str]:
+    found: dict[str, str] = {}
     for container in folder.containers:
         try:
-            found |= {name: place(container, name) for name in names_in(container)}
+            found |= {name: str(place(container, name)) for name in names_in(container)}
         except OSError as error:
             listing.problems.append(f"{container}: {error.strerror}.")
     return found | folder.images_by_id()

@@ -11,8 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-
-import pandas as pd
+from typing import Any
 
 from lentigo.data.sources.table import TABLE_COLUMNS, ReadOptions, SourceTable
 from lentigo.errors import SourceError, listed
@@ -203,7 +202,7 @@ class Listing:
         self,
         taxonomy: Taxonomy,
         options: ReadOptions,
-        images: Mapping[str, Path],
+        images: Mapping[str, str],
         duplicates: Sequence[tuple[str, str]] = (),
     ) -> SourceTable:
         """Check everything that was collected and make the table.
@@ -225,10 +224,9 @@ class Listing:
         self._check_names(path for path in paths.values() if path is not None)
         missing = tuple(sorted(each for each, path in paths.items() if path is None))
         self._raise_if_broken(missing, len(paths), options)
-        frame = self._frame(paths)
         pairs = sorted({(min(pair), max(pair)) for pair in duplicates if pair[0] != pair[1]})
         return SourceTable(
-            frame=frame,
+            columns=self._columns(paths),
             taxonomy=taxonomy,
             missing=missing,
             known_duplicates=tuple((a, b) for a, b in pairs if paths.get(a) and paths.get(b)),
@@ -256,7 +254,7 @@ class Listing:
                 )
             first.setdefault(item.image_id, item.where)
 
-    def _check_names(self, paths: Iterable[Path]) -> None:
+    def _check_names(self, paths: Iterable[Path | str]) -> None:
         """A manifest is text in UTF-8; on Linux a file may be called anything."""
         for path in paths:
             raw = os.fsencode(path)
@@ -280,7 +278,7 @@ class Listing:
         if texts:
             raise SourceError(f"{self.root} as {self.source}: " + "\n".join(texts), todo=todo)
 
-    def _frame(self, paths: Mapping[str, Path | None]) -> pd.DataFrame:
+    def _columns(self, paths: Mapping[str, Path | str | None]) -> dict[str, list[Any]]:
         present = sorted(
             (item for item in self.items if paths[item.image_id] is not None),
             key=lambda item: item.image_id,
@@ -296,8 +294,7 @@ class Listing:
         columns["source"] = [self.source] * len(present)
         columns["license"] = [item.license or self.license for item in present]
         columns["split"] = ["" if no_split else item.split for item in present]
-        frame = pd.DataFrame(columns, columns=list(TABLE_COLUMNS))
-        return frame.astype({"age": "float64"})
+        return columns
 
 
 @lru_cache(maxsize=1024)  # most cells of a table repeat few words

@@ -31,27 +31,27 @@ class Folder:
 
     Attributes:
         root: The folder, absolute.
-        images: Image files in path order.
+        images: Image files in path order, as text: a Path for each of 400,000 is slow.
         tables: Table files, and files without an ending, in path order.
         containers: HDF5 files in path order.
         broken: Links that are named as images and lead nowhere, in path order.
     """
 
     root: Path
-    images: tuple[Path, ...]
+    images: tuple[str, ...]
     tables: tuple[Path, ...]
     containers: tuple[Path, ...] = ()
     broken: tuple[Path, ...] = ()
 
-    def images_by_id(self) -> dict[str, Path]:
+    def images_by_id(self) -> dict[str, str]:
         """Images by name without ending; of two with one name the first in path order.
 
         Downloads repeat whole folders, so copies are nothing to speak of; another picture
         under the same name may be a crop or a smaller version, and is warned of.
         """
         found: dict[str, list[str]] = {}
-        for path in map(os.fspath, self.images):
-            found.setdefault(os.path.splitext(os.path.basename(path))[0], []).append(path)  # noqa: PTH119, PTH122 - a Path for each of 400,000 is slow
+        for path in self.images:
+            found.setdefault(os.path.splitext(os.path.basename(path))[0], []).append(path)  # noqa: PTH119, PTH122 - as above
         several = [paths for paths in found.values() if len(paths) > 1]
         if unlike := [paths for paths in several if are_unlike(paths)]:
             logger.warning(
@@ -60,7 +60,7 @@ class Folder:
                 len(unlike),
                 " and ".join(unlike[0]),
             )
-        return {image_id: Path(paths[0]) for image_id, paths in found.items()}
+        return {image_id: paths[0] for image_id, paths in found.items()}
 
     def tables_named(self, pattern: str) -> list[tuple[re.Match[str], Path]]:
         """Tables whose whole name matches ``pattern``, upper and lower case alike."""
@@ -98,7 +98,8 @@ def scan(root: Path, *, depth: int = DEPTH) -> Folder:
         raise SourceError(f"{root} {what}.", todo=f"{unpack} the folder of the data set.")
     found = _Found([], [], [], [])
     _walk(os.fspath(root), depth, found)
-    return Folder(root, *(tuple(map(Path, sorted(paths))) for paths in found))
+    images, *others = (sorted(paths) for paths in found)
+    return Folder(root, tuple(images), *(tuple(map(Path, paths)) for paths in others))
 
 
 class _Found(NamedTuple):

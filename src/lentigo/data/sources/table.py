@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from lentigo.errors import SourceError
 from lentigo.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TABLE_COLUMNS = (
     "image_id",
@@ -51,9 +54,9 @@ class SourceTable:
     """One data set as its publisher describes it.
 
     Attributes:
-        frame: One row an image, sorted by ``image_id`` (unique), with ``TABLE_COLUMNS``.
-            ``path`` is absolute; ``age`` is float64 in years, NaN where unknown; all other
-            columns are ``str``, empty where unknown. ``label`` is a code of ``taxonomy``;
+        columns: ``TABLE_COLUMNS``, of one row an image, sorted by ``image_id`` (unique).
+            ``path`` is absolute; ``age`` is a float in years, NaN where unknown; all other
+            columns are text, empty where unknown. ``label`` is a code of ``taxonomy``;
             ``split`` is train, validation, test, or empty where the publisher has none (a
             training part without its test part is no split, so it counts as none).
         taxonomy: The classes.
@@ -66,12 +69,20 @@ class SourceTable:
         set_aside: Sorted (id, reason) of images that are there but belong to no class.
     """
 
-    frame: pd.DataFrame
+    columns: Mapping[str, list[Any]]
     taxonomy: Taxonomy
     missing: tuple[str, ...] = ()
     known_duplicates: tuple[tuple[str, str], ...] = ()
     set_aside: tuple[tuple[str, str], ...] = ()
     named_duplicates: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The columns as a table, ``age`` float64 and all others ``str``."""
+        import pandas as pd  # noqa: PLC0415 - takes as long as preparing 1,000 images
+
+        frame = pd.DataFrame(self.columns, columns=list(TABLE_COLUMNS))
+        return frame.astype({"age": "float64"})
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ class _Images:
     _by_name: dict[str, list[Path]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for path in self.folder.images:
+        for path in map(Path, self.folder.images):
             inside = path.relative_to(self.folder.root)
             for name in {str(inside), str(inside.with_suffix("")), path.stem}:
                 self._by_name.setdefault(_plain(name), []).append(path)
