@@ -22,6 +22,7 @@ IMAGES = 160
 class FakeSpec(BaseModel):
     model_config = ConfigDict(frozen=True)
     size: int = SIZE
+    first_size: int | None = None
     crop: str = "center-square"
     greyscale: bool = False
     hair_removal: None = None

@@ -74,11 +74,13 @@ def test_files_are_taken_as_they_are_needed(files: list[Path]) -> None:
     assert len(taken) < 10
 
 
+@pytest.mark.parametrize(("size", "first_size"), [(SIZE, None), (96, SIZE), (SIZE, 300)])
 @pytest.mark.parametrize(("suffix", "height", "width"), [("jpg", 1100, 1400), ("png", 700, 650)])
 def test_an_image_is_preprocessed_as_for_training(
-    tmp_path: Path, suffix: str, height: int, width: int
+    tmp_path: Path, suffix: str, height: int, width: int, size: int, first_size: int | None
 ) -> None:
-    path, spec = tmp_path / f"large.{suffix}", PreprocessSpec(size=SIZE)
+    path = tmp_path / f"large.{suffix}"
+    spec = PreprocessSpec(size=size, first_size=first_size)
     cv2.imwrite(str(path), enlarged(height, width))
     image, _ = runtime.look(path, spec)
     assert np.array_equal(image, preprocess(path, spec))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from fake_evaluation import FakeInfo, FakePredictor, FakePrepared, measured
+from fake_evaluation import FakeInfo, FakePredictor, FakePrepared, FakeSpec, measured
 from lentigo.cli.app import app
 from lentigo.deploy.evaluating import evaluate as evaluate_files
 from lentigo.errors import InputError
@@ -92,12 +92,16 @@ def test_the_commands_name_everything_that_was_asked_for(prepared, tmp_path) -> 
 def test_every_option_of_the_commands_exists(prepared, tmp_path) -> None:
     prepared.info = FullInfo(protocol="leak-free", leaky=False, digest=prepared.digest)
     prepared.audit = {**prepared.audit, "missing": ["a"]}
-    predictor = FakePredictor(description={"kind": "run", "recipe": "x", "seed": 0})
+    told = {"kind": "run", "recipe": "x", "seed": 0}
+    prepared.spec = FakeSpec(first_size=48)
+    predictor = FakePredictor(spec=prepared.spec, description=told)
     done = measured(prepared, tmp_path / "out", predictor, prevalence=0.1)
+    assert "32 x 32 pixels by way of 48" in (done.path / "DATA_CARD.md").read_text()
     found = commands(done.report.read_text())
     assert [each[1] for each in found] == ["prepare", "train", "evaluate", "report"]
     assert found[0][2] == "ham10000"
     assert "--skip-missing" in found[0]
+    assert found[0][found[0].index("--first-size") + 1] == "48"
     known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     for command in found:
         options = {option for each in known[command[1]].params for option in each.opts}

@@ -18,6 +18,7 @@ from lentigo.image import (
     PreprocessSpec,
     decode,
     preprocess,
+    remove_hair,
     to_greyscale,
 )
 from lentigo.image.area import shrink
@@ -121,6 +122,7 @@ def test_a_constant_image_stays_constant(height, width, level, crop, hair):
         {"hair_removal": HairRemoval()},
         {"colour_constancy": ColourConstancy()},
         {"greyscale": True},
+        {"first_size": 48, "hair_removal": HairRemoval()},
     ],
 )
 def test_preprocessing_a_file_equals_decoding_and_applying(tmp_path, options):
@@ -138,6 +140,8 @@ def test_only_jpegs_much_larger_than_needed_are_reduced():
     spec = PreprocessSpec(size=32)
     large = cv2.imencode(".jpg", smooth(520, 520))[1].tobytes()
     assert spec.decode(large).shape == (65, 65, 3)
+    by_way = spec.model_copy(update={"first_size": 64})
+    assert by_way.decode(large).shape == (130, 130, 3)
     assert spec.decode(cv2.imencode(".jpg", smooth(127, 127))[1].tobytes()).shape[0] == 127
     assert spec.decode(cv2.imencode(".png", smooth(520, 520))[1].tobytes()).shape[0] == 520
     assert spec.model_copy(update={"reduce": False}).decode(large).shape[0] == 520
@@ -159,6 +163,24 @@ def test_hair_then_colour_then_greyscale():
     np.testing.assert_array_equal(grey, to_greyscale(spec.apply(rgb)))
 
 
+def test_by_way_of_a_first_square_hair_and_colour_are_worked_on_there() -> None:
+    rgb = smooth(500, 640)
+    cv2.line(rgb, (40, 10), (600, 480), (20, 15, 10), 7)
+    first = cv2.resize(rgb, (256, 256), interpolation=cv2.INTER_AREA)
+    hairless = to_greyscale(remove_hair(first, HairRemoval()))
+    wanted = cv2.resize(hairless, (224, 224), interpolation=cv2.INTER_AREA)
+    spec = PreprocessSpec(first_size=256, crop="none", hair_removal=HairRemoval(), greyscale=True)
+    np.testing.assert_array_equal(spec.apply(rgb), wanted)
+    at_once = spec.model_copy(update={"first_size": None})
+    assert (at_once.apply(rgb) != wanted).any()
+
+
+def test_a_spec_without_a_first_square_is_written_as_before_there_was_one() -> None:
+    assert PreprocessSpec().digest == (
+        "124be71205c1b19115f408927459458cb0777794a268b085a59dc5a7e25fadcc"
+    )
+
+
 def test_transparency_takes_the_background_of_the_spec():
     rgba = np.zeros((32, 32, 4), np.uint8)
     file = cv2.imencode(".png", rgba)[1].tobytes()
@@ -170,6 +192,7 @@ def test_the_digest_depends_on_every_field_and_survives_json():
     specs = [
         PreprocessSpec(),
         PreprocessSpec(size=128),
+        PreprocessSpec(first_size=256),
         PreprocessSpec(crop="none"),
         PreprocessSpec(hair_removal=HairRemoval()),
         PreprocessSpec(hair_removal=HairRemoval(kernel_px=9)),
@@ -187,7 +210,14 @@ def test_the_digest_depends_on_every_field_and_survives_json():
 
 @pytest.mark.parametrize(
     "fields",
-    [{"size": 8}, {"crop": "left"}, {"background": (0, 0, 256)}, {"version": 2}, {"sise": 224}],
+    [
+        {"size": 8},
+        {"first_size": 8},
+        {"crop": "left"},
+        {"background": (0, 0, 256)},
+        {"version": 2},
+        {"sise": 224},
+    ],
 )
 def test_a_spec_out_of_range_is_refused(fields):
     with pytest.raises(ValidationError):

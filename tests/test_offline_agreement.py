@@ -135,8 +135,19 @@ def test_attention_maps_agree(predictor_page: Any, python: BundlePredictor) -> N
         PreprocessSpec(size=160, background=(10, 20, 200)),
         PreprocessSpec(size=160, colour_constancy=ColourConstancy()),
         PreprocessSpec(size=160, colour_constancy=ColourConstancy(power=1), greyscale=True),
+        PreprocessSpec(size=224, first_size=300, crop="none", greyscale=True),
+        PreprocessSpec(size=160, first_size=96, colour_constancy=ColourConstancy()),
     ],
-    ids=["squeezed", "not reduced", "grey", "on blue", "balanced", "balanced and grey"],
+    ids=[
+        "squeezed",
+        "not reduced",
+        "grey",
+        "on blue",
+        "balanced",
+        "balanced and grey",
+        "by way of more",
+        "by way of less",
+    ],
 )
 @pytest.mark.parametrize("name", ["jpeg turned 7", "jpeg large, colour 4:2:0", "png see-through"])
 def test_every_spec_that_is_not_declined_gives_the_same_pixels(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from lentigo.errors import InputError
+from lentigo.image import HairRemoval, remove_hair, to_greyscale
 from lentigo.papers.paper import experiment, packaged_papers, read_paper
 from lentigo.papers.schema import DataPlan, with_changes
 from sixth_paper import SIXTH
@@ -106,6 +108,25 @@ def test_whole_images_are_squeezed_unless_a_paper_says_that_it_crops() -> None:
     assert plan.spec.apply(bright_left)[:, :8].min() > 250
     cropped = plan.model_copy(update={"crop": "center-square"})
     assert cropped.spec.apply(bright_left).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "there"),
+    [
+        ("guntara2024", 256, lambda rgb: remove_hair(rgb, HairRemoval())),
+        ("agarwal2025", 300, to_greyscale),
+    ],
+)
+def test_papers_that_resize_twice_work_on_the_square_between(name, side, there) -> None:
+    photo = cv2.resize(
+        np.random.default_rng(3).integers(0, 256, (15, 20, 3), dtype=np.uint8), (600, 450)
+    )
+    cv2.line(photo, (20, 20), (580, 420), (25, 15, 10), 5)
+    paper = read_paper(name)
+    plan = experiment(paper, paper.variants[0], "leak-free").data
+    between = there(cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA))
+    by_hand = cv2.resize(between, (224, 224), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(plan.spec.apply(photo), by_hand)
 
 
 def test_dotted_keys_change_a_copy() -> None:

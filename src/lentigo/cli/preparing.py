@@ -63,6 +63,14 @@ def prepare(
     out: Annotated[Path, typer.Option(help="The prepared set to write.")],
     *,
     size: Annotated[int, typer.Option(help="Side in pixels.", min=32, max=1024)] = 224,
+    first_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Resize by way of this side, which hair and colour steps work on.",
+            min=32,
+            max=1024,
+        ),
+    ] = None,
     folds: Annotated[int, typer.Option(help="Folds of the training split.", min=2)] = 5,
     group_by: Annotated[
         GroupBy | None, typer.Option(help="What no split may cut [default: the strictest known].")
@@ -108,6 +116,7 @@ def prepare(
 
     spec = PreprocessSpec(
         size=size,
+        first_size=first_size,
         hair_removal=HairRemoval() if hair_removal else None,
         colour_constancy=ColourConstancy() if colour_constancy else None,
         greyscale=greyscale,

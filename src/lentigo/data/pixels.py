@@ -24,7 +24,7 @@ from lentigo.data.fingerprint import PART_SHAPE, central_square, fingerprint
 from lentigo.errors import ImageError
 from lentigo.image.decode import REDUCTIONS, decode_bgr
 from lentigo.image.header import read_header
-from lentigo.image.spec import SPARE, PreprocessSpec, preprocess_bgr
+from lentigo.image.spec import PreprocessSpec, preprocess_bgr
 from lentigo.image.strips import is_striped
 
 HASH_PX = 448
@@ -191,7 +191,7 @@ def pixels_of(
     Raises:
         ImageError: It cannot be read.
     """
-    enough_px = SPARE * spec.size if spec.reduce else None
+    enough_px = spec.enough_px
     bgr = decode_bgr(content, background=spec.background, enough_px=enough_px)
     for_hash = bgr
     if enough_px != HASH_PX and _may_differ(content, enough_px):

@@ -49,7 +49,8 @@ def describe_bundle(bundle: Bundle) -> str:
     """
     info = bundle.info
     spec = info.spec
-    steps = [f"{spec.size} pixels", spec.crop]
+    way = f" by way of {spec.first_size}" if spec.first_size else ""
+    steps = [f"{spec.size} pixels{way}", spec.crop]
     steps += [
         name
         for name, on in (

@@ -24,7 +24,7 @@ from lentigo.deploy.prediction import Failure, Prediction, read_off
 from lentigo.errors import BundleError, ImageError, InputError
 from lentigo.image.decode import decode_bgr
 from lentigo.image.quality import SHARPNESS_PX, assess, seen_square, small_copy
-from lentigo.image.spec import SPARE, PreprocessSpec, finish, fit, preprocess
+from lentigo.image.spec import PreprocessSpec, finish, fit, preprocess
 from lentigo.image.verdict import QualityThresholds, judge
 from lentigo.machine import usable_cores
 from lentigo.score.calibration import softmax
@@ -302,12 +302,11 @@ def look(
     """
     if not quality:
         return preprocess(source, spec), ()
-    enough_px = SPARE * spec.size if spec.reduce else None
-    bgr = decode_bgr(source, background=spec.background, enough_px=enough_px)
+    bgr = decode_bgr(source, background=spec.background, enough_px=spec.enough_px)
     # Copies of a large frame would be most of the memory of a small device, so the quality
     # is judged on a small one, and the colours change their order when they are few.
     fitted = np.asarray(cv2.cvtColor(fit(bgr, spec), cv2.COLOR_BGR2RGB), dtype=np.uint8)
-    if spec.crop == "center-square" and spec.size == SHARPNESS_PX <= min(bgr.shape[:2]):
+    if spec.crop == "center-square" and spec.working_size == SHARPNESS_PX <= min(bgr.shape[:2]):
         seen = fitted  # the same square, which most of the time goes into
     else:
         seen = np.asarray(cv2.cvtColor(seen_square(bgr), cv2.COLOR_BGR2RGB), dtype=np.uint8)

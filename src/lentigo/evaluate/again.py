@@ -47,6 +47,7 @@ def _prepare(findings: Findings) -> str | None:
         return None
     spec = findings.asked.spec.model_dump()
     words = [f"lentigo prepare {info['source']} DOWNLOAD --out PREPARED --size {spec['size']}"]
+    words += [f"--first-size {spec['first_size']}"] if spec.get("first_size") else []
     words += [
         f"--{name.replace('_', '-')} {info[name]}"
         for name in ("folds", "seed", "test_share")

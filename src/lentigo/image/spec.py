@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from lentigo.files import digest_json
 from lentigo.image.area import shrink
@@ -34,11 +34,15 @@ class PreprocessSpec(BaseModel):
     The steps, in this order: decode upright (transparency over ``background``), crop, resize,
     hair removal, colour constancy, greyscale. Hair and colour come after the resize, so that
     kernel sizes in pixels mean the same for every camera (as in Guntara 2024, which resizes
-    first).
+    first). Where there is a ``first_size``, that is what they work on, and a second resize to
+    ``size`` ends it.
 
     Attributes:
         version: Of this definition; a change that alters a single pixel raises it.
         size: Side of the result in pixels, 16 to 2048.
+        first_size: Side in pixels of the square that is made first, for papers that go by way
+            of one; None goes to ``size`` at once, and is left out of what is written, so that
+            the digests of all other specs stay what they were.
         crop: ``center-square`` takes the largest central square (an odd remainder leaves the
             extra row or column out at the bottom or right); ``none`` squeezes the whole frame
             into the square, without keeping its aspect.
@@ -48,14 +52,16 @@ class PreprocessSpec(BaseModel):
         colour_constancy: Shades of grey, or None.
         greyscale: Luma in all three channels.
         background: RGB behind transparent pixels.
-        reduce: Let large photos be decoded at 1/2, 1/4 or 1/8 where at least ``SPARE * size``
-            pixels a side remain. Belongs to the spec because it changes pixels a little.
+        reduce: Let large photos be decoded at 1/2, 1/4 or 1/8 where at least ``SPARE`` times
+            the pixels a side of the first square remain. Belongs to the spec because it changes
+            pixels a little.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
     size: int = Field(default=224, ge=16, le=2048)
+    first_size: int | None = Field(default=None, ge=16, le=2048)
     crop: Literal["center-square", "none"] = "center-square"
     interpolation: Literal["area"] = "area"
     hair_removal: HairRemoval | None = None
@@ -63,6 +69,23 @@ class PreprocessSpec(BaseModel):
     greyscale: bool = False
     background: tuple[Level, Level, Level] = WHITE
     reduce: bool = True
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = write(self)
+        if self.first_size is None:
+            fields.pop("first_size", None)
+        return fields
+
+    @property
+    def working_size(self) -> int:
+        """Side in pixels of the first square, which hair and colour are worked on."""
+        return self.first_size or self.size
+
+    @property
+    def enough_px(self) -> int | None:
+        """Pixels a side that the decoder leaves of a large photo; None: all of them."""
+        return SPARE * self.working_size if self.reduce else None
 
     @property
     def digest(self) -> str:
@@ -110,27 +133,29 @@ def _decode_bgr(source: Path | bytes, spec: PreprocessSpec, max_pixels: int) -> 
         source,
         background=spec.background,
         max_pixels=max_pixels,
-        enough_px=SPARE * spec.size if spec.reduce else None,
+        enough_px=spec.enough_px,
     )
 
 
 def fit(image: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.uint8]:
-    """The first half of ``apply``: crop and resize.
+    """The first half of ``apply``: crop and resize to ``working_size``.
 
     Channels are independent here, so their order does not matter.
     """
     if spec.crop == "center-square":
         image = centre_square(image)
-    return resize(image, spec.size)
+    return resize(image, spec.working_size)
 
 
 def finish(rgb: NDArray[np.uint8], spec: PreprocessSpec) -> NDArray[np.uint8]:
-    """The second half of ``apply``: the optional steps on hair and colour."""
+    """The second half of ``apply``: the optional steps on hair and colour, and the last resize."""
     if spec.hair_removal is not None:
         rgb = remove_hair(rgb, spec.hair_removal)
     if spec.colour_constancy is not None:
         rgb = shades_of_grey(rgb, spec.colour_constancy)
-    return to_greyscale(rgb) if spec.greyscale else rgb
+    if spec.greyscale:
+        rgb = to_greyscale(rgb)
+    return rgb if spec.first_size is None else resize(rgb, spec.size)
 
 
 def centre_square(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -74,7 +74,8 @@ def hair_pairs(data: PreparedSet) -> tuple[Markup, list[tuple[str, str]]] | None
     how = data.spec.hair_removal
     if how is None:
         return None
-    plain = data.spec.model_copy(update={"hair_removal": None})
+    before_it = {"hair_removal": None, "size": data.spec.working_size, "first_size": None}
+    plain = data.spec.model_copy(update=before_it)
     found: list[tuple[float, str, NDArray[np.uint8], NDArray[np.uint8]]] = []
     with Contents() as contents:
         for row in _drawn_rows(data, LOOKED_AT):

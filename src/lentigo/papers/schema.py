@@ -63,7 +63,8 @@ class DataPlan(_Part):
     smaller classes are drawn. ``images`` draws so many of all, in the
     classes' own proportions, ``per_class`` so many of each (0: all). Publishers' own splits
     are kept only with ``official_split``. ``crop = "none"`` squeezes whole images into the
-    square, which is what a paper does that only says that it resizes.
+    square, which is what a paper does that only says that it resizes. ``first_size`` is the
+    side of a square on the way, where a paper resizes twice.
     """
 
     sources: tuple[str, ...] = Field(min_length=1)
@@ -74,6 +75,7 @@ class DataPlan(_Part):
     per_class: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     official_split: bool = False
     size: int = Field(default=224, ge=32, le=1024)
+    first_size: int | None = Field(default=None, ge=32, le=1024)
     crop: Literal["none", "center-square"] = "none"
     hair_removal: bool = False
     greyscale: bool = False
@@ -94,6 +96,7 @@ class DataPlan(_Part):
         """What is done to each image before any split."""
         return PreprocessSpec(
             size=self.size,
+            first_size=self.first_size,
             crop=self.crop,
             hair_removal=HairRemoval() if self.hair_removal else None,
             greyscale=self.greyscale,

@@ -63,10 +63,10 @@ def _problems(run: NetworkRun, first: NetworkRun, recipe: Recipe, data: Prepared
         "recipe": (_second_input(theirs), _second_input(recipe)),
     }  # fmt: skip
     found = [
-        f"{part}.{key} is {had[key]!r}, not {wanted[key]!r}"
+        f"{part}.{key} is {had.get(key)!r}, not {wanted.get(key)!r}"
         for part, (had, wanted) in pairs.items()
-        for key in had
-        if had[key] != wanted[key]
+        for key in had | wanted
+        if had.get(key) != wanted.get(key)
     ]
     if run.taxonomy.codes != data.taxonomy.codes:
         known = ", ".join(data.taxonomy.codes)

@@ -13,7 +13,6 @@ from lentigo.deploy.bundle import BundleInfo
 from lentigo.deploy.prediction import Prediction
 from lentigo.deploy.runtime import BundlePredictor
 from lentigo.errors import ImageError
-from lentigo.image.spec import SPARE
 from lentigo.web.gates import Budget
 from lentigo.web.metrics import Metrics
 from lentigo.web.pictures import PHOTO_PX, Portrait, portrait
@@ -38,7 +37,7 @@ class Desk:
         self._places = Budget(limits.waiting)
         spec = predictor.spec
         # The result page takes its picture from a second decode, which leaves more.
-        self._enough_px = max(PHOTO_PX, SPARE * spec.size) if spec.reduce else None
+        self._enough_px = None if spec.enough_px is None else max(PHOTO_PX, spec.enough_px)
         self._pool = ThreadPoolExecutor(predictor.threads, thread_name_prefix="lentigo-desk")
         # Decoded photos are what fills the memory of a small device.
         self._decoding = threading.Lock()

@@ -8,7 +8,7 @@
 
 import { matchChroma } from "./chroma.js";
 import { ImageError, readHeader } from "./header.js";
-import { AreaShrinker, enlarge, upright } from "./resample.js";
+import { AreaShrinker, enlarge, resize, upright } from "./resample.js";
 
 /** As many as the page takes; a phone has no memory for more. */
 export const MAX_PIXELS = 40_000_000;
@@ -22,7 +22,7 @@ const LARGE_PX = 8_000_000;
 const BAND = 64;
 const KNOWN = new Set([
   "version", "size", "crop", "interpolation", "hair_removal", "colour_constancy", "greyscale",
-  "background", "reduce",
+  "background", "reduce", "first_size",
 ]);
 
 /**
@@ -73,16 +73,18 @@ export async function preprocess(bytes, spec) {
   try {
     const rows = reducedRows(bitmap, spec, header);
     const box = cropBox(rows, spec, orientation);
-    const fitted = [Math.min(spec.size, box.width), Math.min(spec.size, box.height)];
+    const side = workingSize(spec);
+    const fitted = [Math.min(side, box.width), Math.min(side, box.height)];
     const square = new AreaShrinker(box, ...fitted);
     const small = smallShrinker(rows);
     const seen = seenShrinker(cropBox(rows, { crop: "center-square" }, orientation));
     rows.forEach((y, data, at, step) => {
       for (const each of [square, small, seen]) each.add(y, data, at, step);
     });
-    const input = upright(enlarge(square.picture(), spec.size, spec.size), orientation).data;
+    const first = upright(enlarge(square.picture(), side, side), orientation);
+    const input = resize({ ...first, data: finish(first.data, spec) }, spec.size).data;
     const [whole, middle] = [small, seen].map((each) => upright(each.picture(), orientation));
-    return { input: finish(input, spec), small: whole, seen: middle };
+    return { input, small: whole, seen: middle };
   } finally {
     bitmap.close();
   }
@@ -109,11 +111,17 @@ async function decode({ clean, type, kind, width, height }) {
   return bitmap;
 }
 
+/** Side of the first square, which colour is worked on. */
+function workingSize(spec) {
+  return spec.first_size ?? spec.size;
+}
+
 /** By how much Python's decoder shrinks: the largest divisor that leaves enough pixels. */
 function divisor({ kind, width, height, interlaced }, spec) {
   const striped = kind === "PNG" && !interlaced && width * height > LARGE_PX;
   if (!spec.reduce || !(kind === "JPEG" || striped)) return 1;
-  return [8, 4, 2].find((d) => Math.floor(Math.min(width, height) / d) >= SPARE * spec.size) ?? 1;
+  const enough = SPARE * workingSize(spec);
+  return [8, 4, 2].find((d) => Math.floor(Math.min(width, height) / d) >= enough) ?? 1;
 }
 
 /** The photo's rows over the background, reduced as the spec says, one call a row. */

@@ -129,6 +129,12 @@ export function enlarge(picture, width, height) {
   return { width, height, data: out };
 }
 
+/** A square picture made a square of another side. */
+export function resize(picture, side) {
+  const less = Math.min(side, picture.width);
+  return enlarge(shrink(picture, less, less), side, side);
+}
+
 /**
  * Turns a picture upright.
  *
