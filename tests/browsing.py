@@ -19,8 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from lentigo.image.spec import PreprocessSpec
 from lentigo.web.strings import catalogue
 
 CATALOGUE = catalogue()
@@ -38,6 +41,18 @@ ARGUMENTS = (
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 )
+
+
+BYTES = "const bytes = Uint8Array.from(atob(b64), (c) => c.charCodeAt(0));"
+PREPROCESS = f"""async ([b64, spec]) => {{
+  const {{ preprocess }} = await import("/preprocess.js");
+  {BYTES}
+  try {{
+    return {{ input: [...(await preprocess(bytes, spec)).input] }};
+  }} catch (error) {{
+    return {{ error: error.message }};
+  }}
+}}"""
 
 
 def start_chromium(chromium: Any, *arguments: str) -> Any:
@@ -152,6 +167,16 @@ def app_host(app_folder: Path) -> Iterator[Host]:
         yield host
 
 
+@pytest.fixture(scope="module")
+def page(browser: Any, app_folder: Path) -> Iterator[Any]:
+    """A page that the app's modules can be imported on, and on which nothing runs."""
+    with hosted(app_folder) as host:
+        opened = browser.new_page()
+        opened.goto(f"{host.url}LICENSES.txt")
+        yield opened
+        opened.close()
+
+
 @pytest.fixture
 def app(context: Any, app_host: Host) -> Any:
     """A visitor's page of the offline app, once it works without a network."""
@@ -163,6 +188,13 @@ def app(context: Any, app_host: Host) -> Any:
 def in_base64(content: bytes) -> str:
     """Bytes for a script in the browser."""
     return base64.b64encode(content).decode()
+
+
+def in_browser(page: Any, content: bytes, spec: PreprocessSpec) -> NDArray[np.uint8]:
+    """What the app makes of a photo before the network sees it; (size, size, 3) RGB."""
+    answer = page.evaluate(PREPROCESS, [in_base64(content), spec.model_dump(mode="json")])
+    assert "error" not in answer, answer["error"]
+    return np.array(answer["input"], np.uint8).reshape(spec.size, spec.size, 3)
 
 
 def open_app(context: Any, url: str) -> Any:

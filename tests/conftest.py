@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from browsing import app, app_folder, app_host, browser, context, installed_wheel, spot
+from browsing import app, app_folder, app_host, browser, context, installed_wheel, page, spot
 
-__all__ = ["app", "app_folder", "app_host", "browser", "context", "installed_wheel", "spot"]
+__all__ = ["app", "app_folder", "app_host", "browser", "context", "installed_wheel", "page", "spot"]
 
 # What one test looked at must not count in another, nor in the log of whoever runs them.
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="lentigo-state-")

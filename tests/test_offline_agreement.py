@@ -6,8 +6,8 @@ that ships.
 
 from __future__ import annotations
 
-import io
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from browsing import MODEL, hosted, in_base64, start_chromium
+from browsing import BYTES, MODEL, hosted, in_base64, in_browser, start_chromium
 from golden_images import GOLDEN, encoded, golden, photograph
 from lentigo.deploy.prediction import UNFAMILIAR
 from lentigo.deploy.runtime import BundlePredictor
-from lentigo.errors import ImageError
 from lentigo.image.colour import ColourConstancy
 from lentigo.image.hair import HairRemoval
 from lentigo.image.quality import assess
@@ -31,7 +30,6 @@ from lentigo.web.offline import decline
 
 LEVELS, SHARE, DIFFERENCE = 2, 0.999, 0.02
 
-BYTES = "const bytes = Uint8Array.from(atob(b64), (c) => c.charCodeAt(0));"
 LOAD = """async () => {
   const { Predictor } = await import("/predict.js");
   const bytes = new Uint8Array(await (await fetch("/model.tflite")).arrayBuffer());
@@ -42,24 +40,6 @@ PREDICT = f"""async ([b64, name]) => {{
   const {{ prediction, input, attention }} = await predictor.predict(bytes, name);
   return {{ prediction, input: [...input], attention: [attention.shape, [...attention.data]] }};
 }}"""
-PREPROCESS = f"""async ([b64, spec]) => {{
-  const {{ preprocess }} = await import("/preprocess.js");
-  {BYTES}
-  try {{
-    return {{ input: [...(await preprocess(bytes, spec)).input] }};
-  }} catch (error) {{
-    return {{ error: error.message }};
-  }}
-}}"""
-
-
-@pytest.fixture(scope="module")
-def page(browser: Any, app_folder: Path) -> Iterator[Any]:
-    with hosted(app_folder) as host:
-        opened = browser.new_page()
-        opened.goto(f"{host.url}LICENSES.txt")
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +51,6 @@ def predictor_page(page: Any) -> Any:
 @pytest.fixture(scope="module")
 def python() -> BundlePredictor:
     return BundlePredictor(MODEL)
-
-
-def in_browser(page: Any, content: bytes, spec: PreprocessSpec) -> NDArray[np.uint8]:
-    answer = page.evaluate(PREPROCESS, [in_base64(content), spec.model_dump(mode="json")])
-    assert "error" not in answer, answer["error"]
-    return np.array(answer["input"], np.uint8).reshape(spec.size, spec.size, 3)
 
 
 def assert_same_pixels(ours: NDArray[np.uint8], theirs: NDArray[np.uint8]) -> None:
@@ -171,45 +145,6 @@ def test_a_spec_of_a_later_lentigo_is_declined(page: Any) -> None:
     assert page.evaluate(ask, known) is None
     for change in ({"version": 2}, {"sharpen": True}, {"crop": "corner"}):
         assert page.evaluate(ask, known | change)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"not a picture at all",
-        bytes(64),
-        b"%PDF-1.7 ...",
-        golden("jpeg grey")[:-400],
-        golden("png palette")[:-30],
-        golden("webp turned 8")[:-9],
-    ],
-    ids=["empty", "text", "zeros", "pdf", "cut jpeg", "cut png", "cut webp"],
-)
-def test_what_is_no_photo_is_refused_for_the_same_reason(content: bytes, page: Any) -> None:
-    spec = PreprocessSpec()
-    with pytest.raises(ImageError) as refused:
-        preprocess(content, spec)
-    answer = page.evaluate(PREPROCESS, [in_base64(content), spec.model_dump(mode="json")])
-    assert f"The image (bytes): {answer['error']}." == refused.value.problem
-
-
-@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
-def test_what_is_animated_is_refused_and_a_single_picture_of_its_kind_is_not(
-    kind: str, page: Any
-) -> None:
-    first, second = (photograph(60, 60, seed) for seed in (1, 2))
-    ask = """async (b64) => {
-      const { readHeader } = await import("/header.js");
-      const bytes = Uint8Array.from(atob(b64), (c) => c.charCodeAt(0));
-      try { return readHeader(bytes).kind; } catch (error) { return error.key; }
-    }"""
-    found = []
-    for more in ([second], []):
-        stream = io.BytesIO()
-        first.save(stream, kind, save_all=bool(more), append_images=more)
-        found.append(page.evaluate(ask, in_base64(stream.getvalue())))
-    assert found == ["reason.animated", {"WEBP": "WebP"}.get(kind, kind)]
 
 
 def test_a_colour_profile_changes_nothing(page: Any) -> None:
@@ -322,8 +257,6 @@ def test_a_damaged_bundle_is_refused(content: bytes, reason: str, page: Any) -> 
 
 
 def test_a_bundle_of_a_newer_schema_is_refused(page: Any, tmp_path: Path) -> None:
-    import zipfile
-
     graph = BUNDLE[: BUNDLE.index(b"PK\x03\x04")]
     newer = tmp_path / "newer.tflite"
     newer.write_bytes(graph)

@@ -272,6 +272,20 @@ def test_what_is_no_photo_gets_a_sentence_and_the_answer_of_before_goes(
     assert not app.locator("#result").is_visible()
 
 
+def test_a_photo_that_hides_another_file_is_refused_in_the_visitor_s_language(
+    app: Any, tmp_path: Path, spot: Path
+) -> None:
+    app.get_by_role("link", name="Türkçe").click()
+    app.get_by_role("heading", name=CATALOGUE["home.title"]["tr"]).wait_for()
+    both = tmp_path / "both.jpg"
+    both.write_bytes(spot.read_bytes() + b"<script>alert(1)</script>")
+    app.set_input_files("#photo", both)
+    reason = CATALOGUE["reason.two_kinds"]["tr"]
+    told = CATALOGUE["offline.not_image"]["tr"].format(name="both.jpg", reason=reason)
+    app.locator("#state", has_text=told).wait_for()
+    assert not app.locator("#result").is_visible()
+
+
 def test_what_the_visitor_says_of_the_dermatoscope_changes_the_words(app: Any, spot: Path) -> None:
     ask(app, spot)
     assert CATALOGUE["result.unknown"]["en"] in app.locator("#result").inner_text()

@@ -34,8 +34,9 @@ export class ImageError extends Error {
  *
  * @param {Uint8Array} bytes The whole file.
  * @returns {{kind: string, type: string, width: number, height: number, orientation: number,
- *     sampling: number[][], interlaced?: boolean, clean: Uint8Array}} Size as stored; EXIF
- *     orientation 1 to 8; sampling factors of a JPEG's components; `clean` is for the decoder.
+ *     sampling: number[][], interlaced?: boolean, animated?: boolean, clean: Uint8Array}} Size as
+ *     stored; EXIF orientation 1 to 8; sampling factors of a JPEG's components; whether a PNG
+ *     moves; `clean` is for the decoder.
  * @throws {ImageError} Not an image, one that the browser does not read, or truncated.
  */
 export function readHeader(bytes) {
@@ -51,9 +52,6 @@ export function readHeader(bytes) {
   const { width, height } = header;
   if (!(width >= 1 && height >= 1)) {
     throw new ImageError(`its header states a size of ${width} x ${height} pixels`);
-  }
-  if (header.animated || animated(bytes, kind)) {
-    throw new ImageError("it is animated; hand in a single picture", "reason.animated");
   }
   return { kind, type: TYPES[kind], orientation: 1, sampling: [], clean: bytes, ...header };
 }
@@ -101,18 +99,21 @@ function join(parts) {
   return whole;
 }
 
-const letters = (bytes, at, count) => String.fromCharCode(...bytes.subarray(at, at + count));
+export const letters = (bytes, at, count) => String.fromCharCode(...bytes.subarray(at, at + count));
 
 /** Markers up to the end-of-image marker; what follows it is not looked at. */
 function jpeg(bytes, view) {
   let [at, width, height, orientation, sampling] = [2, 0, 0, 1, []];
   const kept = [bytes.subarray(0, 2)];
-  let from = 2;
+  let [from, missing] = [2, []];
   for (;;) {
     const marker = nextMarker(bytes, at);
     if (!marker) throw new ImageError(`${TRUNCATED}: the JPEG has no end marker`, CUT);
     const [code, body] = marker;
     if (code === 0xd9) {
+      if (missing.length) {
+        throw new ImageError(`${TRUNCATED}: the JPEG ends before all its scans are there`);
+      }
       kept.push(bytes.subarray(from, body));
       return { width, height, orientation, sampling, clean: join(kept) };
     }
@@ -125,6 +126,9 @@ function jpeg(bytes, view) {
         const factors = view.getUint8(body + 9 + 3 * i);
         return [factors >> 4, factors & 15];
       });
+      missing = partsOfFrame(code, view, body);
+    } else if (code === 0xda) {
+      missing = leftByScan(missing, view, body);
     }
     at += Math.max(length, 2);
     // APP1 holds EXIF and XMP; APP2 colour profiles, gain maps and further pictures.
@@ -136,6 +140,30 @@ function jpeg(bytes, view) {
       from = at;
     }
   }
+}
+
+/**
+ * [component, coefficient] of all that the scans of a frame have to bring, T.81 B.2.2.
+ *
+ * Of a frame that is not progressive one scan brings a component whole, whatever it states.
+ */
+function partsOfFrame(code, view, body) {
+  const coefficients = [0xc2, 0xca].includes(code) ? 64 : 1;
+  return Array.from({ length: view.getUint8(body + 7) }, (_, i) => {
+    const component = view.getUint8(body + 8 + 3 * i);
+    return Array.from({ length: coefficients }, (__, at) => [component, at]);
+  }).flat();
+}
+
+/** What of `parts` a scan does not bring to the last bit, T.81 B.2.3 and G.1.1.1. */
+function leftByScan(parts, view, body) {
+  const count = view.getUint8(body + 2);
+  const components = Array.from({ length: count }, (_, i) => view.getUint8(body + 3 + 2 * i));
+  const [first, last, shift] = [3, 4, 5].map((i) => view.getUint8(body + i + 2 * count));
+  if (shift & 15) return parts; // further scans refine it
+  // A lossless frame names its predictor where others name the first coefficient.
+  const brought = (at) => at >= (last && first) && at <= last;
+  return parts.filter(([component, at]) => !components.includes(component) || !brought(at));
 }
 
 function nextMarker(bytes, from) {
@@ -220,31 +248,6 @@ function bmp(_, view) {
 
 function gif(_, view) {
   return { width: view.getUint16(6, true), height: view.getUint16(8, true) };
-}
-
-/** Whether it is more than one picture; the counterpart of lentigo/web/screening.py. */
-function animated(bytes, kind) {
-  if (kind === "WebP") return letters(bytes, 12, 4) === "VP8X" && (bytes[20] & 0x02) !== 0;
-  return kind === "GIF" && gifFrames(bytes) > 1;
-}
-
-/** Frames of a GIF, counted until the second (GIF89a, 20 to 26). */
-function gifFrames(bytes) {
-  const table = (flags) => (flags & 0x80 ? 3 << ((flags & 7) + 1) : 0);
-  let [at, frames] = [13 + table(bytes[10]), 0];
-  while (frames < 2 && at < bytes.length) {
-    if (bytes[at] === 0x2c) {
-      frames += 1;
-      at += 11 + table(bytes[at + 9]);
-    } else if (bytes[at] === 0x21) {
-      at += 2;
-    } else {
-      break;
-    }
-    while (bytes[at]) at += bytes[at] + 1;
-    at += 1;
-  }
-  return frames;
 }
 
 /** EXIF orientation of a TIFF block; 1 where there is none or it is nonsense. */

@@ -2,24 +2,21 @@
  * From a photo to the square that the network takes: PreprocessSpec in the browser.
  *
  * The counterpart of lentigo/image/spec.py; golden images tie the two together. The browser
- * decodes, and nothing else is left to it. Photos are read in bands of rows, because canvases of
- * a whole photograph are refused by some phones.
+ * decodes, and nothing else is left to it.
  */
 
 import { matchChroma } from "./chroma.js";
-import { ImageError, readHeader } from "./header.js";
+import { bands, decode } from "./decode.js";
+import { readHeader } from "./header.js";
 import { AreaShrinker, enlarge, resize, upright } from "./resample.js";
+import { screen } from "./screening.js";
 
-/** As many as the page takes; a phone has no memory for more. */
-export const MAX_PIXELS = 40_000_000;
 /** lentigo.image.spec.SPARE: a reduced JPEG keeps this many times the pixels needed. */
 const SPARE = 2;
 /** lentigo.image.quality.SHARPNESS_PX */
 const SHARPNESS_PX = 224;
 /** lentigo.image.strips.LARGE_PX: Python decodes larger PNGs in strips, and shrinks them. */
 const LARGE_PX = 8_000_000;
-/** Rows a band; every divisor of a reduced JPEG divides it. */
-const BAND = 64;
 const KNOWN = new Set([
   "version", "size", "crop", "interpolation", "hair_removal", "colour_constancy", "greyscale",
   "background", "reduce", "first_size",
@@ -56,19 +53,13 @@ export function decline(spec) {
  * @returns {Promise<{input: Uint8ClampedArray, small: object, seen: object}>} `input` holds
  *     size * size RGB pixels; `small` is a picture with a shorter side of at most 448 pixels,
  *     `seen` its central square with at most 224, both upright.
- * @throws {ImageError} The file is not an image, truncated, damaged or too large.
+ * @throws {ImageError} The file is not an image, another kind of file as well, animated,
+ *     truncated, damaged or too large.
  */
 export async function preprocess(bytes, spec) {
   const header = readHeader(bytes);
-  const { width, height, orientation } = header;
-  if (width * height > MAX_PIXELS) {
-    throw new ImageError(
-      `it has ${width} x ${height} pixels, more than the ${MAX_PIXELS.toLocaleString("en")} ` +
-        "that are read",
-      "reason.pixels",
-      { width, height, megapixels: MAX_PIXELS / 1e6 },
-    );
-  }
+  screen(bytes, header);
+  const { orientation } = header;
   const bitmap = await decode(header);
   try {
     const rows = reducedRows(bitmap, spec, header);
@@ -88,27 +79,6 @@ export async function preprocess(bytes, spec) {
   } finally {
     bitmap.close();
   }
-}
-
-async function decode({ clean, type, kind, width, height }) {
-  let bitmap;
-  try {
-    bitmap = await createImageBitmap(new Blob([clean], { type }), {
-      colorSpaceConversion: "none",
-      premultiplyAlpha: "none",
-    });
-  } catch {
-    throw new ImageError(
-      `the ${kind} cannot be decoded: it is damaged, truncated, or of a rare kind that this ` +
-        "browser does not read",
-    );
-  }
-  if (bitmap.width !== width || bitmap.height !== height) {
-    const size = `${bitmap.width} x ${bitmap.height}`;
-    bitmap.close();
-    throw new ImageError(`this browser decodes it to ${size} instead of ${width} x ${height}`);
-  }
-  return bitmap;
 }
 
 /** Side of the first square, which colour is worked on. */
@@ -142,20 +112,6 @@ function pictureRows({ width, height, data }) {
     for (let y = 0; y < height; y += 1) use(y, data, y * width * 3, 3);
   };
   return { width, height, forEach };
-}
-
-function* bands(bitmap, background) {
-  const { width, height } = bitmap;
-  const canvas = new OffscreenCanvas(width, Math.min(BAND, height));
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.imageSmoothingEnabled = false;
-  context.fillStyle = `rgb(${background.join(" ")})`;
-  for (let top = 0; top < height; top += BAND) {
-    const rows = Math.min(BAND, height - top);
-    context.fillRect(0, 0, width, rows);
-    context.drawImage(bitmap, 0, top, width, rows, 0, 0, width, rows);
-    yield { top, rows, data: context.getImageData(0, 0, width, rows).data };
-  }
 }
 
 /**
