@@ -19,7 +19,7 @@ from lentigo.web.camera.sources import opener
 from lentigo.web.certificates import prepare
 from lentigo.web.settings import Limits, Settings
 from lentigo.web.strings import LANGUAGES, Words
-from web_server import EN, page, photo
+from web_server import EN, Plugged, page, photo
 
 PHONE, DESK = (390, 844), (1400, 900)
 SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
@@ -133,6 +133,38 @@ def test_the_server_camera_shows_its_picture_and_takes_a_photo(
     shown.check("input[value=yes]")
     shown.get_by_role("button", name=EN("camera.take")).click()
     shown.wait_for_selector(".top-class")
+
+
+def test_a_picture_that_is_no_longer_live_does_not_look_as_if_it_were(visit: Visit) -> None:
+    camera = Plugged()
+    with page(OPEN, capture=Capture(camera.open)) as address:
+        shown = visit(locale="en-GB")
+        shown.goto(f"{address}/camera")
+        live, told = shown.locator("#live"), shown.locator("#camera-status")
+        expect(told).to_have_text(EN("camera.live"))
+        becomes_true(shown, "document.getElementById('live').naturalWidth > 0")
+        expect(live).to_have_css("filter", "none")
+        camera.plugged = False
+        expect(told).to_have_text(EN("camera.lost"))
+        expect(live).not_to_have_css("filter", "none")
+        camera.plugged = True
+        expect(told).to_have_text(EN("camera.live"))
+        expect(live).to_have_css("filter", "none")
+
+
+def test_after_the_device_slept_the_picture_is_asked_for_again(visit: Visit, address: str) -> None:
+    shown = visit(locale="en-GB")
+    shown.clock.install()
+    shown.goto(f"{address}/camera")
+    expect(shown.locator("#camera-status")).to_have_text(EN("camera.live"))
+    asked: list[str] = []
+    shown.on("request", lambda request: asked.append(request.url.split("?")[0]))
+    shown.clock.fast_forward(5_000)
+    with shown.expect_request("**/camera/status"):
+        pass
+    assert f"{address}/camera/stream" not in asked
+    with shown.expect_request("**/camera/stream?*"):
+        shown.clock.fast_forward(60_000)
 
 
 def test_the_page_works_without_javascript(visit: Visit, address: str, picture: Path) -> None:

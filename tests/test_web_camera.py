@@ -19,29 +19,19 @@ from lentigo.web.camera.capture import Capture, State
 from lentigo.web.camera.sources import CameraLost, Frame, Pattern, Rpicam, Source, opener
 from lentigo.web.settings import Limits, Settings
 from lentigo.web.strings import Words
-from web_server import BROWSER, EN, WAIT_S, get, page, photo, post, said_in, sealed_in, stream
-
-
-class Plugged:
-    """A camera with a plug: gives pictures while it is in."""
-
-    def __init__(self) -> None:
-        self.plugged, self.opened, self.closed = True, 0, 0
-
-    def open(self) -> Plugged:
-        if not self.plugged:
-            raise CameraLost("unplugged")
-        self.opened += 1
-        return self
-
-    def read(self) -> Frame:
-        time.sleep(0.02)
-        if not self.plugged:
-            raise CameraLost("unplugged")
-        return np.full((48, 64, 3), 128, np.uint8)
-
-    def close(self) -> None:
-        self.closed += 1
+from web_server import (
+    BROWSER,
+    EN,
+    WAIT_S,
+    Plugged,
+    get,
+    page,
+    photo,
+    post,
+    said_in,
+    sealed_in,
+    stream,
+)
 
 
 def eventually(true: Callable[[], object], timeout_s: float = 8.0) -> None:
@@ -100,6 +90,21 @@ def test_a_photo_of_a_lost_camera_is_a_sentence() -> None:
         answer = post(f"{address}/camera/photo", headers=BROWSER)
     assert answer.status_code == 503
     assert EN("camera.lost") in answer.text
+    assert EN("camera.untaken") in answer.text
+    assert 'class="button" href="/camera"' in answer.text
+    assert "unplugged" not in answer.text
+
+
+def test_without_scripts_the_page_says_what_the_camera_does_as_well() -> None:
+    camera = Plugged()
+    camera.plugged = False
+    capture = Capture(camera.open)
+    with page(capture=capture) as address:
+        capture.want()
+        eventually(lambda: capture.state is State.LOST)
+        shown = get(f"{address}/camera", headers=BROWSER).text
+    assert 'data-state="lost"' in shown
+    assert f">{EN('camera.lost')}<" in shown
 
 
 def test_a_camera_that_fails_every_few_pictures_keeps_serving() -> None:

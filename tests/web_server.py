@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -21,6 +22,7 @@ import uvicorn
 from lentigo.deploy.runtime import BundlePredictor, load_default
 from lentigo.web.app import make_app
 from lentigo.web.camera.capture import Capture
+from lentigo.web.camera.sources import CameraLost, Frame
 from lentigo.web.serve import config_of, listening
 from lentigo.web.server import Server, make_server
 from lentigo.web.settings import Limits, Settings
@@ -42,6 +44,28 @@ def photo(side: int = 160, suffix: str = ".jpg", seed: int = 0) -> bytes:
     rgb = np.clip(np.full((side, side, 3), (150, 170, 220)) + noise, 0, 255).astype(np.uint8)
     cv2.circle(rgb, (side // 2, side // 2), side // 4, (40, 60, 110), -1)
     return bytes(cv2.imencode(suffix, rgb)[1])
+
+
+class Plugged:
+    """A camera with a plug: gives pictures while it is in."""
+
+    def __init__(self) -> None:
+        self.plugged, self.opened, self.closed = True, 0, 0
+
+    def open(self) -> Plugged:
+        if not self.plugged:
+            raise CameraLost("unplugged")
+        self.opened += 1
+        return self
+
+    def read(self) -> Frame:
+        time.sleep(0.02)
+        if not self.plugged:
+            raise CameraLost("unplugged")
+        return np.full((48, 64, 3), 128, np.uint8)
+
+    def close(self) -> None:
+        self.closed += 1
 
 
 def sealed_in(text: str) -> str:

@@ -36,7 +36,8 @@ async def camera_page(request: Request) -> Response:
     """The live picture, a guide, and the button; or that there is no camera."""
     if (capture := server_of(request).capture) is not None:
         capture.want()
-    return page(request, "camera.html", capture=capture)
+    sentence = None if capture is None else _SENTENCES[capture.state]
+    return page(request, "camera.html", capture=capture, sentence=sentence)
 
 
 @router.get("/stream")
@@ -68,7 +69,9 @@ async def photo(request: Request) -> Response:
         with server.shutters.hold(1):
             content = await asyncio.to_thread(capture.photo)
         if content is None:
-            raise Refusal(503, "camera.lost", reason=capture.reason, retry_after_s=2)
+            raise Refusal(
+                503, "camera.lost", reason=capture.reason, why="camera.untaken", retry_after_s=2
+            )
         return await show_result(request, content, "camera", text_of(fields, "scope"))
 
 
