@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -184,6 +185,28 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         read_bundle(tmp_path)
     with pytest.raises(BundleError, match="does not exist"):
         read_bundle(tmp_path / "none.tflite")
+
+
+def test_what_cannot_be_a_bundle_is_refused_before_all_of_it_is_read(tmp_path: Path) -> None:
+    film, huge, pipe = (tmp_path / name for name in ("film.mp4", "huge.tflite", "pipe"))
+    for path, start, size in (
+        (film, b"\0\0\0\x20ftyp", 1 << 28),
+        (huge, b"\x1c\0\0\0TFL3", 1 << 32),
+    ):
+        path.write_bytes(start)
+        os.truncate(path, size)  # takes no room on the disk
+    os.mkfifo(pipe)
+    tracemalloc.start()
+    for path, reason in (
+        (film, "not a LiteRT graph"),
+        (huge, "4,294,967,296 bytes"),
+        (pipe, "not a file"),
+    ):
+        with pytest.raises(BundleError, match=reason):
+            read_bundle(path)
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most_bytes < 1_000_000
 
 
 def test_what_is_no_graph_is_not_written(tmp_path: Path) -> None:

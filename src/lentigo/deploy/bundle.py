@@ -36,9 +36,11 @@ Quantization = Literal["float32", "float16", "dynamic", "int8"]
 # As lentigo.model.AttentionKind, which the light set cannot import.
 AttentionKind = Literal["class-activation", "grad-cam", "feature-mean"]
 
-# A flatbuffer names its format in bytes 4 to 8.
+# A flatbuffer names its format in bytes 4 to 8, and its offsets reach no further than this.
 _TFLITE_MARK = b"TFL3"
+_GRAPH_BYTES = 1 << 31
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+_EXPORTED = "Give the .tflite file that `lentigo export RUN` wrote."
 _OWN_FILES = "Only files that `lentigo export` wrote can be opened."
 _AGAIN = "Copy the file again from where it came from, or export it again."
 # What zipfile raises on bytes that only look like an archive.
@@ -241,7 +243,7 @@ def read_bundle(path: Path | str) -> Bundle:
     if not path.exists():
         path = shipped.get(str(path), path)
     try:
-        content = path.read_bytes()
+        content = _read(path)
     except FileNotFoundError:
         raise BundleError(
             f"{path} does not exist.",
@@ -257,6 +259,29 @@ def read_bundle(path: Path | str) -> Bundle:
     return parse_bundle(content, source=str(path))
 
 
+def _read(path: Path) -> bytes:
+    """The file's content; what cannot be a bundle is refused after its first bytes."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # A named pipe would be waited for, and a device may never end.
+        raise BundleError(f"{path} is not a file, so it is no bundle.", todo=_EXPORTED)
+    with path.open("rb") as stream:
+        _check_mark(stream.read(8), str(path))
+        size = path.stat().st_size
+        if size > _GRAPH_BYTES:
+            raise BundleError(
+                f"{path} is no bundle: it has {size:,} bytes, and a LiteRT graph has at most "
+                f"{_GRAPH_BYTES:,}.",
+                todo=_EXPORTED,
+            )
+        stream.seek(0)
+        return stream.read()
+
+
+def _check_mark(start: bytes, source: str) -> None:
+    if start[4:8] != _TFLITE_MARK:
+        raise BundleError(f"{source} is not a LiteRT graph, so it is no bundle.", todo=_EXPORTED)
+
+
 def parse_bundle(content: bytes, *, source: str = "bundle") -> Bundle:
     """Check a bundle's bytes; errors as in `read_bundle`.
 
@@ -264,11 +289,7 @@ def parse_bundle(content: bytes, *, source: str = "bundle") -> Bundle:
         content: The whole file.
         source: Its name, for messages.
     """
-    if content[4:8] != _TFLITE_MARK:
-        raise BundleError(
-            f"{source} is not a LiteRT graph, so it is no bundle.",
-            todo="Give the .tflite file that `lentigo export RUN` wrote.",
-        )
+    _check_mark(content[:8], source)
     members, graph_bytes = _members(content, source)
     info = _info(members[MEMBER], source)
     graph = content[:graph_bytes]
