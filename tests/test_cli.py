@@ -92,6 +92,21 @@ def test_an_image_whose_name_is_no_text_is_answered(form: str, tmp_path: Path) -
     assert r"b\udcff.jpg" in out
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names there hold no control characters")
+def test_a_name_that_would_steer_the_terminal_is_printed_as_escapes(tmp_path: Path) -> None:
+    steering, shown = "\x1b[2J\x9b1m\u202e", r"\x1b[2J\x9b1m\u202e"
+    for name, content in ((f"a{steering}.jpg", b"no image"), (f"b{steering}.jpg", photo(100))):
+        (tmp_path / name).write_bytes(content)
+    for command in ("predict", "quality"):
+        out, err = lentigo(command, tmp_path, code=1)
+        assert f"a{shown}.jpg" in err
+        assert f"b{shown}.jpg" in out
+        assert not set("\x1b\x9b\u202e") & set(out + err)
+    _, err = lentigo("inspect", tmp_path / f"{steering}.tflite", code=2)
+    assert f"{shown}.tflite does not exist" in err
+    assert "\n  -> " in err
+
+
 def test_resuming_a_finished_run_changes_nothing(work: Path) -> None:
     out, _ = lentigo(
         "train", work / "tiny.toml", "--data", work / "prepared", "--out", work / "runs", "--resume"

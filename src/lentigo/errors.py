@@ -20,9 +20,12 @@ The command line prints a ``LentigoError`` without a traceback and exits with co
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
 SHOWN = 20
+# Unicode's control characters, and its marks that turn the direction of writing and the like.
+_SHOWN_AS_ESCAPES = {"Cc", "Cf"}
 
 
 class LentigoError(Exception):
@@ -104,3 +107,18 @@ def listed(problems: Iterable[str], *, shown: int = SHOWN) -> str:
     if len(lines) > shown:
         text += f"\n  ... and {len(lines) - shown} more"
     return text
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """Text of a stranger for a terminal: what would steer it is shown as an escape.
+
+    Args:
+        text: Any.
+        keep: Control characters that stay, such as the line breaks of a longer text.
+    """
+    return "".join(
+        each.encode("unicode_escape").decode()
+        if each not in keep and unicodedata.category(each) in _SHOWN_AS_ESCAPES
+        else each
+        for each in text
+    )

@@ -15,6 +15,7 @@ UNREAD = 141
 def main() -> None:
     """Run ``lentigo``; errors of ours are printed without a traceback, exit code 2."""
     from lentigo.cli.app import app
+    from lentigo.cli.output import complain
     from lentigo.errors import LentigoError
 
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -26,20 +27,20 @@ def main() -> None:
         finally:
             print(end="", flush=True)
     except LentigoError as error:
-        print(f"lentigo: {error}", file=sys.stderr)
+        complain(error)
         sys.exit(2)
     except OSError as error:
         _end_where_nobody_reads(error)
-        print(f"lentigo: {error}", file=sys.stderr)
+        complain(error)
         sys.exit(2)
     except SystemExit as ended:
         # Typer turns Ctrl-C into an exit code without a word, and so it does a broken pipe.
         if isinstance(broken := ended.__context__, BrokenPipeError):
             _end_where_nobody_reads(broken)
-            print(f"lentigo: {broken}", file=sys.stderr)
+            complain(broken)
             sys.exit(2)
         if ended.code == INTERRUPTED:
-            print("lentigo: interrupted; the same command goes on from here", file=sys.stderr)
+            complain("interrupted; the same command goes on from here")
         raise
 
 

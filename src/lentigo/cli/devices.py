@@ -19,7 +19,8 @@ def inspect(
 ) -> None:
     """Check a bundle and print all that it carries."""
     from lentigo.deploy.bundle import read_bundle
-    from lentigo.deploy.inspection import check_graph, describe_bundle, visible
+    from lentigo.deploy.inspection import check_graph, describe_bundle
+    from lentigo.errors import visible
 
     found = read_bundle(bundle)
     check_graph(found)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lentigo.cli.options import Json
+from lentigo.errors import visible
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def quality(
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a column a measure.")] = False,
 ) -> None:
     """Say whether photographs are good enough. Exit code 1 where some could not be read."""
+    from lentigo.cli.output import as_json, complain
     from lentigo.deploy.bundle import read_bundle
     from lentigo.deploy.paths import expand
     from lentigo.deploy.prediction import Failure
@@ -47,7 +49,7 @@ def quality(
     for name, answer in _verdicts(expand(images), thresholds):
         if isinstance(answer, Failure):
             failed = True
-            print(f"lentigo: {answer.told}", file=sys.stderr)
+            complain(answer.told)
             collected.append(answer.to_dict())
         elif writer is not None:
             writer.writerow(_csv_cells(name, answer))
@@ -58,8 +60,6 @@ def quality(
     if not json and not csv:
         print(NOTICE)
     if json:
-        from lentigo.cli.output import as_json
-
         as_json(collected)
     if failed:
         raise typer.Exit(1)
@@ -96,7 +96,7 @@ def _csv_cells(name: str, verdict: Verdict) -> list[str]:
 
 
 def _in_words(name: str, verdict: Verdict) -> str:
-    lines = [f"{name}: {'good enough' if verdict.good else 'doubtful'}"]
+    lines = [f"{visible(name)}: {'good enough' if verdict.good else 'doubtful'}"]
     lines += [f"  {hint}" for hint in verdict.warnings]
     for each in verdict.findings:
         least = each.check.limit.startswith("min_")

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from lentigo.errors import visible
+
 if TYPE_CHECKING:
     from lentigo.train import Progress as Training
 
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
 def as_json(value: Any) -> None:
     """Print ``value`` as indented JSON."""
     print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def complain(what: object) -> None:
+    """Say on stderr what is wrong; a file's name in it does not steer the terminal."""
+    told = visible(str(what), keep="\n")
+    print(f"lentigo: {told}", file=sys.stderr)
 
 
 def as_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> None:

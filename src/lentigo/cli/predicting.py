@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +33,7 @@ def predict(
     threads: Annotated[int | None, typer.Option(help="[default: all cores]", min=1)] = None,
 ) -> None:
     """Say what a model sees in photographs. Exit code 1 where some could not be read."""
+    from lentigo.cli.output import as_json, complain
     from lentigo.deploy.paths import expand
     from lentigo.deploy.prediction import Failure, describe
     from lentigo.deploy.runtime import BundlePredictor, load_default
@@ -58,12 +58,10 @@ def predict(
             collected.append(answer)
         if isinstance(answer, Failure):
             failed = True
-            print(f"lentigo: {answer.told}", file=sys.stderr)
+            complain(answer.told)
         elif not json:
             print(_csv_line(answer) if csv else describe(answer, predictor.info))
     if json:
-        from lentigo.cli.output import as_json
-
         as_json([each.to_dict() for each in collected])
     if failed:
         raise typer.Exit(1)

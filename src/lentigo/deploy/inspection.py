@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from contextlib import suppress
 
 from lentigo.deploy.bundle import Bundle, Figure
-from lentigo.errors import MissingExtraError
+from lentigo.errors import MissingExtraError, visible
 from lentigo.image.verdict import CHECKS, DEFAULT_THRESHOLDS
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
-
-_SHOWN_AS_ESCAPES = {"Cc", "Cf"}
 
 
 def check_graph(bundle: Bundle) -> None:
@@ -25,21 +22,6 @@ def check_graph(bundle: Bundle) -> None:
         from lentigo.deploy.engine import Engine  # noqa: PLC0415 - not everywhere
 
         Engine(bundle, threads=1)
-
-
-def visible(text: str, *, keep: str = "") -> str:
-    """Text of a stranger for a terminal: what would steer it is shown as an escape.
-
-    Args:
-        text: Any.
-        keep: Control characters that stay, such as the line breaks of a longer text.
-    """
-    return "".join(
-        each.encode("unicode_escape").decode()
-        if each not in keep and unicodedata.category(each) in _SHOWN_AS_ESCAPES
-        else each
-        for each in text
-    )
 
 
 def describe_bundle(bundle: Bundle) -> str:

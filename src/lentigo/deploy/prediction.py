@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.deploy.bundle import BundleInfo
-from lentigo.errors import ImageError
+from lentigo.errors import ImageError, visible
 from lentigo.score.attention import heat
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
@@ -209,9 +209,9 @@ def describe(prediction: Prediction, info: BundleInfo) -> str:
     names = {each.code: each.name for each in info.taxonomy.classes}
     label = prediction.top
     if names[label] != label:
-        label = f"{label} ({names[label]})"
+        label = visible(f"{label} ({names[label]})")
     lines = [
-        prediction.image,
+        visible(prediction.image),
         f"  most like training images labelled {label}: {_percent(prediction.top_probability)}",
     ]
     if prediction.malignant_probability is not None:
