@@ -92,6 +92,14 @@ def test_values_of_every_kind_are_taken_from_the_command_line(override: str, val
         "head.hidden=['64']",
         "loss.class_weights=[1, true]",
         "claims.accuracy='0.9'",
+        "output.views=true",
+        "output.views=4.0",
+        "augmentation.image_data_generator.rotation_range='10'",
+        "augmentation.image_data_generator.horizontal_flip=1",
+        "augmentation.torchvision.degrees=true",
+        "augmentation.torchvision.brightness=[1, true]",
+        "classic.features.histogram_bins=true",
+        "classic.features.hu=1",
     ],
 )
 def test_a_value_of_another_kind_is_refused_by_its_key(override: str) -> None:

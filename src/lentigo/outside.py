@@ -1,4 +1,4 @@
-"""What people hand in: TOML by name or path, and what is wrong with it in sentences."""
+"""What people hand in: TOML by name or path, its tables, and what is wrong in sentences."""
 
 from __future__ import annotations
 
@@ -8,13 +8,47 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from lentigo.errors import InputError
 
 Location = tuple[int | str, ...]
+
+
+class Part(BaseModel):
+    """A table that people write: frozen, and nothing stands in it that is not known.
+
+    Values have the type that they should have: a number in quotes is a text, and true is no 1.
+    Whole numbers may stand for others.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_fixed(cls, content: Any) -> Any:
+        """TOML has lists where a frozen value has tuples."""
+        if not isinstance(content, dict):
+            return content
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _choices_are_of_their_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        """To Python, and so to pydantic, true is the choice 1, and 4.0 the choice 4."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if get_origin(kind) is Literal and isinstance(value, bool | float):
+            raise ValueError(f"it must be one of {', '.join(map(repr, get_args(kind)))}")
+        return value
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from typing import Annotated, Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from lentigo.outside import Part
 
 Numbers = NDArray[np.float64]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -29,15 +31,13 @@ _BORDERS = {
 }
 
 
-class GeneratorRanges(BaseModel):
+class GeneratorRanges(Part):
     """The ranges of Keras's ``ImageDataGenerator``, under its names and in its units.
 
     ``rotation_range`` and ``shear_range`` in degrees either way, shifts as share of the side,
     ``zoom_range`` z as [1 - z, 1 + z] of rows and columns apart (above 1 shows more),
     ``brightness_range`` as factors, ``channel_shift_range`` in pixel values of 0 to 255.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rotation_range: Annotated[float, Field(ge=0, le=180)] = 0.0
     width_shift_range: Share = 0.0

@@ -19,7 +19,9 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from lentigo.outside import Part
 
 Floats = NDArray[np.float64]
 _TINY = float(np.finfo(np.float64).tiny)
@@ -41,7 +43,7 @@ HARALICK = (
 )
 
 
-class Descriptors(BaseModel):
+class Descriptors(Part):
     """Which hand-crafted features of an image, and how fine.
 
     ``hu`` are 7 moment invariants of the grey image, ``haralick`` 13 features of its texture
@@ -50,8 +52,6 @@ class Descriptors(BaseModel):
     is coarsened before its texture is measured, which is another feature, not a faster way to
     the same one.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     hu: bool = True
     haralick: bool = True

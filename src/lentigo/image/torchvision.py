@@ -14,7 +14,9 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from lentigo.outside import Part
 
 Numbers = NDArray[np.float64]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -25,7 +27,7 @@ Jitter = NotNegative | tuple[NotNegative, NotNegative]
 BRIGHTNESS, CONTRAST, SATURATION = range(3)
 
 
-class TorchvisionRanges(BaseModel):
+class TorchvisionRanges(Part):
     """The ranges of torchvision's transforms, under their names and in their units.
 
     ``degrees`` and ``shear`` (along the rows) in degrees either way, ``translate`` as share of
@@ -33,8 +35,6 @@ class TorchvisionRanges(BaseModel):
     probabilities. ``brightness``, ``contrast`` and ``saturation`` are a number b for factors in
     [max(0, 1 - b), 1 + b], or two factors. ``ColorJitter``'s hue is not among them.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     horizontal_flip: Share = 0.0
     vertical_flip: Share = 0.0

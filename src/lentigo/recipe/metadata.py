@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from lentigo.data.metadata import Column
-from lentigo.recipe.part import Count, Part
+from lentigo.outside import Part
+from lentigo.recipe.part import Count
 
 
 class Metadata(Part):

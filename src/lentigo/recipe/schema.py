@@ -14,8 +14,9 @@ from lentigo.files import digest_json
 from lentigo.image.generator import GeneratorRanges
 from lentigo.image.handcrafted import Descriptors
 from lentigo.image.torchvision import TorchvisionRanges
+from lentigo.outside import Part
 from lentigo.recipe.metadata import Metadata
-from lentigo.recipe.part import Count, NotNegative, Part, Positive, Share
+from lentigo.recipe.part import Count, NotNegative, Positive, Share
 from lentigo.recipe.stage import Stage
 
 SelectionMetric = Literal[

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lentigo.recipe.part import Count, CountOrNone, NotNegative, Part, Positive, Share
+from lentigo.outside import Part
+from lentigo.recipe.part import Count, CountOrNone, NotNegative, Positive, Share
 
 
 class Stage(Part):
