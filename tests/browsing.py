@@ -13,7 +13,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,8 +220,12 @@ def ask(page: Any, spot: Path) -> str:
 
 def becomes_true(page: Any, expression: str) -> None:
     """Wait for a value; the page's policy forbids Playwright's own way, which evaluates text."""
-    for _ in range(300):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(100)
-    pytest.fail(f"never true: {expression}")
+    happens(page, lambda: page.evaluate(expression), expression)
+
+
+def happens(page: Any, what: Callable[[], object], said: str) -> None:
+    """Wait at most a minute for what a page brings about."""
+    end = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < end, f"never true: {said}"
+        page.wait_for_timeout(50)

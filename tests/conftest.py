@@ -7,10 +7,15 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from browsing import app, app_folder, app_host, browser, context, installed_wheel, page, spot
 
 __all__ = ["app", "app_folder", "app_host", "browser", "context", "installed_wheel", "page", "spot"]
+
+# How long one example takes on a machine that does other things too proves nothing.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # What one test looked at must not count in another, nor in the log of whoever runs them.
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="lentigo-state-")

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from browsing import CATALOGUE, Host, ask, becomes_true, kept, open_app
+from browsing import CATALOGUE, Host, ask, becomes_true, happens, kept, open_app
 
 
 def test_a_photo_chosen_before_the_model_has_arrived_is_answered_when_it_has(
@@ -22,8 +22,7 @@ def test_a_photo_chosen_before_the_model_has_arrived_is_answered_when_it_has(
 
     context.route("**/model.tflite", hold_the_first)
     page = open_app(context, app_host.url)
-    while not waiting:
-        page.wait_for_timeout(50)
+    happens(page, lambda: waiting, "the model is asked for")
     page.set_input_files("#photo", spot)
     page.locator("#state", has_text=CATALOGUE["home.busy"]["en"]).wait_for()
     assert not page.locator("#result").is_visible()
@@ -92,8 +91,7 @@ def test_of_two_languages_the_later_one_is_spoken_however_long_the_first_takes(
     page = open_app(context, app_host.url)
     page.locator("#state:not(:empty)").wait_for()
     page.get_by_role("link", name="Español").click()
-    while not waiting:
-        page.wait_for_timeout(50)
+    happens(page, lambda: waiting, "the words are asked for")
     page.get_by_role("link", name="Türkçe").click()
     heading = page.get_by_role("heading", name=CATALOGUE["home.title"]["tr"])
     heading.wait_for()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import stat
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -24,6 +22,7 @@ from web_server import (
     EN,
     WAIT_S,
     Plugged,
+    eventually,
     get,
     page,
     photo,
@@ -32,13 +31,6 @@ from web_server import (
     sealed_in,
     stream,
 )
-
-
-def eventually(true: Callable[[], object], timeout_s: float = 8.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.01)
 
 
 def test_many_viewers_share_one_capture() -> None:

@@ -27,11 +27,18 @@ class Load:
         statuses: How often each status was answered; 0 stands for a broken connection.
         seconds: Of each answer with status 200.
         lasted_s: How long it went on.
+        until: When it ends, on the monotonic clock; may be set to an earlier time meanwhile.
     """
 
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
     lasted_s: float = 0.0
+    until: float = 0.0
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether visitors ask for more."""
+        return time.monotonic() < self.until
 
     @property
     def rate(self) -> float:
@@ -43,32 +50,36 @@ class Load:
         return float(np.quantile(self.seconds, share) * 1000)
 
 
-def visit(port: int, content: bytes, *, clients: int, seconds: float) -> Load:
+def visit(
+    port: int, content: bytes, *, clients: int, seconds: float, load: Load | None = None
+) -> Load:
     """Let so many clients ask one photo after the other; 503 is waited out, then asked again.
 
     Each asks until it was answered, and on until the time is over, however slow the machine is.
+    What they meet stands in ``load`` while they ask, too.
     """
-    load, began = Load(), time.monotonic()
+    load, began = load or Load(), time.monotonic()
+    load.until = began + seconds
     # In a thread of its own: once a browser test ran in this process, Playwright's loop runs on.
-    asking = _all(port, content, clients, began + seconds, load)
+    asking = _all(port, content, clients, load)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, asking).result()
     load.lasted_s = time.monotonic() - began
     return load
 
 
-async def _all(port: int, content: bytes, clients: int, until: float, load: Load) -> None:
+async def _all(port: int, content: bytes, clients: int, load: Load) -> None:
     head = (
         f"POST /api/v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n"
         "Content-Type: image/jpeg\r\n\r\n"
     )
     request = head.encode() + content
-    await asyncio.gather(*(_client(port, request, until, load) for _ in range(clients)))
+    await asyncio.gather(*(_client(port, request, load) for _ in range(clients)))
 
 
-async def _client(port: int, request: bytes, until: float, load: Load) -> None:
+async def _client(port: int, request: bytes, load: Load) -> None:
     first = True
-    while first or time.monotonic() < until:
+    while first or load.goes_on:
         first = False
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -77,7 +88,7 @@ async def _client(port: int, request: bytes, until: float, load: Load) -> None:
             await asyncio.sleep(0.1)
             continue
         try:
-            await _ask(reader, writer, request, until, load)
+            await _ask(reader, writer, request, load)
         except (OSError, asyncio.IncompleteReadError):
             load.statuses[0] += 1
         finally:
@@ -90,11 +101,10 @@ async def _ask(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     request: bytes,
-    until: float,
     load: Load,
 ) -> None:
     status = 503
-    while status == 503 or time.monotonic() < until:
+    while status == 503 or load.goes_on:
         began = time.monotonic()
         writer.write(request)
         status, wait_s = await _answer(reader)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,14 @@ def photo(side: int = 160, suffix: str = ".jpg", seed: int = 0) -> bytes:
     rgb = np.clip(np.full((side, side, 3), (150, 170, 220)) + noise, 0, 255).astype(np.uint8)
     cv2.circle(rgb, (side // 2, side // 2), side // 4, (40, 60, 110), -1)
     return bytes(cv2.imencode(suffix, rgb)[1])
+
+
+def eventually(true: Callable[[], object], timeout_s: float = WAIT_S) -> None:
+    """Wait until something holds, for so long that a busy machine gets there too."""
+    end = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.01)
 
 
 class Plugged:
