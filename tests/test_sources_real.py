@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from lentigo.data.sources import SOURCES, TABLE_COLUMNS, ReadOptions, SourceTable
 from lentigo.data.sources.listing import Listing
 from lentigo.errors import SourceError
+from lentigo.papers.collect import collect
+from lentigo.papers.paper import read_paper
 
 pytestmark = pytest.mark.real_data
 
@@ -96,3 +99,16 @@ def complete(name: str, folder: Path, tmp_path: Path) -> SourceTable:
     for row in Listing(name, folder, "").read_rows(folder / truth, [column]):
         (tmp_path / "images" / f"{row.cells[column]}.jpg").touch()
     return read(name, tmp_path)
+
+
+def test_the_results_of_merchan2021_count_the_images_that_its_plan_draws(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    given = {name: shared_data / name for name in ("ham10000", "isic2017", "isic2020")}
+    plan = read_paper("merchan2021").data
+    images = collect(plan, given, 1.0, tmp_path).images
+    results = (Path(__file__).parents[1] / "docs/results.md").read_text("utf-8")
+    section = results.split("### merchan2021\n")[1].split("\n### ")[0]
+    told = f"{images:,} images, {images / sum(plan.per_class.values()):.1%} of the"
+    assert told in section
+    assert set(re.findall(r"[34],\d{3} images", section)) == {f"{images:,} images"}
