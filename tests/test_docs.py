@@ -20,7 +20,7 @@ import pytest
 import lentigo
 from lentigo.data.manifest import COLUMNS
 from lentigo.data.sources import SOURCES
-from lentigo.deploy.bundle import BundleInfo
+from lentigo.deploy.bundle import BundleInfo, read_bundle, shipped_models
 from lentigo.deploy.export import QUANTIZATIONS
 from lentigo.model import NETWORKS, build_backbone
 from lentigo.recipe import load_recipe, packaged_recipes
@@ -171,6 +171,19 @@ def test_every_dependency_is_explained() -> None:
 def test_every_quantization_is_explained() -> None:
     text = (DOCS / "how-to" / "export-and-copy-the-bundle.md").read_text(encoding="utf-8")
     assert [name for name in QUANTIZATIONS if f"| `{name}` |" not in text] == []
+
+
+def test_a_measured_row_under_a_shipped_model_s_name_is_of_that_model() -> None:
+    rows = re.findall(
+        r"^\|(.+)\|$", (DOCS / "reference/devices.md").read_text("utf-8"), re.MULTILINE
+    )
+    heads, _, *told = ([cell.strip() for cell in row.split("|")] for row in rows)
+    assert told
+    models = shipped_models()
+    for row in (dict(zip(heads, cells, strict=True)) for cells in told):
+        if row["model"] in models:
+            info = read_bundle(row["model"]).info
+            assert (row["pixels"], row["quantization"]) == (str(info.spec.size), info.quantization)
 
 
 @pytest.mark.parametrize(
