@@ -94,4 +94,28 @@ columns = [
 ]
 [tables.rows]
 grey = ["100", "20", "3.5"]
+[[tables]]
+title = "Table 9"
+of = "grey"
+columns = [
+  { title = "Recall", key = "sensitivity.{}.argmax", digits = 2 },
+  { title = "Support", key = "images.measured.{}", digits = 0 },
+]
+[tables.rows]
+benign = ["0.97", "30"]
+malignant = ["0.91", "20"]
+average = { claimed = ["0.94", ""], keys = ["sensitivity", ""] }
+[[tables]]
+title = "Table 10"
+columns = [{ title = "small", of = "small-batch" }, { title = "folds", of = "each-fold" }]
+[tables.rows]
+F1 = { claimed = ["0.95", "0.94"], key = "f1" }
+seconds = { claimed = ["33.5", ""], key = "seconds", digits = 1 }
+[[tables]]
+title = "Table 11"
+of = ["small-batch", "grey"]
+columns = [{ title = "benign", digits = 0 }, { title = "malignant", digits = 0 }]
+[tables.rows]
+"before copies" = { claimed = ["80", "20"], key = "images.original.{}" }
+"with copies" = { claimed = ["80", "80"], key = "images.all.{}" }
 """

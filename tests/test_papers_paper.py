@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import cv2
@@ -86,6 +88,19 @@ def test_what_every_variant_replaces_need_not_be_right_in_the_paper(tmp_path: Pa
         ('"tiny_network:build"', '"MobileNetV9"', "'MobileNetV9' is no network of MobileNet,"),
         ("[by_epoch.small-batch]", "[by_epoch.large]", "by_epoch has 'large', which is no variant"),
         ('"1.2", "1.1"]', '"1.2"]', "by_epoch.small-batch has columns of different lengths"),
+        (
+            "sensitivity.{}.argmax",
+            "sensitivty.{}.argmax",
+            "row 'malignant': no figure has the key 'sensitivty.malignant.argmax'; the nearest is",
+        ),
+        ('of = "grey"', 'of = "gray"', "table 'Table 9' is of 'gray', which is no variant"),
+        (
+            'keys = ["sensitivity", ""]',
+            'keys = ["sensitivity"]',
+            "'average' has 1 keys for 2 columns",
+        ),
+        ('key = "f1" }', 'key = "f1", keys = ["f1"] }', "key and keys exclude each other"),
+        ('benign = ["0.97", "30"]', 'benign = ["0.97"]', "'benign' has 1 figures for 2 columns"),
         ('grey = ["97.5%", "0.99"', 'grey = ["97.5%", 0.99', "0.99 must stand in quotes"),
     ],
 )
@@ -145,6 +160,23 @@ def test_merchan_keeps_the_best_epoch_only_from_the_version_on_that_has_a_checkp
         kept = experiment(paper, variant, "leak-free").recipe.keep
         checkpoint = variant.name.rpartition("-")[2] in {"v3", "v4", "v5"}
         assert kept == ("best" if checkpoint else "last"), variant.name
+
+
+def test_agarwals_reports_claim_what_check_scores_was_given_of_them() -> None:
+    reports = [t for t in read_paper("agarwal2025").tables if t.title == "Report"]
+    packaged = files("lentigo.papers") / "scores" / "agarwal2025.toml"
+    scores = tomllib.loads(packaged.read_text(encoding="utf-8"))["checks"]
+    for table, check in zip(reports[:3], scores[:3], strict=True):
+        classes = [list(row.claimed) for row in list(table.rows.values())[:7]]
+        given = [check["rows"][name] for name in ("precision", "recall", "f1")]
+        assert [list(column) for column in zip(*classes, strict=True)] == [
+            *given,
+            [str(n) for n in check["supports"]],
+        ]
+        for name in ("macro", "weighted"):
+            claimed = table.rows[f"{name} average"].claimed
+            wanted = [check["whole"][f"{each}_{name}"] for each in ("precision", "recall", "f1")]
+            assert list(claimed) == [*wanted, "1000"]
 
 
 @pytest.mark.parametrize("name", packaged_papers())

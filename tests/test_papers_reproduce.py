@@ -23,6 +23,7 @@ from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import experiment, read_paper
 from lentigo.papers.reproduce import Reproduction, Request, reproduce
 from lentigo.papers.schema import PROTOCOLS, DataPlan, FigureName
+from lentigo.score.estimate import Estimate
 from lentigo.train import ClassicRun, open_run
 from sixth_paper import SIXTH
 from small import lentigo
@@ -165,7 +166,8 @@ def test_the_pages_carry_every_stamp_and_all_that_the_paper_says(done: Reproduct
         for sentence in ("Its two tables disagree.", "The rate is ours.", "third table"):
             assert sentence in text
     page = done.page.read_text()
-    assert page.count('class="stamped"') == 3 * 3 + 3  # variants by measured columns
+    # Variants by measured columns; rows by class and an average; two of two; two of two.
+    assert page.count('class="stamped"') == 3 * 3 + 3 + (2 * 2 + 1) + 2 * 2 + 2 * 2
     for report in (r for o in done.outcomes for r in o.reports):
         assert report.relative_to(done.page.parent).as_posix() in page
         for told in (
@@ -251,6 +253,70 @@ def test_the_papers_tables_of_data_count_the_images_of_each_side(done: Reproduct
             for key in ("train", "measured")
         }
         assert found == {"train": (learning & ~held_out).sum(), "measured": measured.sum()}
+
+
+def test_rows_by_class_hold_the_figures_of_their_variant_with_intervals(
+    done: Reproduction,
+) -> None:
+    found = {(r["protocol"], r["row"], r["column"]): r for r in rows(done)}
+    for outcome in (o for o in done.outcomes if o.variant == "grey"):
+        for name, column, key in (
+            ("benign", "Recall", "sensitivity.benign.argmax"),
+            ("malignant", "Recall", "sensitivity.malignant.argmax"),
+            ("average", "Recall", "sensitivity"),
+            ("malignant", "Support", "images.measured.malignant"),
+        ):
+            row, figure = found[outcome.protocol, name, column], outcome.figures[key]
+            assert (row["table"], row["variant"], row["key"]) == ("Table 9", "grey", key)
+            assert float(row["value"]) == figure.value
+            assert row["low"] == ("" if figure.low is None else repr(float(figure.low)))
+        support = [found[outcome.protocol, code, "Support"] for code in ("benign", "malignant")]
+        assert sum(float(row["value"]) for row in support) == outcome.images
+        # What the paper left blank stays blank.
+        blank = found[outcome.protocol, "average", "Support"]
+        assert (blank["claimed"], blank["key"], blank["value"]) == ("", "", "")
+
+
+def test_rows_by_figure_have_a_variant_a_column(done: Reproduction) -> None:
+    for protocol in PROTOCOLS:
+        named = {(o.variant, o.protocol): o.figures for o in done.outcomes}
+        for row in (r for r in rows(done) if r["table"] == "Table 10"):
+            variant = {"small": "small-batch", "folds": "each-fold"}[row["column"]]
+            assert row["variant"] == variant
+            figure = named[variant, row["protocol"]][{"F1": "f1"}.get(row["row"], "seconds")]
+            assert float(row["value"]) == figure.value
+        assert protocol in {r["protocol"] for r in rows(done) if r["table"] == "Table 10"}
+
+
+def test_tables_with_rows_by_class_stand_on_the_page_and_in_markdown(done: Reproduction) -> None:
+    text, page = done.markdown.read_text(), done.page.read_text()
+    for title in ("Table 9 (grey)", "Table 10", "Table 11 (Tiny, batch 8)"):
+        assert f"## {title}\n" in text
+        assert f"<h2>{title}</h2>" in page
+    report = text.split("## Table 9 (grey)")[1].split("## ")[0].splitlines()
+    heads, _, *lines = [each for each in report if each.startswith("|")]
+    assert "| Recall, claimed | Recall, as published (LEAKY) | Recall, leak-free |" in heads
+    assert [each.split(" | ")[0] for each in lines] == ["| benign", "| malignant", "| average"]
+    assert re.match(r"\| benign \| 0\.97 \| \d\.\d\d \[\d\.\d\d, \d\.\d\d\] \|", lines[0])
+    assert lines[2].endswith("|  |  |  |")
+    section = page.split("<h2>Table 9 (grey)</h2>")[1].split("</table>")[0]
+    assert re.findall(r'<th scope="row">(\w+)</th>', section) == ["benign", "malignant", "average"]
+
+
+def test_a_table_of_several_is_of_the_first_that_was_run(paper_file: Path) -> None:
+    paper = read_paper(str(paper_file))
+    counts = {
+        f"images.all.{code}": Estimate(9.0, None, None, 0) for code in ("benign", "malignant")
+    }
+    outcomes = [Outcome("grey", "leak-free", figures=counts)]
+    tables = {each.title: each for each in paper.tables}
+    shown = pages.filled(paper, tables["Table 11"], ("leak-free",), outcomes)
+    assert shown.title == "Table 11 (grey)"
+    assert [cells[0].value for _, cells in shown.rows[1].cells] == ["9", "9"]
+    # A column whose variant was not asked for is left out, and so is a table without any.
+    assert pages.filled(paper, tables["Table 10"], ("leak-free",), outcomes).rows == ()
+    folds = [Outcome("each-fold", "leak-free", figures={})]
+    assert pages.filled(paper, tables["Table 10"], ("leak-free",), folds).columns == ("folds",)
 
 
 def test_inference_is_timed_over_all_measured_images_once(done: Reproduction) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 
 from lentigo.data.sources import SOURCES
 from lentigo.papers.counts import NAMED_SIDES
-from lentigo.papers.schema import ClaimTable, DataPlan
+from lentigo.papers.schema import DataPlan
+from lentigo.papers.tables import ClaimTable
 from lentigo.score.panel import Panel
 
 _OF_RUNS = ("parameters", "seconds", "seconds_per_epoch", "epochs")
@@ -75,14 +76,17 @@ def column_problems(tables: Iterable[ClaimTable], plans: Iterable[DataPlan]) -> 
     known = sorted({*figure_keys(sorted(classes)), *_OF_FILES, *_OF_ROWS, *_counts(classes)})
     found = []
     for table in tables:
-        for column in (each for each in table.columns if each.key and each.key not in known):
-            near = difflib.get_close_matches(column.key, known, n=1)
+        own = {column.key for column in table.columns}
+        places = (place for line in table.lines for place in line)
+        for place in (each for each in places if each.key and each.key not in known):
+            near = difflib.get_close_matches(place.key, known, n=1)
             hint = f"; the nearest is {near[0]!r}" if near else ""
+            row = "" if place.key in own else f", row {place.row!r}"
             found.append(
-                f"table {table.title!r}, column {column.title!r}: "
-                f"no figure has the key {column.key!r}{hint}"
+                f"table {table.title!r}, column {place.column!r}{row}: "
+                f"no figure has the key {place.key!r}{hint}"
             )
-    return found
+    return list(dict.fromkeys(found))
 
 
 def figure_keys(codes: Sequence[str]) -> set[str]:

@@ -24,10 +24,9 @@ _PART = 256
 
 
 def wanted(paper: Paper, variant: str) -> set[str]:
-    """What of ``KEYS`` and ``INFERENCE`` a table of the paper asks for in this variant's row."""
-    asked = {
-        column.key for table in paper.tables if variant in table.rows for column in table.columns
-    }
+    """What of ``KEYS`` and ``INFERENCE`` a table of the paper asks for of this variant."""
+    places = (place for table in paper.tables for line in table.lines for place in line)
+    asked = {place.key for place in places if variant in place.of}
     return asked & {*KEYS, INFERENCE}
 
 

@@ -22,7 +22,8 @@ from lentigo.papers import figures
 from lentigo.papers.check_scores import Finding, check_scores, packaged_scores
 from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import scale_stamp
-from lentigo.papers.schema import ClaimTable, Column, Paper, Protocol
+from lentigo.papers.schema import Paper, Protocol
+from lentigo.papers.tables import ClaimTable, Place
 from lentigo.score.estimate import Estimate
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
@@ -47,11 +48,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A variant in a table: for each column the claimed text and a cell a protocol."""
+    """A row in print: for each column the claimed text and a cell a protocol."""
 
-    variant: str
     title: str
     cells: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+
+@dataclass(frozen=True)
+class FilledTable:
+    """What was run of a table: its title, those of its columns, and its rows."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
 
 
 def write(
@@ -73,8 +82,8 @@ def write(
     Returns:
         Their paths.
     """
-    tables = [(table, rows_of(paper, table, protocols, outcomes)) for table in paper.tables]
-    tables = [(table, rows) for table, rows in tables if rows]
+    tables = [filled(paper, table, protocols, outcomes) for table in paper.tables]
+    tables = [table for table in tables if table.rows]
     findings = check_scores(paper.name) if paper.name in packaged_scores() else []
     stamps = stamps_of(scale, outcomes)
     write_text(out / CSV, csv_text(paper, scale, protocols, outcomes))
@@ -94,37 +103,49 @@ def stamps_of(scale: float, outcomes: Sequence[Outcome]) -> list[str]:
     return stamps
 
 
-def rows_of(
+def filled(
     paper: Paper, table: ClaimTable, protocols: Sequence[Protocol], outcomes: Sequence[Outcome]
-) -> list[Row]:
-    """The rows of a printed table that were run."""
+) -> FilledTable:
+    """The rows and columns of a printed table that were run."""
     by_place = {(each.variant, each.protocol): each for each in outcomes}
     titles = {each.name: each.title or each.name for each in (*paper.variants, *paper.derived)}
+    asked = [[_asked(place, outcomes) for place in line] for line in table.lines]
+    columns = [i for i in range(len(table.columns)) if any(line[i] for line in asked)]
     rows = []
-    for name, claimed in table.rows.items():
-        found = [by_place.get((name, protocol)) for protocol in protocols]
-        if not any(found):
-            continue
-        cells = tuple(
-            (claim or "–", tuple(_cell(column, each) for each in found))
-            for column, claim in zip(table.columns, claimed, strict=True)
-        )
-        rows.append(Row(name, titles[name], cells))
-    return rows
+    for line, names in zip(table.lines, asked, strict=True):
+        if any(names):
+            cells = tuple(
+                (
+                    line[i].claim or ("–" if line[i].key else ""),
+                    tuple(_cell(line[i], by_place.get((names[i], p))) for p in protocols),
+                )
+                for i in columns
+            )
+            name = line[0].row
+            rows.append(Row(titles[name] if table.by_variant else name, cells))
+    of = next((name for name in asked[0] if name), "") if table.of else ""
+    title = f"{table.title} ({titles[of]})" if of else table.title
+    return FilledTable(title, tuple(table.columns[i].title for i in columns), tuple(rows))
 
 
-def _cell(column: Column, outcome: Outcome | None) -> Cell:
+def _asked(place: Place, outcomes: Sequence[Outcome]) -> str:
+    """The variant that a cell shows; empty where none of those that it may was run."""
+    ran = {each.variant for each in outcomes}
+    return next((name for name in place.of if name in ran), "")
+
+
+def _cell(place: Place, outcome: Outcome | None) -> Cell:
     if outcome is None:
         return Cell("not run", leaky=False)
     if outcome.figures is None:
         return Cell("failed", leaky=False, note=outcome.failure)
-    if not column.key:
-        return Cell("not measured", leaky=False)
-    estimate = outcome.figures.get(column.key)
+    if not place.key:
+        return Cell("not measured" if place.claim else "", leaky=False)
+    estimate = outcome.figures.get(place.key)
     if estimate is None or estimate.value is None:
         reason = "no such figure" if estimate is None else str(estimate.reason)
         return Cell(reason if outcome.derived else "undefined", leaky=False, note=reason)
-    value, digits = f"{estimate.value:,.{column.digits}f}", column.digits
+    value, digits = f"{estimate.value:,.{place.digits}f}", place.digits
     known = estimate.low is not None and estimate.high is not None
     interval = f"[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]" if known else ""
     return Cell(value, outcome.leaky, estimate.reason or "", interval)
@@ -133,7 +154,7 @@ def _cell(column: Column, outcome: Outcome | None) -> Cell:
 def csv_text(
     paper: Paper, scale: float, protocols: Sequence[Protocol], outcomes: Sequence[Outcome]
 ) -> str:
-    """A line a table, variant, column and protocol, every stamp in the line itself."""
+    """A line a cell and protocol, every stamp in the line itself."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(
@@ -141,6 +162,7 @@ def csv_text(
             "paper",
             "table",
             "variant",
+            "row",
             "column",
             "key",
             "claimed",
@@ -158,21 +180,18 @@ def csv_text(
     )
     by_place = {(each.variant, each.protocol): each for each in outcomes}
     for table in paper.tables:
-        for name, claimed in table.rows.items():
-            for column, claim in zip(table.columns, claimed, strict=True):
-                for protocol in protocols:
-                    outcome = by_place.get((name, protocol))
-                    if outcome is None:
-                        continue
-                    start = [paper.name, table.title, name, column.title, column.key, claim]
-                    stamp = "LEAKY" if outcome.leaky else ""
-                    estimate = (outcome.figures or {}).get(column.key)
-                    value = _triple(estimate)
-                    counts = [outcome.images, outcome.groups, outcome.seeds, f"{scale:g}"]
-                    status = (
-                        f"failed: {in_one_line(outcome.failure)}" if outcome.failure else "done"
-                    )
-                    writer.writerow([*start, protocol, stamp, *value, *counts, status])
+        for place in (place for line in table.lines for place in line):
+            name = _asked(place, outcomes)
+            for protocol in protocols:
+                outcome = by_place.get((name, protocol))
+                if outcome is None:
+                    continue
+                start = [paper.name, table.title, name, place.row, place.column, place.key]
+                stamp = "LEAKY" if outcome.leaky else ""
+                value = _triple((outcome.figures or {}).get(place.key))
+                counts = [outcome.images, outcome.groups, outcome.seeds, f"{scale:g}"]
+                status = f"failed: {in_one_line(outcome.failure)}" if outcome.failure else "done"
+                writer.writerow([*start, place.claim, protocol, stamp, *value, *counts, status])
     return stream.getvalue()
 
 
@@ -187,7 +206,7 @@ def markdown(
     paper: Paper,
     stamps: Sequence[str],
     protocols: Sequence[Protocol],
-    tables: Sequence[tuple[ClaimTable, list[Row]]],
+    tables: Sequence[FilledTable],
     outcomes: Sequence[Outcome],
     findings: Sequence[Finding],
 ) -> str:
@@ -195,14 +214,14 @@ def markdown(
     lines = [f"# {paper.title}", "", paper.citation, ""]
     for stamp in stamps:
         lines += [f"**{stamp}**", ""]
-    for table, rows in tables:
+    for table in tables:
         heads = [
-            f"{column.title}, {which}"
+            f"{column}, {which}"
             for column in table.columns
             for which in ("claimed", *(HEADINGS[protocol] for protocol in protocols))
         ]
         lines += [f"## {table.title}", "", _line(["", *heads]), _line(["---"] * (len(heads) + 1))]
-        for row in rows:
+        for row in table.rows:
             cells = [
                 text
                 for claim, measured in row.cells
@@ -257,7 +276,7 @@ def html(
     paper: Paper,
     stamps: Sequence[str],
     protocols: Sequence[Protocol],
-    tables: Sequence[tuple[ClaimTable, list[Row]]],
+    tables: Sequence[FilledTable],
     outcomes: Sequence[Outcome],
     findings: Sequence[Finding],
     out: Path,

@@ -13,13 +13,13 @@ from lentigo.papers.columns import column_problems, data_problems
 from lentigo.papers.schema import (
     PARTS,
     PROTOCOLS,
-    ClaimTable,
     DataPlan,
     Paper,
     SplitPlan,
     recipe_fields,
     with_changes,
 )
+from lentigo.papers.tables import ClaimTable
 from lentigo.recipe import Recipe
 
 _Fault = tuple[Location, str]

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lentigo.data.oversampling import Oversampling
 from lentigo.data.sources import SOURCES
 from lentigo.image import HairRemoval, PreprocessSpec
 from lentigo.image.generator import Fill, GeneratorRanges
 from lentigo.papers.printed import Printed
+from lentigo.papers.tables import ClaimTable
 
 Protocol = Literal["as-published", "leak-free"]
 PROTOCOLS: tuple[Protocol, ...] = ("as-published", "leak-free")
@@ -197,54 +198,6 @@ class SpeedUp(_Derived):
 Derived = Mean | Differing | SpeedUp
 
 
-class Column(_Part):
-    """A column: a key of `lentigo.score.panel`, a fact of the run, or what is only printed.
-
-    ``false_positive_rate.WHAT.POINT`` is 1 less the specificity. Facts of the run:
-    ``parameters``, ``seconds``, ``seconds_per_epoch``, ``epochs``, and ``history.NAME``, a
-    value of the epoch that is kept (``history.val_accuracy``). Of the exported file: ``file_mb``,
-    ``response_ms`` and ``response_p95_ms`` on this machine; ``inference_s`` is what the run
-    itself takes for all measured images. ``images.SIDE`` and ``images.SIDE.CLASS`` count images
-    (`lentigo.papers.counts`).
-    """
-
-    title: str
-    key: str = ""
-    digits: int = Field(default=3, ge=0, le=6)
-
-
-class ClaimTable(_Part):
-    """A table as printed: rows by variant, figures in the order of the columns."""
-
-    title: str
-    columns: tuple[Column, ...] = Field(min_length=1)
-    rows: dict[str, tuple[str, ...]] = Field(min_length=1)
-
-    @field_validator("rows", mode="before")
-    @classmethod
-    def _claims_are_printed(cls, rows: Any) -> Any:
-        given = rows.items() if isinstance(rows, Mapping) else ()
-        for name, cells in given:
-            for cell in cells if isinstance(cells, list | tuple) else ():
-                if isinstance(cell, int | float):
-                    raise ValueError(  # noqa: TRY004 - pydantic collects ValueErrors only
-                        f"row {name!r}: {cell} must stand in quotes, as printed"
-                    )
-        return rows
-
-    @model_validator(mode="after")
-    def _rows_fit(self) -> ClaimTable:
-        for name, cells in self.rows.items():
-            if len(cells) != len(self.columns):
-                raise ValueError(
-                    f"row {name!r} has {len(cells)} figures for {len(self.columns)} columns"
-                )
-            for cell in cells:
-                if cell:
-                    Printed.of(cell)
-        return self
-
-
 class Paper(_Part):
     """Everything that is known and chosen of one study.
 
@@ -291,12 +244,15 @@ class Paper(_Part):
             for name in each.variants
             if name not in variants
         ]
-        problems += [
-            f"table {table.title!r} has a row {row!r}, which is no variant"
+        problems += dict.fromkeys(
+            f"table {table.title!r} {'has a row' if table.by_variant else 'is of'} {name!r}, "
+            "which is no variant"
             for table in self.tables
-            for row in table.rows
-            if row not in names
-        ]
+            for line in table.lines
+            for place in line
+            for name in place.of
+            if name not in names
+        )
         problems += [
             f"by_epoch has {name!r}, which is no variant"
             for name in self.by_epoch
