@@ -19,6 +19,10 @@ from lentigo.web.refusals import Refusal
 from lentigo.web.screening import screen
 from lentigo.web.settings import Limits
 
+# Of a JPEG: a scan without data, and the frame of a grey one.
+SCAN = b"\xff\xda\0\x08\x01\x01\0\x01\x05\0"
+FRAME = golden("jpeg grey")[(at := golden("jpeg grey").index(b"\xff\xc0")) : at + 13]
+
 
 @pytest.mark.parametrize(
     "content",
@@ -30,8 +34,10 @@ from lentigo.web.settings import Limits
         golden("jpeg grey")[:-400],
         golden("png palette")[:-30],
         golden("webp turned 8")[:-9],
+        golden("jpeg progressive")[:-2] + SCAN * 100 + b"\xff\xd9",
+        golden("jpeg grey").replace(FRAME, FRAME + FRAME),
     ],
-    ids=["empty", "text", "zeros", "pdf", "cut jpeg", "cut png", "cut webp"],
+    ids=["empty", "text", "zeros", "pdf", "cut jpeg", "cut png", "cut webp", "scans", "frames"],
 )
 def test_what_is_no_photo_is_refused_for_the_same_reason(content: bytes, page: Any) -> None:
     spec = PreprocessSpec()

@@ -28,6 +28,10 @@ ENDINGS = frozenset(
 
 TRUNCATED = "it is truncated"
 
+MAX_SCANS = 100
+"""Of a JPEG. Each, however short, costs its decoder a pass over all blocks; most files have one
+or ten, and Skia, with which Chromium and Android decode, goes no further either."""
+
 
 class Alpha(Enum):
     """What a fourth channel means."""
@@ -126,6 +130,7 @@ def _jpeg(data: bytes) -> Header:
     """
     position, size, orientation = 2, (0, 0), 1
     open_parts: set[tuple[int, int]] = set()
+    scans = 0
     while (marker := _next_marker(data, position)) is not None:
         code, position = marker
         if code == 0xD9:
@@ -137,11 +142,16 @@ def _jpeg(data: bytes) -> Header:
         length = struct.unpack_from(">H", data, position)[0]
         segment = data[position + 2 : position + length]
         if 0xC0 <= code <= 0xCF and code not in {0xC4, 0xC8, 0xCC}:
+            if scans or open_parts:
+                raise HeaderError("the JPEG has more than one frame")
             height, width = struct.unpack_from(">HH", segment, 1)
             size = (width, height)
             open_parts = _parts_of_frame(code, segment)
         elif code == 0xDA:
             open_parts = _left_by_scan(open_parts, segment)
+            scans += 1
+            if scans > MAX_SCANS:
+                raise HeaderError(f"the JPEG has more than {MAX_SCANS} scans")
         elif code == 0xE1 and segment.startswith(b"Exif\0\0"):
             orientation = _orientation(segment[6:])
         position += max(length, 2)

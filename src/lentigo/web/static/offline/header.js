@@ -9,6 +9,8 @@
 
 export const TRUNCATED = "it is truncated";
 const CUT = "reason.truncated";
+/** lentigo.image.header.MAX_SCANS */
+const MAX_SCANS = 100;
 const NOT_IN_BROWSER = new Set(["TIFF"]);
 const READ = { JPEG: jpeg, PNG: png, WebP: webp, BMP: bmp, GIF: gif };
 const TYPES = {
@@ -105,7 +107,7 @@ export const letters = (bytes, at, count) => String.fromCharCode(...bytes.subarr
 function jpeg(bytes, view) {
   let [at, width, height, orientation, sampling] = [2, 0, 0, 1, []];
   const kept = [bytes.subarray(0, 2)];
-  let [from, missing] = [2, []];
+  let [from, missing, scans] = [2, [], 0];
   for (;;) {
     const marker = nextMarker(bytes, at);
     if (!marker) throw new ImageError(`${TRUNCATED}: the JPEG has no end marker`, CUT);
@@ -121,6 +123,7 @@ function jpeg(bytes, view) {
     if (code === 0x01 || code === 0xd8) continue;
     const length = view.getUint16(body);
     if (code >= 0xc0 && code <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(code)) {
+      if (scans || missing.length) throw new ImageError("the JPEG has more than one frame");
       [height, width] = [view.getUint16(body + 3), view.getUint16(body + 5)];
       sampling = Array.from({ length: view.getUint8(body + 7) }, (_, i) => {
         const factors = view.getUint8(body + 9 + 3 * i);
@@ -129,6 +132,8 @@ function jpeg(bytes, view) {
       missing = partsOfFrame(code, view, body);
     } else if (code === 0xda) {
       missing = leftByScan(missing, view, body);
+      scans += 1;
+      if (scans > MAX_SCANS) throw new ImageError(`the JPEG has more than ${MAX_SCANS} scans`);
     }
     at += Math.max(length, 2);
     // APP1 holds EXIF and XMP; APP2 colour profiles, gain maps and further pictures.
