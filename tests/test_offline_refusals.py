@@ -94,7 +94,8 @@ ASK_SCREEN = f"""async (b64) => {{
         with_text("%PDF-1.7"),
         with_text("<!DocType"),
         JPEG + b"<ScRiPt>alert(1)</script>",
-        JPEG + b"<?php",
+        JPEG + b"<?php\n",
+        JPEG + b"<HTML lang",
         moving("GIF"),
         moving("PNG"),
         moving("WEBP"),
@@ -103,7 +104,7 @@ ASK_SCREEN = f"""async (b64) => {{
     ],
     ids=[
         *("zip", "zip and more", "zip with a comment", "empty zip", "PNG and zip", "RAR"),
-        *("7z inside", "PDF inside", "HTML inside", "script", "PHP"),
+        *("7z inside", "PDF inside", "HTML inside", "script", "PHP", "HTML"),
         *("moving GIF", "moving PNG", "moving WebP", "moving GIF and zip", "large"),
     ],
 )
@@ -127,8 +128,20 @@ def test_what_the_server_does_not_decode_the_app_refuses_for_the_same_reason(
         with_zip(JPEG) + bytes(0x1_0100),
         JPEG.ljust(1024) + b"%PDF-1.7",
         with_text("Rar! <htm <scrip 7z"),
+        JPEG + b"<hTmL\x93 <?php\0 <html\xa0 <script",
     ],
-    ids=["JPEG", "GIF", "PNG", "WebP", "no zip", "half a mark", "far zip", "far PDF", "text"],
+    ids=[
+        "JPEG",
+        "GIF",
+        "PNG",
+        "WebP",
+        "no zip",
+        "half a mark",
+        "far zip",
+        "far PDF",
+        "text",
+        "chance",
+    ],
 )
 def test_a_photo_that_the_server_decodes_passes_the_app_as_well(content: bytes, page: Any) -> None:
     assert screen(content, Limits()).width == 60
