@@ -258,6 +258,15 @@ def test_a_model_that_was_not_evaluated_is_sent_to_evaluate(tmp_path: Path) -> N
     assert "lentigo evaluate" in str(caught.value.todo)
 
 
+def test_a_bundle_that_was_evaluated_on_another_set_is_told_which(tmp_path: Path) -> None:
+    done = tmp_path / "model-evaluation" / "test-9b3d8f0472"
+    done.mkdir(parents=True)
+    (done / "metrics.json").write_text("{}")
+    with pytest.raises(InputError, match="no finished evaluation") as caught:
+        find_evaluation(tmp_path / "model.tflite", "test")
+    assert caught.value.todo == f"Name one of another set: {done}"
+
+
 def test_the_command_prints_sentences_and_json_and_takes_no_look(
     data: PreparedSet, tmp_path: Path
 ) -> None:

@@ -90,10 +90,18 @@ def find_evaluation(path: Path | str, split: str) -> Path:
     for folder in candidates:
         if (folder / "metrics.json").is_file() and (folder / "predictions.csv").is_file():
             return folder
+    others = sorted({each for folder in candidates[1:] for each in _like(folder)})
     raise InputError(
         f"{path} holds no finished evaluation of the {split} split.",
-        todo=f"lentigo evaluate {path} --data PREPARED --split {split}",
+        todo="Name one of another set: " + ", ".join(map(str, others))
+        if others
+        else f"lentigo evaluate {path} --data PREPARED --split {split}",
     )
+
+
+def _like(folder: Path) -> list[Path]:
+    """Finished evaluations of the same split, of other images than the model was trained with."""
+    return [each.parent for each in folder.parent.glob(f"{folder.name}-*/metrics.json")]
 
 
 def read_sides(
