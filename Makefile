@@ -10,7 +10,9 @@ help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 # A failed installation leaves no marker, so the next call installs again. Compiling every module
-# that comes along takes as long as the rest; Python compiles what is used, when it is.
+# that comes along takes as long as the rest; Python compiles what is used, when it is, and has to
+# be let: else every process of the tests compiles TensorFlow anew, for ten seconds.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 
 $(INSTALLED): pyproject.toml requirements/dev.txt
