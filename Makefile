@@ -50,8 +50,7 @@ format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff format .
 
 lock: $(INSTALLED) ## Resolve requirements/dev.txt anew
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-header --no-annotate \
+	$(BIN)/python -m uv pip compile --universal --python-version 3.11 --quiet --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --group dev --extra train -c requirements/constraints.txt pyproject.toml \
 	  -o requirements/dev.txt
 

@@ -72,8 +72,17 @@ def test_the_table_of_devices_has_the_columns_that_bench_writes() -> None:
 
 def resolve(platform: str, python: str) -> subprocess.CompletedProcess[str]:
     """Resolve the plain install for a platform, evaluating its markers, without installing."""
-    uv = shutil.which("uv") or pytest.skip("uv, which resolves for other platforms, is not here")
-    command = [uv, "pip", "compile", "--quiet", "--no-header", "--no-annotate"]
+    pytest.importorskip("uv", reason="uv, which resolves for other platforms, is not here")
+    command = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--no-header",
+        "--no-annotate",
+    ]
     command += ["--python-platform", platform, "--python-version", python]
     command += ["--only-binary", ":all:", str(ROOT / "pyproject.toml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
