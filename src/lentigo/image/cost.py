@@ -58,7 +58,7 @@ def _webp(content: bytes) -> float:
         elif name == b"VP8 ":
             break
         position += 8 + length + length % 2
-    return 9.0 if see_through else 3.5
+    return 9.0 if see_through else 3.2
 
 
 def _coefficients(content: bytes) -> float:

@@ -128,8 +128,8 @@ def _layout(
     square: NDArray[np.uint8], grey: NDArray[np.uint8], dark: NDArray[np.uint8]
 ) -> tuple[float, float]:
     """Busyness and redness of a small RGB square, given its grey levels and ``dark_pixels``."""
-    across, down = (each.astype(np.float32) for each in cv2.spatialGradient(grey))
-    gradient = float(cv2.mean(cv2.magnitude(across, down))[0])
+    slope = cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    gradient = float(cv2.mean(slope)[0])
     if (dark_px := cv2.countNonZero(dark)) == dark.size:
         return gradient, 0.0
     lit = cv2.bitwise_not(dark) if dark_px else None  # without a mask it is sooner done
