@@ -24,14 +24,19 @@ from lentigo.errors import InputError
 Location = tuple[int | str, ...]
 
 
-class Part(BaseModel):
-    """A table that people write: frozen, and nothing stands in it that is not known.
+class Known(BaseModel):
+    """A table that people write: frozen, and nothing stands in it that is not known."""
 
-    Values have the type that they should have: a number in quotes is a text, and true is no 1.
-    Whole numbers may stand for others.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Part(Known):
+    """A table whose values have the type that they should have.
+
+    A number in quotes is a text, and true is no 1. Whole numbers may stand for others.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+    model_config = ConfigDict(allow_inf_nan=False, strict=True)
 
     @model_validator(mode="before")
     @classmethod

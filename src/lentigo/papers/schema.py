@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from lentigo.data.oversampling import Oversampling
 from lentigo.data.sources import SOURCES
 from lentigo.image import HairRemoval, PreprocessSpec
 from lentigo.image.generator import Fill, GeneratorRanges
+from lentigo.outside import Known
 from lentigo.papers.printed import Printed
 from lentigo.papers.tables import ClaimTable
 
@@ -40,11 +41,7 @@ EpochFigure = Literal["seconds", "loss", "accuracy", "val_loss", "val_accuracy"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Synthetic(_Part):
+class Synthetic(Known):
     """Copies that fill the smaller classes up to ``up_to`` times the largest, and their ranges.
 
     When they are made is the protocol's to say (``SplitPlan.oversampled``).
@@ -55,7 +52,7 @@ class Synthetic(_Part):
     image_data_generator: GeneratorRanges
 
 
-class DataPlan(_Part):
+class DataPlan(Known):
     """Which images, and what is done to them before any split.
 
     ``sources`` are all used together, ``stand_ins`` names what takes the place of one that is
@@ -104,7 +101,7 @@ class DataPlan(_Part):
         )
 
 
-class SplitPlan(_Part):
+class SplitPlan(Known):
     """How one protocol splits, and on which part it measures.
 
     ``test_share`` of the groups are test; one of ``folds`` parts of the rest validates.
@@ -138,7 +135,7 @@ class SplitPlan(_Part):
         )
 
 
-class Variant(_Part):
+class Variant(Known):
     """One row of the paper's tables; ``set`` holds what differs, by dotted keys."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -146,7 +143,7 @@ class Variant(_Part):
     set: dict[str, Any] = Field(default_factory=dict)
 
 
-class _Derived(_Part):
+class _Derived(Known):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     title: str
 
@@ -198,7 +195,7 @@ class SpeedUp(_Derived):
 Derived = Mean | Differing | SpeedUp
 
 
-class Paper(_Part):
+class Paper(Known):
     """Everything that is known and chosen of one study.
 
     Attributes:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from lentigo.outside import Known
 from lentigo.papers.printed import Printed
 
 Digits = Annotated[int, Field(ge=0, le=6)]
@@ -22,11 +23,7 @@ Of = Annotated[
 """Variants or derived rows of which the first that was run is shown; a text is one."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Column(_Part):
+class Column(Known):
     """A column: a key of `lentigo.score.panel`, a fact of the run, or what is only printed.
 
     ``false_positive_rate.WHAT.POINT`` is 1 less the specificity. Facts of the run:
@@ -45,7 +42,7 @@ class Column(_Part):
     of: Of = ()
 
 
-class ClaimRow(_Part):
+class ClaimRow(Known):
     """A row as printed, a figure a column; a list of them is short for ``claimed`` alone.
 
     ``key`` takes the place of the columns' keys, with ``{}`` for the column's title; ``keys``
@@ -102,7 +99,7 @@ class Place:
     claim: str
 
 
-class ClaimTable(_Part):
+class ClaimTable(Known):
     """A table as printed: rows by name, figures in the order of the columns.
 
     Rows are variants, unless the table or its columns are ``of`` some.

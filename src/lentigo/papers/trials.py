@@ -8,21 +8,17 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from lentigo.errors import InputError, listed
-from lentigo.outside import Shelf, by_name, problems
+from lentigo.outside import Known, Shelf, by_name, problems
 
 # More is a mistyped grid rather than a plan.
 MOST = 1000
 _SHELF = Shelf("lentigo.papers", "tried", "a list of trials")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Trial(_Part):
+class Trial(Known):
     """One row: what differs from the recipe.
 
     Attributes:
@@ -44,7 +40,7 @@ class Trial(_Part):
         return overrides(self.set)
 
 
-class Trials(_Part):
+class Trials(Known):
     """Trials on one recipe; the first is what the others are compared with.
 
     Attributes:
