@@ -239,48 +239,6 @@ def test_truncated_images_are_refused_by_name(tmp_path, rgb, kind, options, lost
     assert capfd.readouterr().err == ""
 
 
-def noisy(height: int = 160, width: int = 208) -> NDArray[np.uint8]:
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
-
-
-@pytest.mark.parametrize("enough_px", [None, 16])
-@pytest.mark.parametrize("share", [0.35, 0.5, 0.9])
-@pytest.mark.parametrize(
-    "options",
-    [{}, {"subsampling": 0}, {"restart_marker_rows": 1}, {"progressive": True}],
-    ids=str,
-)
-def test_a_jpeg_that_was_cut_and_closed_is_refused(options, share, enough_px, capfd):
-    if options.get("progressive") and share == 0.9:
-        pytest.skip("cut in its last scan, a progressive JPEG is whole but for a bit of depth")
-    content = saved(noisy(), "JPEG", quality=90, **options)
-    assert decode_bgr(content, enough_px=enough_px).shape[2] == 3
-    cut = content[: int(len(content) * share)]
-    with pytest.raises(ImageError, match="truncated: the JPEG ends before all its"):
-        decode_bgr(cut + b"\xff\xd9", enough_px=enough_px)
-
-
-@pytest.mark.parametrize("mode", ["RGB", "L"])
-@pytest.mark.parametrize("progressive", [False, True])
-def test_a_whole_jpeg_that_is_grey_in_its_corner_is_none_that_was_cut(mode, progressive):
-    picture = noisy()
-    picture[100:] = 128
-    image = PIL.fromarray(picture).convert(mode)
-    content = saved(image, "JPEG", progressive=progressive, subsampling=0)
-    assert (decode(content)[-1, -1] == 128).all()
-    assert decode(content + b"a film behind it").shape == picture.shape
-
-
-def test_a_thumbnail_that_ends_does_not_hide_a_truncated_jpeg(rgb):
-    thumbnail = saved(rgb[:8, :8], "JPEG")
-    segment = b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 8) + b"Exif\0\0" + thumbnail
-    file = saved(rgb, "JPEG")
-    whole = file[:2] + segment + file[2:]
-    np.testing.assert_array_equal(decode(whole), decode(file))
-    with pytest.raises(ImageError, match="no end marker"):
-        decode(whole[:-2])
-
-
 def test_every_prefix_of_an_image_raises_nothing_but_image_error(rgb):
     for kind in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"):
         file = saved(rgb[:9, :9], kind)

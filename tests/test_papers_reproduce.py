@@ -15,14 +15,12 @@ import pandas as pd
 import pytest
 
 from lentigo.data.phantom import generate
-from lentigo.errors import InputError
 from lentigo.papers import pages, plots
-from lentigo.papers.collect import collect
 from lentigo.papers.figures import FIGURES
 from lentigo.papers.measured import Outcome
-from lentigo.papers.paper import experiment, read_paper
+from lentigo.papers.paper import read_paper
 from lentigo.papers.reproduce import Reproduction, Request, reproduce
-from lentigo.papers.schema import PROTOCOLS, DataPlan, FigureName
+from lentigo.papers.schema import PROTOCOLS, FigureName
 from lentigo.score.estimate import Estimate
 from lentigo.train import ClassicRun, open_run
 from sixth_paper import SIXTH
@@ -361,101 +359,12 @@ def test_no_group_crosses_the_leak_free_split(done: Reproduction) -> None:
         assert set(frame["label"]) == {"benign", "malignant"}
 
 
-def test_scale_shrinks_images_and_epochs(paper_file: Path, images: Path, tmp_path: Path) -> None:
-    paper = read_paper(str(paper_file))
-    whole = collect(paper.data, {"phantom": images}, 1.0, tmp_path)
-    half = collect(paper.data, {"phantom": images}, 0.5, tmp_path)
-    assert half.images == pytest.approx(whole.images / 2, abs=2)
-    plan = experiment(paper, paper.variants[0], "leak-free", scale=0.5)
-    assert plan.recipe.epochs == 2
-    assert plan.recipe.stages[0].batch_size == 8
-
-
-def test_a_missing_source_is_named_with_its_option(paper_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="phantom") as caught:
-        reproduce(str(paper_file), Request(given={}), tmp_path)
-    assert "--data phantom=FOLDER" in str(caught.value)
-
-
-def test_a_stand_in_takes_the_place_and_is_told(images: Path, tmp_path: Path) -> None:
-    plan = DataPlan(
-        sources=("isic9",), stand_ins={"isic9": ("phantom",)}, malignant=("star",), size=32
-    )
-    collected = collect(plan, {"phantom": images}, 1.0, tmp_path)
-    assert "phantom stand in for isic9." in collected.remarks
-
-
-def test_fewer_images_than_the_paper_had_keep_its_proportions(images: Path, tmp_path: Path) -> None:
-    plan = DataPlan(
-        sources=("phantom",),
-        malignant=("star",),
-        per_class={"star": 2000, "disc": 1000},
-        size=32,
-    )
-    collected = collect(plan, {"phantom": images}, 1.0, tmp_path)
-    counts = pd.read_csv(collected.path)["label"].value_counts()
-    assert counts["star"] == pytest.approx(2 * counts["disc"], abs=2)
-    assert "in the same proportions" in " ".join(collected.remarks)
-
-
 def test_the_command_reproduces_and_refuses(
     done: Reproduction, paper_file: Path, images: Path
 ) -> None:
     data = ("--data", f"phantom={images}")
     _, refused = lentigo("reproduce", paper_file, *data, "--variants", "none,grey", code=2)
     assert "'none' is no variant" in refused
-
-
-def test_what_was_given_and_cannot_be_used_is_refused_before_anything_is_made(
-    paper_file: Path, images: Path, tmp_path: Path
-) -> None:
-    request = Request(
-        given={"phantom": images / "absent", "isic2020": images},
-        weights={"MobileNet": "none", "tiny_network:build": "absent.h5"},
-        seeds=0,
-    )
-    with pytest.raises(InputError) as caught:
-        reproduce(str(paper_file), request, tmp_path / "out")
-    for told in (
-        "absent, does not exist",
-        "'isic2020' is no source of its images; they are of phantom",
-        "'MobileNet' is no network of it; it has tiny_network:build",
-        "absent.h5, do not exist",
-        "0 seeds",
-    ):
-        assert told in str(caught.value)
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_folder_of_another_source_is_refused_before_anything_is_made(
-    paper_file: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "given").mkdir()
-    (tmp_path / "given" / "ISIC_0000000.jpg").write_bytes(b"")
-    asked = ("--data", f"phantom={tmp_path / 'given'}", "--out", tmp_path / "out")
-    _, told = lentigo("reproduce", paper_file, *asked, code=2)
-    assert "the folder of phantom cannot be read" in told
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_failure_with_a_list_is_one_line_of_the_tables(paper_file: Path) -> None:
-    paper, failure = read_paper(str(paper_file)), "two are absent:\n  a.jpg\n  b.jpg"
-    outcomes = [Outcome("grey", "leak-free", failure=failure)]
-    (row, *_) = csv.DictReader(pages.csv_text(paper, 1.0, PROTOCOLS, outcomes).splitlines())
-    assert row["status"] == "failed: two are absent: a.jpg ..."
-    told = dict(pages.notes(paper, outcomes, []))["What failed"]
-    assert told == ["grey, leak-free: two are absent: a.jpg ..."]
-
-
-def test_a_missing_source_is_asked_for_with_what_may_stand_in_for_it(tmp_path: Path) -> None:
-    plan = DataPlan(
-        sources=("isic9",), stand_ins={"isic9": ("isic2017", "phantom")}, malignant=("star",)
-    )
-    with pytest.raises(InputError) as caught:
-        collect(plan, {}, 1.0, tmp_path)
-    for name in ("isic9", "isic2017", "phantom"):
-        assert f"--data {name}=FOLDER" in str(caught.value)
-    assert "in its place" in str(caught.value)
 
 
 def test_a_variant_that_failed_is_told_by_the_exit_code(

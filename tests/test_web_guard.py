@@ -26,7 +26,6 @@ from lentigo.image import header
 from lentigo.web import patience
 from lentigo.web.camera.capture import Capture
 from lentigo.web.camera.sources import Frame
-from lentigo.web.gates import Budget, Rate
 from lentigo.web.refusals import Refusal
 from lentigo.web.screening import screen
 from lentigo.web.settings import Limits, Settings
@@ -222,33 +221,6 @@ def test_an_address_that_asks_too_often_is_told_when_to_come_again() -> None:
         answers = [post(f"{address}/api/v1/predict", content=photo()) for _ in range(4)]
     assert [each.status_code for each in answers] == [200, 200, 200, 429]
     assert int(answers[-1].headers["retry-after"]) >= 1
-
-
-def test_a_rate_refills_and_forgets_the_longest_silent() -> None:
-    now = [0.0]
-    rate = Rate(60, clock=lambda: now[0])
-    for _ in range(60):
-        rate.take("a")
-    with pytest.raises(Refusal):
-        rate.take("a")
-    now[0] = 1.0
-    rate.take("a")
-    for number in range(5000):
-        rate.take(str(number))
-    assert len(rate._buckets) <= 4096
-
-
-def test_a_budget_comes_back_whatever_happens() -> None:
-    budget = Budget(10)
-
-    def overdraw() -> None:
-        with budget.hold(4) as share:
-            budget.grow(share, 6)
-            budget.grow(share, 1)
-
-    with pytest.raises(Refusal):
-        overdraw()
-    assert budget.taken == 0
 
 
 def test_more_photos_than_wait_are_told_to_come_again_at_once() -> None:
