@@ -17,7 +17,16 @@ from lentigo.data.phantom import view_pixels
 from lentigo.deploy.runtime import load_default
 from lentigo.errors import LentigoError
 from lentigo.image.spec import PreprocessSpec, preprocess
-from lentigo.model import Seen, Sight, Watcher, build_model, dissect, sight_of, with_views
+from lentigo.model import (
+    Seen,
+    Sight,
+    Watcher,
+    build_model,
+    dissect,
+    measure_sight,
+    sight_of,
+    with_views,
+)
 from lentigo.recipe import Head, Network, Recipe, Stage
 
 SIZE = 48
@@ -161,6 +170,14 @@ def test_what_looks_straight_ahead_is_left_as_it_is() -> None:
     maps = np.random.default_rng(0).normal(0, 1, (2, 6, 6, 3)).astype(np.float32)
     np.testing.assert_array_equal(Sight(0.0, 0.0).drawn(maps), maps)
     np.testing.assert_array_equal(Sight(1.0, 0.0).drawn(maps)[:, 1:], maps[:, :-1])
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3, 7e4])
+def test_flat_maps_look_straight_ahead(level: float) -> None:
+    def maps_of(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.full((len(images), 4, 4, 2), level, np.float32)
+
+    assert measure_sight(maps_of, spots(5, 0)[0]) == Sight(0.0, 0.0)
 
 
 def fifty(size: int, folder: Path | None) -> NDArray[np.uint8]:

@@ -94,20 +94,26 @@ def _lines(maps: NDArray[np.float32], chosen: NDArray[np.intp], axis: int) -> ND
 
 def _displacement(plain: NDArray[np.float32], reflected: NDArray[np.float32]) -> float:
     """In cells, how far the plain maps must move for both to lie where they belong."""
-    side = plain.shape[1]
     likeness = []
+    # In float64, whose rounding leaves flat maps flat.
+    ours, theirs = (each - each.mean((1, 2), float, keepdims=True) for each in (plain, reflected))
+    products = np.matmul(ours, theirs.swapaxes(1, 2))  # of all lines at once, for every shift
+    side, width = ours.shape[1:]
+    first, second = _sums(ours), _sums(theirs)
     for apart in range(-_FINE, _FINE + 1):
-        ours = plain[:, max(0, -apart) : side - max(0, apart)]
-        theirs = reflected[:, max(0, apart) : side - max(0, -apart)]
-        likeness.append(_correlation(ours, theirs))
-    if not np.ptp(likeness):
+        start, end = max(0, -apart), side - max(0, apart)
+        count = (end - start) * width
+        left, left_squared = first[..., end] - first[..., start]
+        right, right_squared = second[..., end + apart] - second[..., start + apart]
+        together = np.trace(products, apart, axis1=1, axis2=2) - left * right / count
+        spread = (left_squared - left**2 / count) * (right_squared - right**2 / count)
+        likeness.append(np.mean(together / np.sqrt(np.maximum(spread, 1e-24))))
+    if np.ptp(likeness) < 1e-6:
         return 0.0
     return (int(np.argmax(likeness)) - _FINE) / (2 * _FINE)
 
 
-def _correlation(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> float:
-    """Mean over images of the correlation of two maps (n, a, b)."""
-    flat = [each.reshape(len(each), -1) for each in (ours, theirs)]
-    left, right = (each - each.mean(axis=1, keepdims=True) for each in flat)
-    scale = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
-    return float(np.mean((left * right).sum(axis=1) / np.maximum(scale, 1e-12)))
+def _sums(lines: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of values (n, a, b) and of their squares, over the first 0, 1, ... a lines: (2, n, a + 1)."""
+    each = np.stack([lines.sum(axis=2), (lines**2).sum(axis=2)])
+    return np.pad(np.cumsum(each, axis=2), ((0, 0), (0, 0), (1, 0)))
