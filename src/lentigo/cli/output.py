@@ -165,10 +165,12 @@ def need_data() -> None:
 
 
 def need_training() -> None:
-    """Import Keras without its noise; see `need_data`."""
+    """Import Keras, soon and without its noise; see `need_data`."""
+    from lentigo.start import import_keras
+
     _need("keras", "pandas")
     with quiet_start():
-        import keras  # noqa: F401 - imported here for its noise
+        import_keras()
 
 
 def _need(*packages: str) -> None:

@@ -12,6 +12,7 @@ import typer
 from lentigo.cli.options import Json, Seed, names_in
 from lentigo.cli.output import (
     as_json,
+    need_data,
     need_training,
     training_progress,
 )
@@ -48,13 +49,15 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a recipe. A killed training goes on from its last epoch."""
-    need_training()
+    need_data()
     from lentigo.recipe import load_recipe
+
+    resolved = load_recipe(recipe, changes or ())  # refused, where it is, before Keras is imported
+    need_training()
     from lentigo.train import open_tracker
     from lentigo.train import train as run
     from lentigo.train.devices import spread
 
-    resolved = load_recipe(recipe, changes or ())
     with ExitStack() as stack:
         stack.enter_context(spread(devices))
         report = stack.enter_context(training_progress())

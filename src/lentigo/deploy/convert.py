@@ -14,6 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from lentigo.start import import_keras
+
+import_keras()  # before the rest imports it
+
 import keras
 import numpy as np
 import tensorflow as tf
