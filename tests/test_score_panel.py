@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score, precision_score
 
 from lentigo import score
 from lentigo.errors import InputError
 from lentigo.score.bootstrap import bootstrap_estimate, replicate_weights
 from lentigo.score.estimate import summarise
-from lentigo.score.panel import Panel
+from lentigo.score.panel import MEANS, Panel
 
 CODES = ("bkl", "mel", "nv", "bcc")
 MALIGNANT = (False, True, False, True)
@@ -50,6 +52,19 @@ def test_the_panel_holds_the_same_values_as_the_single_scores() -> None:
     }
     assert {key: values[key] for key in expected} == pytest.approx(expected, abs=1e-9)
     assert values["f1"] == values["f1.macro.argmax"]
+
+
+@pytest.mark.parametrize("kept", [range(4), [0, 2], [2]], ids=str)
+def test_weighted_means_are_those_of_scikit_learn(kept: Sequence[int]) -> None:
+    labels, probability, _ = _case()
+    probability[:, 1] = 0  # a class that is never called
+    weights = np.random.default_rng(1).integers(0, 4, len(labels)) * np.isin(labels, kept)
+    panel = Panel.of(labels, probability, CODES, MALIGNANT)
+    values = dict(zip(panel.keys, panel.compute(weights[:, None] * 1.0)[:, 0], strict=True))
+    for metric, own in (("precision", precision_score), ("f1", f1_score)):
+        given = {"average": "weighted", "zero_division": 0, "sample_weight": weights}
+        wanted = own(labels, probability.argmax(axis=1), **given)
+        assert values[f"{metric}.weighted.argmax"] == pytest.approx(wanted, abs=1e-9)
 
 
 def test_malignant_is_decided_by_the_sum_of_its_classes() -> None:
@@ -198,9 +213,10 @@ def test_a_binary_set_with_a_class_called_malignant_has_every_key_once() -> None
     assert "sensitivity.malignant.sensitivity_0.90" in panel.keys
 
 
-def test_a_class_may_not_be_called_macro() -> None:
-    with pytest.raises(InputError, match="macro"):
-        Panel.of([0, 1], [[0.8, 0.2], [0.3, 0.7]], ("macro", "b"), (False, True))
+@pytest.mark.parametrize("mean", MEANS)
+def test_a_class_may_not_be_called_as_a_mean_is(mean: str) -> None:
+    with pytest.raises(InputError, match=mean):
+        Panel.of([0, 1], [[0.8, 0.2], [0.3, 0.7]], (mean, "b"), (False, True))
 
 
 def test_a_set_without_malignant_classes_has_no_malignant_keys() -> None:

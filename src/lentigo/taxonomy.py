@@ -156,7 +156,7 @@ def _word(label: str) -> str:
 
 
 # Beside the classes stand, in tables and among scores: means over classes, and these columns.
-_TAKEN = frozenset({"macro", "micro", "image_id", "image", "label", "undecided"})
+_TAKEN = frozenset({"macro", "micro", "weighted", "image_id", "image", "label", "undecided"})
 _TAKEN_PREFIX = "logit_"
 
 

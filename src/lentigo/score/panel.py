@@ -17,11 +17,12 @@ The keys, joined by dots:
 
 METRIC is ``sensitivity``, ``specificity``, ``precision``, ``negative_predictive_value`` or
 ``f1``. WHAT is a class code (that class against the rest), ``macro`` (the unweighted mean
-over the classes that occur) or ``malignant`` (all malignant classes against the others, by
-the sum of their probabilities). POINT is ``argmax`` (the most probable class is called; for
-``malignant``: it is a malignant class) or, for ``malignant`` only, the name of a sealed
-operating point such as ``sensitivity_0.90`` (called when the probability of being malignant
-is at least its threshold).
+over the classes that occur), for precision and F1 ``weighted`` (their mean by the images of
+each class, as in scikit-learn; of the sensitivities that is the accuracy) or ``malignant``
+(all malignant classes against the others, by the sum of their probabilities). POINT is
+``argmax`` (the most probable class is called; for ``malignant``: it is a malignant class) or,
+for ``malignant`` only, the name of a sealed operating point such as ``sensitivity_0.90``
+(called when the probability of being malignant is at least its threshold).
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ THRESHOLD_METRICS = (
     "negative_predictive_value",
     "f1",
 )
+WEIGHTED_METRICS = ("precision", "f1")
+MEANS = ("macro", "weighted")
 RANK_METRICS = ("roc_auc", "average_precision")
 WHOLE_METRICS = ("accuracy", "balanced_accuracy", "expected_calibration_error", "brier_score")
 # F1, calibration error and Brier score are no shares of independent trials.
@@ -97,15 +100,15 @@ class Panel:
         Args:
             labels: (n,) class indices.
             probability: (n, k), calibrated, in [0, 1].
-            codes: (k,) class codes; ``macro`` is taken.
+            codes: (k,) class codes; those of ``MEANS`` are taken.
             malignant: (k,) which of them are.
             thresholds: Of the malignant probability, by name.
 
         Raises:
-            InputError: Shapes that do not fit, or a class called ``macro``.
+            InputError: Shapes that do not fit, or a class that is called as a mean is.
         """
         truth, scores, _ = checked(labels, probability)
-        if len(codes) != scores.shape[1] or "macro" in codes:
+        if len(codes) != scores.shape[1] or not set(codes).isdisjoint(MEANS):
             raise InputError(f"Codes {tuple(codes)} do not name {scores.shape[1]} classes.")
         flags = np.asarray(malignant, dtype=bool)
         divided = bool(flags.any() and not flags.all())
@@ -155,6 +158,9 @@ class Panel:
             own = np.nan_to_num(values[:k]) if metric == "precision" else values[:k]
             macro = mean_defined(np.where(occurs, own, np.nan))
             rows += [macro, macro, *values]
+        for metric in WEIGHTED_METRICS:
+            values = np.nan_to_num(getattr(counts, metric)[:k])
+            rows.append(ratio((true[:k] * values).sum(axis=0), total))
         return np.array(rows)
 
     def estimates(
@@ -175,7 +181,7 @@ class Panel:
                 float(observed[row]),
                 drawn[row],
                 self._groups(key, numbers),
-                proportion=key.split(".")[0] in _PROPORTIONS and not self._is_macro(key),
+                proportion=key.split(".")[0] in _PROPORTIONS and not self._is_mean(key),
                 bounded=True,
                 scarce=self._scarce(key, numbers),
                 reason=self._reason(key, float(observed[row])),
@@ -183,8 +189,8 @@ class Panel:
             for row, key in enumerate(self.keys)
         }
 
-    def _is_macro(self, key: str) -> bool:
-        return key in THRESHOLD_METRICS or "macro" in key.split(".")
+    def _is_mean(self, key: str) -> bool:
+        return key in THRESHOLD_METRICS or not set(MEANS).isdisjoint(key.split("."))
 
     def _groups(self, key: str, numbers: Integers) -> int:
         """Groups in the denominator of a score."""
@@ -215,7 +221,7 @@ class Panel:
         """What must be said beside a score."""
         absent = [code for c, code in enumerate(self.codes) if not (self.labels == c).any()]
         if np.isfinite(value):
-            averaged = self._is_macro(key) or key == "balanced_accuracy"
+            averaged = self._is_mean(key) or key == "balanced_accuracy"
             if averaged and absent:
                 return f"mean without the classes that no image here has: {', '.join(absent)}"
             return None
@@ -259,7 +265,7 @@ def _keys(codes: Sequence[str], names: Sequence[str], joined: bool) -> tuple[str
     keys = [*WHOLE_METRICS, *(f"{metric}.{what}" for metric in RANK_METRICS for what in whats)]
     for metric in THRESHOLD_METRICS:
         keys += [metric, f"{metric}.macro.argmax", *(f"{metric}.{name}" for name in names)]
-    return tuple(keys)
+    return (*keys, *(f"{metric}.weighted.argmax" for metric in WEIGHTED_METRICS))
 
 
 def _decisions(

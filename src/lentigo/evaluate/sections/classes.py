@@ -8,6 +8,7 @@ from typing import Any
 from lentigo.evaluate.facts import Findings
 from lentigo.score.classification import confusion_matrix
 from lentigo.score.estimate import Estimate
+from lentigo.score.panel import MEANS
 
 CLASS_METRICS = (
     ("sensitivity", "Sensitivity", ".argmax"),
@@ -74,6 +75,6 @@ def _remarks(metrics: Mapping[str, Estimate]) -> list[tuple[str, list[str]]]:
     found: dict[str, list[str]] = {}
     for key, each in metrics.items():
         # Means repeat what is said under the headline.
-        if each.reason is not None and "." in key and ".macro" not in key:
+        if each.reason is not None and "." in key and key.split(".")[1] not in MEANS:
             found.setdefault(each.reason, []).append(key.removesuffix(".argmax").replace("_", " "))
     return list(found.items())
