@@ -16,7 +16,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from browsing import BYTES, MODEL, hosted, in_base64, in_browser, start_chromium
+from browsing import (
+    BYTES,
+    MODEL,
+    PACKED,
+    hosted,
+    in_base64,
+    in_browser,
+    start_chromium,
+    unpacked,
+)
 from golden_images import GOLDEN, encoded, golden, photograph
 from lentigo.deploy.prediction import UNFAMILIAR
 from lentigo.deploy.runtime import BundlePredictor
@@ -37,8 +46,10 @@ LOAD = """async () => {
 }"""
 PREDICT = f"""async ([b64, name]) => {{
   {BYTES}
+  {PACKED}
   const {{ prediction, input, attention }} = await predictor.predict(bytes, name);
-  return {{ prediction, input: [...input], attention: [attention.shape, [...attention.data]] }};
+  const maps = [attention.shape, [...attention.data]];
+  return {{ prediction, input: packed(input), attention: maps }};
 }}"""
 
 
@@ -67,8 +78,7 @@ def test_input_probabilities_and_words_agree_on(
 ) -> None:
     content = golden(name)
     answer = predictor_page.evaluate(PREDICT, [in_base64(content), name])
-    size = python.spec.size
-    theirs = np.array(answer["input"], np.uint8).reshape(size, size, 3)
+    theirs = unpacked(answer["input"], python.spec.size)
     assert_same_pixels(preprocess(content, python.spec), theirs)
     ours, browsers = python.predict_bytes(content, name=name).to_dict(), answer["prediction"]
     for code, value in ours.pop("probability").items():
@@ -212,13 +222,14 @@ def framed(share: float) -> NDArray[np.uint8]:
     ids=["good", "blurred", "burnt", "dark", "black", "small", "not skin", "framed"],
 )
 def test_quality_warnings_agree(rgb: NDArray[np.uint8], page: Any) -> None:
-    ask = """async ([width, height, data]) => {
-      const { assess, warnings } = await import("/quality.js");
-      const quality = assess({ width, height, data: Uint8ClampedArray.from(data) });
-      return [Object.values(quality), warnings(quality).map(({ sentence }) => sentence)];
-    }"""
+    ask = f"""async ([width, height, b64]) => {{
+      const {{ assess, warnings }} = await import("/quality.js");
+      {BYTES}
+      const quality = assess({{ width, height, data: new Uint8ClampedArray(bytes) }});
+      return [Object.values(quality), warnings(quality).map(({{ sentence }}) => sentence)];
+    }}"""
     height, width = rgb.shape[:2]
-    figures, sentences = page.evaluate(ask, [width, height, rgb.ravel().tolist()])
+    figures, sentences = page.evaluate(ask, [width, height, in_base64(rgb.tobytes())])
     ours = assess(rgb)
     assert sentences == list(judge(ours).warnings)
     expected = [
