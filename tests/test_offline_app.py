@@ -231,7 +231,9 @@ def test_a_new_version_fetches_what_changed_and_nothing_else(
         page.evaluate("navigator.serviceWorker.ready.then((each) => each.update())")
         waits = "navigator.serviceWorker.getRegistration().then((each) => each.waiting !== null)"
         becomes_true(page, waits)
-        while page.evaluate(waits):  # it takes over once the page of the old one is gone
+        for _ in range(50):  # it takes over once the page of the old one is gone
+            if not page.evaluate(waits):
+                break
             page.close()
             page = open_app(context, host.url)
         kept(page)
