@@ -224,3 +224,16 @@ def test_a_set_without_malignant_classes_has_no_malignant_keys() -> None:
         [0, 1], [[0.8, 0.2], [0.3, 0.7]], ("a", "b"), (False, False), {"sensitivity_0.90": 0.5}
     )
     assert not [key for key in panel.keys if "malignant" in key]
+
+
+def test_an_interval_that_misses_its_figure_says_so() -> None:
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.55, 0.95, 30)
+    labels = (rng.random(30) > confidence).astype(int)
+    probability = np.stack([confidence, 1 - confidence], axis=1)
+    found = Panel.of(labels, probability, ("a", "b"), (False, True)).estimates(np.arange(30))
+    for each in found.values():
+        held = each.value is None or each.low is None or each.low <= each.value <= each.high
+        assert held or "beside the figure" in str(each.reason)
+    assert summarise(0.1, np.linspace(0.2, 0.4, 100), 30).reason is not None
+    assert summarise(0.3, np.linspace(0.2, 0.4, 100), 30).reason is None

@@ -17,6 +17,8 @@ DEFINED_SHARE = 0.9
 # 1993, ch. 14); Wilson's holds its level from five trials on (Brown, Cai and DasGupta 2001).
 FEW_GROUPS = 10
 _Z = 1.959963984540054
+# Sums of the same numbers in another order are not the same to the last digit.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def summarise(
     - Any other figure at 0 or 1 that no replicate moves gets none.
     - Any other figure that rests on fewer than ``FEW_GROUPS`` groups of its kind keeps the
       percentile interval, and says that it is a rough guide.
+    - An interval that misses its figure, as that of a calibration error may, says so.
 
     Args:
         value: The observed figure; NaN where undefined.
@@ -105,6 +108,8 @@ def summarise(
     if scarce is not None and scarce < FEW_GROUPS:
         reason = reason or f"rests on {scarce} group(s) of its kind: the interval is a rough guide"
     low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    if not low - _ROUNDING <= value <= high + _ROUNDING:
+        reason = reason or "the interval lies beside the figure: drawing groups again shifts it"
     return Estimate(value, float(low), float(high), n_groups, reason)
 
 
