@@ -10,8 +10,10 @@ import pytest
 from hypothesis import settings
 
 from browsing import app, app_folder, app_host, browser, context, installed_wheel, page, spot
+from sixth_paper import sixth_file, sixth_images
 
 __all__ = ["app", "app_folder", "app_host", "browser", "context", "installed_wheel", "page", "spot"]
+__all__ += ["sixth_file", "sixth_images"]
 
 # How long one example takes on a machine that does other things too proves nothing.
 settings.register_profile("unhurried", deadline=None)

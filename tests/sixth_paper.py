@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from lentigo.data.phantom import generate
+
 SIXTH = """
 schema_version = 1
 name = "sixth2031"
@@ -119,3 +125,19 @@ columns = [{ title = "benign", digits = 0 }, { title = "malignant", digits = 0 }
 "before copies" = { claimed = ["80", "20"], key = "images.original.{}" }
 "with copies" = { claimed = ["80", "80"], key = "images.all.{}" }
 """
+
+
+@pytest.fixture(scope="session")
+def sixth_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its TOML."""
+    path = tmp_path_factory.mktemp("papers") / "sixth2031.toml"
+    path.write_text(SIXTH, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def sixth_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its images, of 70 lesions."""
+    folder = tmp_path_factory.mktemp("sixth") / "images"
+    generate(folder, lesions=70, seed=0, size=64)
+    return folder

@@ -14,7 +14,6 @@ from unittest.mock import create_autospec
 import pandas as pd
 import pytest
 
-from lentigo.data.phantom import generate
 from lentigo.papers import pages, plots
 from lentigo.papers.figures import FIGURES
 from lentigo.papers.measured import Outcome
@@ -23,28 +22,15 @@ from lentigo.papers.reproduce import Reproduction, Request, reproduce
 from lentigo.papers.schema import PROTOCOLS, FigureName
 from lentigo.score.estimate import Estimate
 from lentigo.train import ClassicRun, open_run
-from sixth_paper import SIXTH
 from small import lentigo
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("phantom") / "images"
-    generate(folder, lesions=70, seed=0, size=64)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def paper_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("papers") / "sixth2031.toml"
-    path.write_text(SIXTH, encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def done(images: Path, paper_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
-    request = Request(given={"phantom": images}, scale=0.5, seeds=2)
-    return reproduce(str(paper_file), request, tmp_path_factory.mktemp("out"))
+def done(
+    sixth_images: Path, sixth_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Reproduction:
+    request = Request(given={"phantom": sixth_images}, scale=0.5, seeds=2)
+    return reproduce(str(sixth_file), request, tmp_path_factory.mktemp("out"))
 
 
 def rows(done: Reproduction) -> list[dict[str, str]]:
@@ -301,8 +287,8 @@ def test_tables_with_rows_by_class_stand_on_the_page_and_in_markdown(done: Repro
     assert re.findall(r'<th scope="row">(\w+)</th>', section) == ["benign", "malignant", "average"]
 
 
-def test_a_table_of_several_is_of_the_first_that_was_run(paper_file: Path) -> None:
-    paper = read_paper(str(paper_file))
+def test_a_table_of_several_is_of_the_first_that_was_run(sixth_file: Path) -> None:
+    paper = read_paper(str(sixth_file))
     counts = {
         f"images.all.{code}": Estimate(9.0, None, None, 0) for code in ("benign", "malignant")
     }
@@ -326,16 +312,18 @@ def test_inference_is_timed_over_all_measured_images_once(done: Reproduction) ->
     assert not any("inference_s" in figures for figures in others)
 
 
-def test_leak_free_alone_is_not_stamped(done: Reproduction, paper_file: Path, images: Path) -> None:
+def test_leak_free_alone_is_not_stamped(
+    done: Reproduction, sixth_file: Path, sixth_images: Path
+) -> None:
     request = Request(
-        given={"phantom": images}, protocols=("leak-free",), variants=("grey",), scale=0.5
+        given={"phantom": sixth_images}, protocols=("leak-free",), variants=("grey",), scale=0.5
     )
-    alone = reproduce(str(paper_file), request, done.page.parent)
+    alone = reproduce(str(sixth_file), request, done.page.parent)
     assert "LEAKY" not in alone.markdown.read_text()
 
 
 def test_a_second_call_trains_and_looks_no_more(
-    done: Reproduction, paper_file: Path, images: Path
+    done: Reproduction, sixth_file: Path, sixth_images: Path
 ) -> None:
     out = done.page.parent
     kept = [
@@ -343,8 +331,8 @@ def test_a_second_call_trains_and_looks_no_more(
     ]
     looks = [path.read_bytes() for path in sorted(out.rglob("test_access.jsonl"))]
     steps: list[object] = []
-    request = Request(given={"phantom": images}, scale=0.5, seeds=2)
-    again = reproduce(str(paper_file), request, out, report=steps.append)
+    request = Request(given={"phantom": sixth_images}, scale=0.5, seeds=2)
+    again = reproduce(str(sixth_file), request, out, report=steps.append)
     assert not steps
     assert kept == [
         (r.parent / "metrics.json").stat().st_mtime_ns for o in again.outcomes for r in o.reports
@@ -360,18 +348,18 @@ def test_no_group_crosses_the_leak_free_split(done: Reproduction) -> None:
 
 
 def test_the_command_reproduces_and_refuses(
-    done: Reproduction, paper_file: Path, images: Path
+    done: Reproduction, sixth_file: Path, sixth_images: Path
 ) -> None:
-    data = ("--data", f"phantom={images}")
-    _, refused = lentigo("reproduce", paper_file, *data, "--variants", "none,grey", code=2)
+    data = ("--data", f"phantom={sixth_images}")
+    _, refused = lentigo("reproduce", sixth_file, *data, "--variants", "none,grey", code=2)
     assert "'none' is no variant" in refused
 
 
 def test_a_variant_that_failed_is_told_by_the_exit_code(
-    done: Reproduction, paper_file: Path, images: Path
+    done: Reproduction, sixth_file: Path, sixth_images: Path
 ) -> None:
     out = done.page.parent
     (out / "sixth2031").symlink_to(out)
-    asked = ("--data", f"phantom={images}", "--scale", "0.5", "--out", out, "--json")
-    told, _ = lentigo("reproduce", paper_file, *asked, "--variants", "impossible", code=1)
+    asked = ("--data", f"phantom={sixth_images}", "--scale", "0.5", "--out", out, "--json")
+    told, _ = lentigo("reproduce", sixth_file, *asked, "--variants", "impossible", code=1)
     assert {each["variant"] for each in json.loads(told)["failed"]} == {"impossible"}

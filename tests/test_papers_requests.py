@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lentigo.data.phantom import generate
 from lentigo.errors import InputError
 from lentigo.papers import pages
 from lentigo.papers.collect import collect
@@ -16,71 +15,60 @@ from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import experiment, read_paper
 from lentigo.papers.reproduce import Request, reproduce
 from lentigo.papers.schema import PROTOCOLS, DataPlan
-from sixth_paper import SIXTH
 from small import lentigo
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("phantom") / "images"
-    generate(folder, lesions=70, seed=0, size=64)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def paper_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("papers") / "sixth2031.toml"
-    path.write_text(SIXTH, encoding="utf-8")
-    return path
-
-
-def test_scale_shrinks_images_and_epochs(paper_file: Path, images: Path, tmp_path: Path) -> None:
-    paper = read_paper(str(paper_file))
-    whole = collect(paper.data, {"phantom": images}, 1.0, tmp_path)
-    half = collect(paper.data, {"phantom": images}, 0.5, tmp_path)
+def test_scale_shrinks_images_and_epochs(
+    sixth_file: Path, sixth_images: Path, tmp_path: Path
+) -> None:
+    paper = read_paper(str(sixth_file))
+    whole = collect(paper.data, {"phantom": sixth_images}, 1.0, tmp_path)
+    half = collect(paper.data, {"phantom": sixth_images}, 0.5, tmp_path)
     assert half.images == pytest.approx(whole.images / 2, abs=2)
     plan = experiment(paper, paper.variants[0], "leak-free", scale=0.5)
     assert plan.recipe.epochs == 2
     assert plan.recipe.stages[0].batch_size == 8
 
 
-def test_a_missing_source_is_named_with_its_option(paper_file: Path, tmp_path: Path) -> None:
+def test_a_missing_source_is_named_with_its_option(sixth_file: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="phantom") as caught:
-        reproduce(str(paper_file), Request(given={}), tmp_path)
+        reproduce(str(sixth_file), Request(given={}), tmp_path)
     assert "--data phantom=FOLDER" in str(caught.value)
 
 
-def test_a_stand_in_takes_the_place_and_is_told(images: Path, tmp_path: Path) -> None:
+def test_a_stand_in_takes_the_place_and_is_told(sixth_images: Path, tmp_path: Path) -> None:
     plan = DataPlan(
         sources=("isic9",), stand_ins={"isic9": ("phantom",)}, malignant=("star",), size=32
     )
-    collected = collect(plan, {"phantom": images}, 1.0, tmp_path)
+    collected = collect(plan, {"phantom": sixth_images}, 1.0, tmp_path)
     assert "phantom stand in for isic9." in collected.remarks
 
 
-def test_fewer_images_than_the_paper_had_keep_its_proportions(images: Path, tmp_path: Path) -> None:
+def test_fewer_images_than_the_paper_had_keep_its_proportions(
+    sixth_images: Path, tmp_path: Path
+) -> None:
     plan = DataPlan(
         sources=("phantom",),
         malignant=("star",),
         per_class={"star": 2000, "disc": 1000},
         size=32,
     )
-    collected = collect(plan, {"phantom": images}, 1.0, tmp_path)
+    collected = collect(plan, {"phantom": sixth_images}, 1.0, tmp_path)
     counts = pd.read_csv(collected.path)["label"].value_counts()
     assert counts["star"] == pytest.approx(2 * counts["disc"], abs=2)
     assert "in the same proportions" in " ".join(collected.remarks)
 
 
 def test_what_was_given_and_cannot_be_used_is_refused_before_anything_is_made(
-    paper_file: Path, images: Path, tmp_path: Path
+    sixth_file: Path, sixth_images: Path, tmp_path: Path
 ) -> None:
     request = Request(
-        given={"phantom": images / "absent", "isic2020": images},
+        given={"phantom": sixth_images / "absent", "isic2020": sixth_images},
         weights={"MobileNet": "none", "tiny_network:build": "absent.h5"},
         seeds=0,
     )
     with pytest.raises(InputError) as caught:
-        reproduce(str(paper_file), request, tmp_path / "out")
+        reproduce(str(sixth_file), request, tmp_path / "out")
     for told in (
         "absent, does not exist",
         "'isic2020' is no source of its images; they are of phantom",
@@ -93,18 +81,18 @@ def test_what_was_given_and_cannot_be_used_is_refused_before_anything_is_made(
 
 
 def test_a_folder_of_another_source_is_refused_before_anything_is_made(
-    paper_file: Path, tmp_path: Path
+    sixth_file: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "given").mkdir()
     (tmp_path / "given" / "ISIC_0000000.jpg").write_bytes(b"")
     asked = ("--data", f"phantom={tmp_path / 'given'}", "--out", tmp_path / "out")
-    _, told = lentigo("reproduce", paper_file, *asked, code=2)
+    _, told = lentigo("reproduce", sixth_file, *asked, code=2)
     assert "the folder of phantom cannot be read" in told
     assert not (tmp_path / "out").exists()
 
 
-def test_a_failure_with_a_list_is_one_line_of_the_tables(paper_file: Path) -> None:
-    paper, failure = read_paper(str(paper_file)), "two are absent:\n  a.jpg\n  b.jpg"
+def test_a_failure_with_a_list_is_one_line_of_the_tables(sixth_file: Path) -> None:
+    paper, failure = read_paper(str(sixth_file)), "two are absent:\n  a.jpg\n  b.jpg"
     outcomes = [Outcome("grey", "leak-free", failure=failure)]
     (row, *_) = csv.DictReader(pages.csv_text(paper, 1.0, PROTOCOLS, outcomes).splitlines())
     assert row["status"] == "failed: two are absent: a.jpg ..."
