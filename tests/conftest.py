@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -19,12 +20,19 @@ __all__ += ["sixth_file", "sixth_images"]
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
+_OWN = Path(tempfile.mkdtemp(prefix="lentigo-tests-"))
+
 # What one test looked at must not count in another, nor in the log of whoever runs them.
-os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="lentigo-state-")
+os.environ["XDG_STATE_HOME"] = str(_OWN / "state")
 
 # Processes that train the same on JAX compile it once.
-os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="lentigo-jax-")
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(_OWN / "jax")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(_OWN, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
