@@ -236,6 +236,8 @@ def test_a_new_version_fetches_what_changed_and_nothing_else(
                 break
             page.close()
             page = open_app(context, host.url)
+        else:
+            pytest.fail("the new version never took over")
         kept(page)
         page.get_by_text("The model, its data and its limits").click()
         names = {url.removeprefix(host.url) for url in fetched}
