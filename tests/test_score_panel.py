@@ -227,13 +227,15 @@ def test_a_set_without_malignant_classes_has_no_malignant_keys() -> None:
 
 
 def test_an_interval_that_misses_its_figure_says_so() -> None:
-    rng = np.random.default_rng(0)
-    confidence = rng.uniform(0.55, 0.95, 30)
-    labels = (rng.random(30) > confidence).astype(int)
-    probability = np.stack([confidence, 1 - confidence], axis=1)
-    found = Panel.of(labels, probability, ("a", "b"), (False, True)).estimates(np.arange(30))
-    for each in found.values():
-        held = each.value is None or each.low is None or each.low <= each.value <= each.high
-        assert held or "beside the figure" in str(each.reason)
-    assert summarise(0.1, np.linspace(0.2, 0.4, 100), 30).reason is not None
-    assert summarise(0.3, np.linspace(0.2, 0.4, 100), 30).reason is None
+    shares = np.array([0.55, 0.65, 0.75, 0.85, 0.95])
+    # Of twenty images each, exactly as many are right as their probability says.
+    labels = np.concatenate([np.arange(20) >= round(20 * share) for share in shares]).astype(int)
+    probability = np.stack([shares.repeat(20), 1 - shares.repeat(20)], axis=1)
+    panel = Panel.of(labels, probability, ("a", "b"), (False, True))
+    found = panel.estimates(np.arange(100))
+    error = found["expected_calibration_error"]
+    assert error.value == pytest.approx(0)
+    assert error.low is not None
+    assert error.low > 0.02
+    assert "beside the figure" in str(error.reason)
+    assert found["accuracy"].reason is None
