@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -14,8 +15,10 @@ import pytest
 
 from lentigo.data.phantom import generate
 from lentigo.errors import InputError
-from lentigo.papers.cluster import check_address
+from lentigo.papers.cluster import check_address, rooted
 from lentigo.papers.reproduce import Request, reproduce
+from lentigo.papers.running import Task
+from lentigo.recipe import Distillation, Network, load_recipe
 from lentigo.train.state import load_checkpoint
 from small import environment
 
@@ -75,9 +78,11 @@ def test_a_killed_worker_loses_its_unsaved_epochs_and_nothing_else(tmp_path: Pat
     paper, out = tmp_path / "spread2031.toml", tmp_path / "out"
     paper.write_text(PAPER, encoding="utf-8")
     command = [sys.executable, "-m", "lentigo", "reproduce", str(paper), "--protocol", "leak-free"]
-    command += ["--data", f"phantom={images}", "--cluster", "local:1", "--out", str(out), "--json"]
+    command += ["--data", f"phantom={images}", "--cluster", "local:1", "--out", "out", "--json"]
     with (tmp_path / "said").open("w") as said:
-        process = subprocess.Popen(command, env=environment(), stdout=said, stderr=said)
+        process = subprocess.Popen(
+            command, env=environment(), cwd=tmp_path, stdout=said, stderr=said
+        )
     runs = out.resolve() / "spread2031" / "runs"
     deadline, before, threads = time.monotonic() + 300, None, [b""]
     while before is None and time.monotonic() < deadline and process.poll() is None:
@@ -108,6 +113,25 @@ def test_a_killed_worker_loses_its_unsaved_epochs_and_nothing_else(tmp_path: Pat
     again = reproduce(str(paper), request, out / "spread2031", report=steps.append)
     assert not steps
     assert all(each.figures for each in again.outcomes)
+
+
+def test_workers_are_told_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe("lentigo-small").model_copy(
+        update={
+            "network": Network(weights="weights.h5"),
+            "distillation": Distillation(teachers=("teacher", "/shared/teacher")),
+        }
+    )
+    task = Task(recipe, Path("prepared"), Path("runs"), 0, None, "test")
+    sent = rooted(task)
+    assert sent.data == tmp_path / "prepared"
+    assert sent.runs == tmp_path / "runs"
+    assert sent.recipe.network.weights == str(tmp_path / "weights.h5")
+    assert sent.recipe.distillation is not None
+    assert sent.recipe.distillation.teachers == (str(tmp_path / "teacher"), "/shared/teacher")
+    named = recipe.model_copy(update={"network": Network(), "distillation": None})
+    assert rooted(dataclasses.replace(task, recipe=named)).recipe == named
 
 
 def test_another_address_is_refused_before_anything_is_prepared() -> None:

@@ -6,6 +6,7 @@ finished is read, so no run is done twice.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -102,7 +103,7 @@ def _results(
     """The folder of every task by its key, or why it has none."""
     cores = min(cores, int(ray.cluster_resources().get("CPU", 1)))
     remote = ray.remote(num_cpus=cores, max_retries=RETRIES)(do)
-    waiting = {remote.remote(task): key for key, task in by_key.items()}
+    waiting = {remote.remote(rooted(task)): key for key, task in by_key.items()}
     found: dict[str, Path | str] = {}
     while waiting:
         (ended,), _ = ray.wait(list(waiting), num_returns=1)
@@ -118,6 +119,29 @@ def _results(
             task = by_key[key]
             say(f"{len(found)}/{len(by_key)}: {task.recipe.name}, {task.recipe.protocol}")
     return found
+
+
+def rooted(task: Task) -> Task:
+    """The same task with absolute paths, as workers have working folders of their own."""
+    recipe = task.recipe
+    own: dict[str, Any] = {}
+    if (weights := recipe.network.weights) not in {"imagenet", "none"}:
+        (path,) = _all_rooted([weights])
+        own["network"] = recipe.network.model_copy(update={"weights": path})
+    if (taught := recipe.distillation) is not None:
+        own["distillation"] = taught.model_copy(update={"teachers": _all_rooted(taught.teachers)})
+    if (mixed := recipe.soup) is not None:
+        own["soup"] = mixed.model_copy(update={"runs": _all_rooted(mixed.runs)})
+    return dataclasses.replace(
+        task,
+        recipe=recipe.model_copy(update=own),
+        data=task.data.resolve(),
+        runs=task.runs.resolve(),
+    )
+
+
+def _all_rooted(folders: Sequence[str]) -> tuple[str, ...]:
+    return tuple(str(Path(each).resolve()) for each in folders)
 
 
 class _Fetched:

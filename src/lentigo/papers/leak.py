@@ -97,7 +97,6 @@ def leak(
     check_fits(recipe.model_copy(update={"protocol": "leak-free"}), data)
     if cluster:
         check_address(cluster)
-        out = out.resolve()  # the workers have working folders of their own
     out.mkdir(parents=True, exist_ok=True)
     found: dict[str, dict[str, list[float | None]]] = {way.name: {} for way in WAYS}
     with locked(out / ".lock"):

@@ -95,7 +95,6 @@ def reproduce(
     chosen = _chosen(paper, request)
     if request.cluster:
         check_address(request.cluster)
-        out = out.resolve()  # the workers have working folders of their own
     out.mkdir(parents=True, exist_ok=True)
     with locked(out / ".lock"):
         outcomes = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -92,8 +91,6 @@ def sweep(
     recipes = _recipes(recipe, trials, changes)
     if cluster:
         check_address(cluster)
-        out = out.resolve()  # the workers have working folders of their own
-        data = dataclasses.replace(data, path=data.path.resolve())
     sets = {each.data: _set_of(each, data) for each in trials}
     folds = tuple(range(data.info.folds)) if folds is None else folds
     _check_measured(data, split, folds, metrics)
