@@ -14,7 +14,7 @@ from lentigo.score.bootstrap import REPLICATES, group_numbers, grouped_bootstrap
 from lentigo.score.curves import BAND_REPLICATES, Band
 from lentigo.score.estimate import LEVEL, Estimate, summarise
 
-BENEFIT_GRID = np.linspace(0.01, 0.6, 60)
+BENEFIT_GRID = np.arange(1, 61) / 100
 
 
 def net_benefit(
