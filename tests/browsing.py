@@ -231,6 +231,19 @@ def ask(page: Any, spot: Path) -> str:
     return str(page.locator("#result .top-class").text_content())
 
 
+def hand_in(shown: Any, picture: Path, scope: str = "yes") -> None:
+    """Hand a photo in on a server's page, and wait for the answer."""
+    shown.check(f"input[value={scope}]")
+    shown.set_input_files("#photo", picture)
+    shown.click("button.main")
+    shown.wait_for_selector(".top-class")
+
+
+def fits(shown: Any) -> bool:
+    """Whether nothing has to be scrolled sideways."""
+    return bool(shown.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
 def becomes_true(page: Any, expression: str) -> None:
     """Wait for a value; the page's policy forbids Playwright's own way, which evaluates text."""
     happens(page, lambda: page.evaluate(expression), expression)

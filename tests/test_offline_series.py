@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from browsing import CATALOGUE, Host, ask, becomes_true, hosted, kept, open_app
@@ -83,6 +85,27 @@ def test_series_outlast_the_visit_and_speak_the_visitor_s_language(
     page.get_by_role("link", name=say("nav.home", "tr")).click()
     page.locator("#hand-in").wait_for()
     page.locator("#shelf").wait_for(state="hidden")
+
+
+def test_a_series_tells_every_doubt_that_the_answer_told(app: Any, tmp_path: Path) -> None:
+    black = tmp_path / "black.png"
+    assert cv2.imwrite(str(black), np.zeros((300, 300, 3), np.uint8))
+    app.get_by_role("radio", name=say("scope.no")).check()
+    ask(app, black)
+    keep(app)
+    app.get_by_role("radio", name=say("scope.yes")).check()
+    keep(app)
+    app.locator("#kept a").click()
+    app.get_by_role("link", name=LANGUAGES["id"]).click()
+    first, second = (app.locator("#shelf figcaption").nth(i) for i in range(2))
+    for key in ("result.unfamiliar", "result.plain", "warning.dark", "warning.frame"):
+        first.get_by_text(say(key, "id")).wait_for()
+    shown = second.inner_text()
+    assert say("result.unfamiliar", "id") in shown
+    assert say("result.plain", "id") not in shown
+    assert say("result.unknown", "id") not in shown
+    kept_there = "import('/store.js').then(({ all }) => all())"
+    assert [each["scope"] for each in app.evaluate(kept_there)] == ["no", "yes"]
 
 
 def test_what_the_browser_will_not_keep_is_said(context: Any, app_host: Host, spot: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
-from browsing import becomes_true
+from browsing import becomes_true, fits, hand_in
 from lentigo.web.camera.capture import Capture
 from lentigo.web.camera.sources import opener
 from lentigo.web.certificates import prepare
@@ -80,18 +80,6 @@ def visit(browser: Browser) -> Iterator[Visit]:
     for context in opened:
         context.close()
     assert complaints == []
-
-
-def hand_in(shown: Page, picture: Path, scope: str = "yes") -> None:
-    shown.check(f"input[value={scope}]")
-    shown.set_input_files("#photo", picture)
-    shown.click("button.main")
-    shown.wait_for_selector(".top-class")
-
-
-def fits(shown: Page) -> bool:
-    """Whether nothing has to be scrolled sideways."""
-    return bool(shown.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 
 def own_file(request: Request) -> bool:

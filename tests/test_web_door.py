@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import ssl
 import subprocess
@@ -187,6 +188,16 @@ def test_photos_are_kept_only_where_asked_and_the_page_says_so(tmp_path: Path) -
     assert [each.read_bytes() for each in photos] == [photo()]
     assert len(answers) == 1
     assert sorted(tmp_path.rglob("*")) == sorted([folder, *photos, *answers])
+
+
+def test_what_was_said_of_the_dermatoscope_is_kept_with_the_answer(tmp_path: Path) -> None:
+    with page(Settings(keep=tmp_path)) as address:
+        for number, said in enumerate(("yes", "no", "", "<perhaps>")):
+            form = {"photo": photo(seed=number), "scope": (None, said)}
+            assert post(f"{address}/result", files=form, headers=BROWSER).status_code == 200
+    kept_there = [json.loads(each.read_text("utf-8")) for each in tmp_path.glob("*.json")]
+    said_of_each = [each["scope"] for each in sorted(kept_there, key=lambda each: each["at"])]
+    assert said_of_each == ["yes", "no", None, None]
 
 
 def test_a_full_disk_does_not_cost_the_answer(

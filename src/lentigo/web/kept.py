@@ -44,13 +44,14 @@ def prepare(folder: Path) -> None:
         ) from None
 
 
-def keep(folder: Path, content: bytes, prediction: Prediction) -> bool:
+def keep(folder: Path, content: bytes, prediction: Prediction, scope: str = "") -> bool:
     """Store a photo and its answer; names come from clock and content, never from a visitor.
 
     Args:
         folder: See `prepare`; made again where it has gone.
         content: The encoded photo.
         prediction: The answer.
+        scope: ``yes``, ``no`` or empty: what the visitor said of a dermatoscope.
 
     Returns:
         Whether both are stored; a full disk is logged, and the visitor gets the answer anyway.
@@ -59,7 +60,12 @@ def keep(folder: Path, content: bytes, prediction: Prediction) -> bool:
     now = dt.datetime.now(dt.UTC)
     stem = f"{now:%Y%m%dT%H%M%S}-{digest[:12]}"
     photo = folder / f"{stem}{SUFFIXES.get(sniff(content[:SNIFF_BYTES]), '.image')}"
-    answer: dict[str, Any] = {**prediction.to_dict(), "sha256": digest, "at": now.isoformat()}
+    answer: dict[str, Any] = {
+        **prediction.to_dict(),
+        "scope": scope or None,
+        "sha256": digest,
+        "at": now.isoformat(),
+    }
     try:
         write_bytes(photo, content)
         write_json(folder / f"{stem}.json", answer)

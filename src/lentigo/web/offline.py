@@ -38,7 +38,7 @@ PIECE_BYTES = 64 * 1024
 # Of the server's page, which looks the same.
 _SHARED = (
     *("page.css", "mark.svg", "scope-yes.svg", "scope-no.svg"),
-    *("dom.js", "keepsake.js", "preview.js", "shelf.js", "speech.js", "store.js"),
+    *("dom.js", "doubts.js", "keepsake.js", "preview.js", "shelf.js", "speech.js", "store.js"),
 )
 # Fetched once the page works; the rest is the page.
 _LATER = ("litert/", MODEL, "LICENSES")

@@ -14,12 +14,14 @@ from lentigo.deploy.bundle import BundleInfo
 from lentigo.deploy.prediction import Prediction, Reading
 from lentigo.web.kept import keep
 from lentigo.web.server import Server, server_of
-from lentigo.web.strings import Words
+from lentigo.web.strings import Words, hint_of
 from lentigo.web.told import Told
 from lentigo.web.views import page, words_for
 
 SCALE_PX = 400
 """Width of the drawn scale in units of its own."""
+SCOPES = ("yes", "no")
+"""What a visitor may answer to the question whether a dermatoscope was used."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,16 @@ async def show_result(request: Request, content: bytes, filename: str, scope: st
         request: Whose photo it is.
         content: The encoded photo.
         filename: What the visitor calls it.
-        scope: ``yes``, ``no`` or empty: whether it came through a dermatoscope.
+        scope: ``yes`` or ``no``: whether it came through a dermatoscope; anything else counts
+            as not answered.
 
     Raises:
         Refusal: The photo is refused, or the queue is full.
     """
     server = server_of(request)
     prediction, drawn = await server.desk.portray(content, filename or "photo")
-    kept = await keep_if_asked(server, content, prediction)
+    scope = scope if scope in SCOPES else ""
+    kept = await keep_if_asked(server, content, prediction, scope)
     return show_told(request, Told(prediction, drawn, scope, kept))
 
 
@@ -67,7 +71,7 @@ def show_told(request: Request, told: Told) -> Response:
         prediction=prediction,
         portrait=told.portrait,
         kept=told.kept,
-        answer=json.dumps(prediction.to_dict()),
+        answer=json.dumps(_record(told, info)),
         sealed=server.seal.sealed(told),
         rows=_rows(prediction, info, words),
         info=info,
@@ -82,12 +86,24 @@ def show_told(request: Request, told: Told) -> Response:
     )
 
 
-async def keep_if_asked(server: Server, content: bytes, prediction: Prediction) -> bool | None:
+async def keep_if_asked(
+    server: Server, content: bytes, prediction: Prediction, scope: str = ""
+) -> bool | None:
     """Store photo and answer where the operator wants it; None where not."""
     folder = server.settings.keep
     if folder is None:
         return None
-    return await asyncio.to_thread(keep, folder, content, prediction)
+    return await asyncio.to_thread(keep, folder, content, prediction, scope)
+
+
+def _record(told: Told, info: BundleInfo) -> dict[str, object]:
+    """What a browser keeps of an answer: its figures, and all that makes them doubtful."""
+    return {
+        **told.prediction.to_dict(),
+        "scope": told.scope or None,
+        "leaky": info.leaky,
+        "hints": [hint_of(each) for each in told.prediction.warnings],
+    }
 
 
 def _rows(prediction: Prediction, info: BundleInfo, words: Words) -> list[Row]:

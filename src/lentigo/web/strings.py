@@ -67,8 +67,8 @@ class Words:
 
     def warning(self, sentence: str) -> str:
         """A sentence of the library in this language; the sentence itself where it is new."""
-        key = _warning_keys().get(sentence)
-        return sentence if key is None else self(key)
+        hint = hint_of(sentence)
+        return sentence if hint is None else self(f"{_WARNINGS}{hint}")
 
     def figure(self, key: str) -> str | None:
         """What a figure of a bundle is called; None where the catalogue has no name for it."""
@@ -100,10 +100,15 @@ class Words:
         return patterns[self.language]
 
 
+def hint_of(sentence: str) -> str | None:
+    """What the catalogue calls a warning of the library, such as ``blur``; None where it is new."""
+    return _hints().get(sentence)
+
+
 @cache
-def _warning_keys() -> Mapping[str, str]:
+def _hints() -> Mapping[str, str]:
     return {
-        sentences[DEFAULT]: key
+        sentences[DEFAULT]: key.removeprefix(_WARNINGS)
         for key, sentences in catalogue().items()
         if key.startswith(_WARNINGS)
     }

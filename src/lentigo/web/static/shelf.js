@@ -1,6 +1,7 @@
 /** Photos of the same spot side by side, out of this browser's own store. */
 
 import { element } from "./dom.js";
+import { doubts } from "./doubts.js";
 import { percent } from "./speech.js";
 import { all, clear, remove } from "./store.js";
 
@@ -58,13 +59,30 @@ export class Shelf {
     const share = percent(photo.probability[photo.top], language);
     // Kept in the language of that day; the class is named in that of today where it is known.
     const name = text(`class.${photo.top.toLowerCase()}`, {}, photo.name);
-    const lines = [element("strong", {}, when), element("span", {}, `${name}: ${share}`)];
+    const lines = [element("strong", {}, when), ...this.doubted(photo)];
+    lines.push(element("span", {}, `${name}: ${share}`));
     if (photo.malignant_probability !== null) {
       const malignant = percent(photo.malignant_probability, language);
       lines.push(element("span", {}, `${text("result.malignant")}: ${malignant}`));
     }
+    // Photos that were kept before their answer to the question was are among them.
+    if (!["yes", "no"].includes(photo.scope)) {
+      lines.push(element("span", { class: "hint" }, text("result.unknown")));
+    }
     const drop = this.button("series.delete", when, () => remove(photo.id));
     return element("figure", {}, image, element("figcaption", {}, ...lines), drop);
+  }
+
+  /** Every doubt that the page of the answer told, before the figures as there. */
+  doubted(photo) {
+    const { text } = this;
+    const said = doubts(photo).map((key) => element("p", {}, text(key)));
+    for (const [i, sentence] of (photo.warnings ?? []).entries()) {
+      const today = text(`warning.${photo.hints?.[i]}`, {}, "");
+      // Older ones, and those of a newer page, have the library's English alone.
+      said.push(element("p", today ? {} : { lang: "en" }, today || sentence));
+    }
+    return said.length ? [element("div", { class: "alert doubts" }, ...said)] : [];
   }
 
   button(key, what, action) {

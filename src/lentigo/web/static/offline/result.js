@@ -1,6 +1,7 @@
 /** An answer in words and pictures, with the markup of the server's result page. */
 
 import { element } from "./dom.js";
+import { doubts } from "./doubts.js";
 import { keepsake } from "./keepsake.js";
 import { whole } from "./speech.js";
 
@@ -20,13 +21,10 @@ const JPEG_QUALITY = 0.82;
  */
 export function showResult(target, answer, { info, words, scope, shelf }) {
   const { text } = words;
-  const alerts = [];
-  if (answer.prediction.familiarity?.unfamiliar) alerts.push("result.unfamiliar");
-  if (scope === "no") alerts.push("result.plain");
-  if (info.leaky) alerts.push("result.leaky");
+  const told = { ...answer.prediction, scope: scope || null, leaky: info.leaky };
   target.replaceChildren(
     element("h2", { id: "result-title" }, text("result.title")),
-    ...alerts.map((key) => element("p", { class: "alert" }, text(key))),
+    ...doubts(told).map((key) => element("p", { class: "alert" }, text(key))),
     ...warnings(answer, text),
     element(
       "div",
@@ -34,7 +32,7 @@ export function showResult(target, answer, { info, words, scope, shelf }) {
       picture(answer, info, text),
       answerCard(answer.prediction, info, words, scope),
       next(answer.prediction, text),
-      keeping(answer, info, words, shelf),
+      keeping({ ...answer, told }, info, words, shelf),
       ...(answer.hints.length ? [] : [flawless(text)]),
       classes(answer.prediction, info, words),
     ),
@@ -197,10 +195,11 @@ function picture({ attention, prediction, photo }, info, text) {
 }
 
 /** The card that keeps an answer, in the form in which a server's page keeps it. */
-function keeping({ prediction, photo }, info, { text, className }, shelf) {
-  const top = info.taxonomy.classes.find(({ code }) => code === prediction.top);
+function keeping({ told, hints, photo }, info, { text, className }, shelf) {
+  const top = info.taxonomy.classes.find(({ code }) => code === told.top);
   const record = () => ({
-    ...prediction,
+    ...told,
+    hints,
     photo: portrait(photo, ...shownSize(photo)),
     name: className(top),
     model: `${info.name} ${info.graph_sha256.slice(0, 12)}`,
