@@ -200,10 +200,20 @@ def test_what_was_said_of_the_dermatoscope_is_kept_with_the_answer(tmp_path: Pat
     assert said_of_each == ["yes", "no", None, None]
 
 
+def test_what_is_kept_is_its_owner_s_alone_in_a_folder_that_everybody_reads(
+    tmp_path: Path,
+) -> None:
+    tmp_path.chmod(0o755)
+    with page(Settings(keep=tmp_path)) as address:
+        assert post(f"{address}/api/v1/predict", content=photo()).status_code == 200
+    modes = {each.suffix: each.stat().st_mode & 0o777 for each in tmp_path.iterdir()}
+    assert modes == {".jpg": 0o600, ".json": 0o600}
+
+
 def test_a_full_disk_does_not_cost_the_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path, content: bytes, *, private: bool) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(kept, "write_bytes", full)

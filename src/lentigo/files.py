@@ -22,10 +22,14 @@ CHUNK_BYTES = 1 << 20
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
     """A temporary path beside ``path`` that replaces it when the block ends well.
 
     A block that raises, or a process that is killed, leaves ``path`` as it was.
+
+    Args:
+        path: What is written.
+        private: Its owner alone may read it, and at no moment anybody else.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -33,9 +37,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        if not private:  # as which it was made
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
@@ -89,15 +94,15 @@ def need_place(path: Path) -> None:
         ) from None
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` atomically."""
-    with atomic_path(path) as temporary:
+def write_bytes(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Write ``content`` to ``path`` atomically; ``private`` as for `atomic_path`."""
+    with atomic_path(path, private=private) as temporary:
         temporary.write_bytes(content)
 
 
-def write_text(path: Path, content: str) -> None:
-    """Write UTF-8 text to ``path`` atomically."""
-    write_bytes(path, content.encode())
+def write_text(path: Path, content: str, *, private: bool = False) -> None:
+    """Write UTF-8 text to ``path`` atomically; ``private`` as for `atomic_path`."""
+    write_bytes(path, content.encode(), private=private)
 
 
 def canonical_json(value: Any) -> str:
@@ -105,9 +110,10 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON to ``path`` atomically; NaN is refused."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path: Path, value: Any, *, private: bool = False) -> None:
+    """Write ``value`` as indented JSON to ``path``, as `write_text` does; NaN is refused."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(path, f"{text}\n", private=private)
 
 
 def read_json(path: Path) -> Any:

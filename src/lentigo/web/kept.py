@@ -45,7 +45,9 @@ def prepare(folder: Path) -> None:
 
 
 def keep(folder: Path, content: bytes, prediction: Prediction, scope: str = "") -> bool:
-    """Store a photo and its answer; names come from clock and content, never from a visitor.
+    """Store a photo and its answer, readable by the user alone who serves.
+
+    Their names come from clock and content, never from a visitor.
 
     Args:
         folder: See `prepare`; made again where it has gone.
@@ -67,8 +69,8 @@ def keep(folder: Path, content: bytes, prediction: Prediction, scope: str = "") 
         "at": now.isoformat(),
     }
     try:
-        write_bytes(photo, content)
-        write_json(folder / f"{stem}.json", answer)
+        write_bytes(photo, content, private=True)
+        write_json(folder / f"{stem}.json", answer, private=True)
     except OSError as error:
         _log.error("a photo could not be kept in %s: %s", folder, error.strerror)
         with contextlib.suppress(OSError):
