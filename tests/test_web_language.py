@@ -1,14 +1,17 @@
-"""An answer in another language: what this process has said, and nothing else."""
+"""An answer in another language, as this process has said it; refusals in the visitor's."""
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
 
 import pytest
 
-from lentigo.web.strings import Words
+from lentigo.web import litert
+from lentigo.web.settings import Limits
+from lentigo.web.strings import LANGUAGES, Words
 from lentigo.web.told import TOLD_BYTES
 from web_server import BROWSER, get, page, photo, post, said_in, sealed_in
 
@@ -119,3 +122,41 @@ def test_so_does_an_answer_of_before_a_restart(first: str) -> None:
         told = said_in("tr", restarted, sealed_in(first))
     assert told.status_code == 400
     assert TR("problem.lost") in told.text
+
+
+FORM = "multipart/form-data; boundary=x"
+CUT = b"--x\r\nContent-Disposition: form-data; name=photo\r\n\r\nab"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("body", "kind", "keys"),
+    [
+        (bytes(Limits().body_bytes + 1), FORM, ("problem.too_large", "problem.bytes")),
+        (CUT, FORM, ("problem.malformed",)),
+        (CUT, "multipart/form-data; boundary=y", ("problem.malformed",)),
+        (CUT, "multipart/form-data", ("problem.malformed",)),
+        (CUT.replace(b": ", b"\0"), FORM, ("problem.malformed",)),
+    ],
+    ids=["too many bytes", "cut short", "of another boundary", "of no boundary", "damaged"],
+)
+def test_a_refused_form_is_told_in_one_language_alone(
+    address: str, language: str, body: bytes, kind: str, keys: tuple[str, ...]
+) -> None:
+    head = {**BROWSER, "accept-language": language, "content-type": kind}
+    shown = post(f"{address}/result", content=body, headers=head).text
+    main = shown.partition("<main")[2].partition(">")[2].partition("</main>")[0]
+    told = html.unescape(re.sub("<[^>]*>", "\n", main)).splitlines()
+    words = Words(language)
+    wanted = [words(key, megabytes=20) for key in ("problem.title", *keys, "nav.home")]
+    assert [line for line in told if line] == wanted
+
+
+def test_without_the_offline_app_a_visitor_reads_how_it_is_added(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(litert, "runtime_folder", lambda: None)
+    with page() as bare:
+        shown = get(f"{bare}/app/", headers={**BROWSER, "accept-language": "tr"}).text
+    assert TR("problem.no_app") in html.unescape(shown)
+    assert "which carries it" not in shown

@@ -34,7 +34,10 @@ def part(request: Request, name: str) -> Response:
     app = server_of(request).offline
     if app.obstacle is not None:
         missing = app.obstacle == "offline.missing"
-        raise Refusal(404, app.obstacle, reason=f"LiteRT.js: {HOW_TO_GET}." if missing else "")
+        if not missing:
+            raise Refusal(404, app.obstacle)
+        reason = f"LiteRT.js: {HOW_TO_GET}."
+        raise Refusal(404, app.obstacle, reason=reason, why="problem.no_app")
     name = name or HOME
     found = app.parts.get(name)
     if found is None:

@@ -68,7 +68,8 @@ async def received(request: Request, limits: Limits, budget: Budget) -> AsyncIte
         except ClientDisconnect:
             raise Refusal(400, "problem.malformed") from None
         if over:
-            raise too_large(f"A request may have {limits.body_bytes // MEGABYTE} MB.")
+            most = limits.body_bytes // MEGABYTE
+            raise too_large(f"A request may have {most} MB.", "problem.bytes", megabytes=most)
         yield b"".join(chunks)
 
 

@@ -12,8 +12,8 @@ class Refusal(Exception):  # noqa: N818 - it is no error of the server
         status: Of HTTP, 4xx or 503.
         key: Of the catalogue, such as ``problem.busy``.
         reason: What exactly is wrong, in English, for programs.
-        why: The same as a key of the catalogue, for people; where it is empty, they get
-            ``reason``.
+        why: The same as a key of the catalogue, for people; empty where the first sentence
+            tells them all.
         values: What fills the gaps of that sentence.
         retry_after_s: When to come again.
     """
