@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,7 @@ import pytest
 
 from lentigo.deploy.runtime import load_default
 from lentigo.image.verdict import CHECKS
-from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE, TAXONOMIES
+from lentigo.taxonomy import INTENDED_USE, LIMITS, NOT_A_MEDICAL_DEVICE, TAXONOMIES
 from lentigo.web.strings import LANGUAGES, Words, catalogue, choose
 from web_server import BROWSER, get, page, photo, process
 
@@ -103,7 +104,8 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     text = "\n".join(each.read_text("utf-8") for each in sources)
     named = set(re.findall(r"""["']([a-z]+(?:\.[a-z_.]+)?)["']""", text))
     built = ("class.", "metric.", "warning.", "scope.")
-    unused = [k for k in catalogue() if k not in named and not k.startswith(built)]
+    stated = [k for k in catalogue() if not k.startswith(built) and not k.endswith(".default")]
+    unused = [k for k in stated if k not in named]
     assert unused == []
     prefixes = {key.split(".")[0] for key in catalogue()}
     files = (".css", ".js", ".html", ".jpg", ".svg", ".toml", ".webmanifest", ".tflite")
@@ -175,6 +177,31 @@ def test_figures_of_the_model_have_plain_names_and_are_written_as_the_answer_is(
         assert f">{words.number(each['value'])}<" in shown
     assert ("," in words.number(0.5)) == (language != "en")
     assert words.figure("brier_score_of_tomorrow") is None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_use_and_limits_of_the_models_that_ship_are_told_in_the_visitor_s_language(
+    client: httpx.Client, language: str
+) -> None:
+    shown = html.unescape(client.get("/model", headers={"accept-language": language}).text)
+    for key, english in (("model.use", INTENDED_USE), ("model.limits", LIMITS)):
+        plain = Words(language)(f"{key}.default")
+        assert f"<dd>{plain}</dd>" in shown
+        assert Words("en")(f"{key}.default") == english
+
+
+def test_what_another_bundle_says_of_its_limits_stays_in_its_own_words() -> None:
+    turkish = Words("tr")
+    plain = turkish("model.limits.default")
+    assert turkish.stated("model.limits", f"{LIMITS} Not for ears.") == (plain, "Not for ears.")
+    for own in ("Not for ears.", f"{LIMITS}!", ""):
+        assert turkish.stated("model.limits", own) == ("", own)
+    model = load_default()
+    info = model.info.model_copy(update={"limits": f"{LIMITS} Not for ears."})
+    model.bundle = replace(model.bundle, info=info)
+    with page(predictor=model) as address:
+        shown = get(f"{address}/model?lang=tr", headers=BROWSER).text
+    assert f'{plain} <span lang="en">Not for ears.</span>' in html.unescape(shown)
 
 
 def test_the_model_card_can_be_read_on_the_page_of_the_model(client: httpx.Client) -> None:

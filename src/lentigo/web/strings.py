@@ -70,6 +70,18 @@ class Words:
         hint = hint_of(sentence)
         return sentence if hint is None else self(f"{_WARNINGS}{hint}")
 
+    def stated(self, key: str, sentence: str) -> tuple[str, str]:
+        """What a bundle states of itself: in this language, and what is left in its own words.
+
+        Args:
+            key: Such as ``model.limits``, of which the catalogue holds the library's default.
+            sentence: As the bundle has it.
+        """
+        default = catalogue()[f"{key}.default"]
+        if f"{sentence} ".startswith(f"{default[DEFAULT]} "):
+            return default[self.language], sentence.removeprefix(default[DEFAULT]).strip()
+        return "", sentence
+
     def figure(self, key: str) -> str | None:
         """What a figure of a bundle is called; None where the catalogue has no name for it."""
         found = catalogue().get(f"metric.{key}")

@@ -1,28 +1,48 @@
-/** What the bundle says about itself, in its own words. */
+/** What the bundle says about itself. */
 
 import { element } from "./dom.js";
 import { number } from "./speech.js";
+
+/** lentigo.taxonomy.INTENDED_USE and LIMITS, which the catalogue has in every language. */
+const DEFAULTS = {
+  "model.use":
+    "Research and teaching about the classification of dermoscopic images. " +
+    "Not a medical device; not for diagnosis, triage or reassurance.",
+  "model.limits":
+    "It has seen dermoscopic images of the training set's classes only. Other lesions, other " +
+    "cameras, photos without a dermatoscope and skin tones that the training set lacks give " +
+    "answers that mean nothing, with probabilities that look as sure as others.",
+};
 
 /** Shows use, limits, licence, digest, classes and figures of a model. */
 export function showModel(target, { info, digestChecked }, words) {
   const { text } = words;
   const facts = {
-    "model.use": info.intended_use,
-    "model.limits": info.limits,
-    "model.license": info.license,
-    "model.network": info.network,
-    "model.stored": info.quantization,
-    "model.digest": info.graph_sha256,
+    "model.use": stated("model.use", info.intended_use, text),
+    "model.limits": stated("model.limits", info.limits, text),
+    "model.license": [english(info.license)],
+    "model.network": [english(info.network)],
+    "model.stored": [english(info.quantization)],
+    "model.digest": [info.graph_sha256],
   };
   const rows = Object.entries(facts).flatMap(([key, value]) => [
     element("dt", {}, text(key)),
-    element("dd", { class: key === "model.digest" ? "digest" : "" }, value),
+    element("dd", { class: key === "model.digest" ? "digest" : "" }, ...value),
   ]);
   const parts = [element("p", { class: "small" }, text("model.intro")), element("dl", { class: "facts" }, ...rows)];
   if (!digestChecked) parts.push(element("p", { class: "small" }, text("offline.unchecked")));
   parts.push(element("h3", {}, text("model.classes")), classes(info, words));
   if (info.metrics) parts.push(element("h3", {}, text("model.figures")), figures(info, words));
   target.replaceChildren(...parts);
+}
+
+const english = (words) => element("span", { lang: "en" }, words);
+
+/** The counterpart of lentigo.web.strings.Words.stated. */
+function stated(key, sentence, text) {
+  if (!`${sentence} `.startsWith(`${DEFAULTS[key]} `)) return [english(sentence)];
+  const own = sentence.slice(DEFAULTS[key].length).trim();
+  return [text(`${key}.default`), ...(own ? [" ", english(own)] : [])];
 }
 
 /** A name that may be broken after its points and lines, as narrow pages need it. */
@@ -50,7 +70,8 @@ function figures({ metrics }, { text, language }) {
     const plain = text(`metric.${name}`, {}, "");
     const called = plain ? [plain] : breakable(name);
     const cells = [digits(each.value), interval, String(each.n_groups)].map(cell);
-    return element("tr", {}, element("th", { scope: "row" }, ...called), ...cells);
+    const head = element("th", { scope: "row", ...(plain ? {} : { lang: "en" }) }, ...called);
+    return element("tr", {}, head, ...cells);
   });
   const head = element("tr", {}, ...heads.map((key) => element("th", { scope: "col" }, text(key))));
   const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
