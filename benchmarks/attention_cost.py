@@ -25,7 +25,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from lentigo.deploy import convert
 from lentigo.model import Sight, build_model, dissect
+from lentigo.model.levels import tapped
 from lentigo.recipe import Head, Network, Recipe, Stage
+from lentigo.score.familiarity import fit_subspace
 
 HEADS = {
     "pooled, one dense layer (class activation)": Head(),
@@ -52,12 +54,14 @@ def graphs_of(head: Head, size: int, classes: int) -> dict[str, bytes]:
     )
     keras.utils.set_random_seed(0)
     anatomy = dissect(build_model(recipe, classes), Sight(0.16, 0.16))
-    axes = np.linalg.qr(np.random.default_rng(0).normal(0, 1, (1280, 64)))[0]
+    levels = [each.shape[-1] for each in tapped(anatomy.trunk[-1]).outputs]
+    draws = np.random.default_rng(0)
+    spaces = [fit_subspace(draws.normal(0, 1, (200, channels))) for channels in levels]
 
     def serve(image: Any) -> dict[str, Any]:
         seen = anatomy.see(tf.cast(image, tf.float32))
         outputs = {"logits": seen.logits, "attention": seen.maps}
-        outputs["unfamiliarity"] = convert.distance_from(seen.features, np.zeros(1280), axes)
+        outputs["unfamiliarity"] = convert.distance_from(seen.levels, spaces)
         return outputs
 
     made = {}

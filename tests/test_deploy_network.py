@@ -33,10 +33,12 @@ from lentigo.errors import InputError, LentigoError, ParityError, RunError
 from lentigo.files import write_json
 from lentigo.image.spec import PreprocessSpec, preprocess
 from lentigo.model import Sight, Watcher
-from lentigo.score.familiarity import fit_subspace, residual
+from lentigo.score.familiarity import unfamiliarity
 from lentigo.taxonomy import BINARY, HAM10000
+from lentigo.train import familiar as familiar_module
 from lentigo.train import features as features_module
 from lentigo.train import sight as sight_module
+from lentigo.train.familiar import kept_subspaces
 from lentigo.train.features import training_features, training_rows
 from lentigo.train.run import open_run
 from lentigo.train.sight import kept_sight
@@ -219,7 +221,7 @@ def test_a_bundle_knows_how_unlike_its_training_images_an_image_is(trained: Trai
         watcher.see(trained.data.images[training_rows(run, trained.data)]).features,
         atol=1e-2,
     )
-    wanted = residual(watcher.see(images).features, fit_subspace(features))
+    wanted = unfamiliarity(watcher.see(images).levels, kept_subspaces(run, trained.data))
     answers = BundlePredictor(bundle).see(images)
     np.testing.assert_allclose([each.unfamiliarity for each in answers], wanted, rtol=1e-3)
     stated = bundle.info.familiarity
@@ -245,6 +247,18 @@ def test_kept_features_are_read_not_computed_again(
     other = replace(trained.data, info=trained.data.info.model_copy(update={"digest": "e" * 64}))
     with pytest.raises(RunError, match="not the prepared set that made"):
         training_features(run, other)
+
+
+def test_kept_subspaces_are_read_not_fitted_again(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = open_run(trained.run)
+    (trained.run / "familiarity.npz").write_bytes(b"cut short")
+    first = kept_subspaces(run, trained.data)
+    monkeypatch.setattr(familiar_module, "fit_subspace", None)
+    again = kept_subspaces(run, trained.data)
+    assert [each.reach for each in again] == [each.reach for each in first]
+    assert len(again) == len(run.see(trained.data.images[:1]).levels)
 
 
 def test_how_far_off_the_maps_are_is_measured_once_and_bundle_and_run_make_up_for_it(

@@ -16,7 +16,7 @@ from lentigo.deploy.export import export
 from lentigo.deploy.job import Converted, convert_apart
 from lentigo.deploy.parity import demand, measure
 from lentigo.errors import InputError, ParityError
-from lentigo.model import build_model
+from lentigo.model import Watcher, build_model
 from lentigo.recipe import Network
 from lentigo.score.calibration import softmax
 from lentigo.score.familiarity import fit_subspace
@@ -85,8 +85,8 @@ def test_the_distance_from_the_training_images_is_never_computed_in_8_bits(tmp_p
     model = build_model(recipe(Network(name="MobileNetV2", alpha=0.35, size=96, weights="none")), 7)
     enliven(model)
     model.save(tmp_path / "model.keras")
-    features = np.random.default_rng(0).normal(0.3, 0.1, (100, 1280))
-    whole = convert_apart(tmp_path / "model.keras", "float32", subspace=fit_subspace(features))
+    spaces = [fit_subspace(level) for level in Watcher(model).see(CALIBRATION).levels]
+    whole = convert_apart(tmp_path / "model.keras", "float32", subspaces=spaces)
     selective = Selective(whole.graph, CALIBRATION)
     assert not {"sub", "mul", "mul_1", "Sum", "unfamiliarity"} & set(selective.layers)
     # With the network in float the distance is the float one to the last digits.

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lentigo.errors import InputError
-from lentigo.score.familiarity import fit_subspace, residual, threshold_keeping
+from lentigo.score.familiarity import (
+    as_arrays,
+    fit_subspace,
+    from_arrays,
+    residual,
+    threshold_keeping,
+    unfamiliarity,
+)
 
 
 def familiar(count: int, seed: int = 0) -> np.ndarray:
@@ -57,3 +66,32 @@ def test_the_threshold_keeps_its_share_and_no_lower_one_does(
 def test_no_scores_give_no_threshold() -> None:
     with pytest.raises(InputError, match="no scores"):
         threshold_keeping(np.empty(0))
+
+
+def test_the_level_that_an_image_leaves_furthest_counts_in_its_own_units() -> None:
+    wide, narrow = fit_subspace(familiar(200) * 1000, components=3), fit_subspace(familiar(200))
+    at_home = [familiar(50, seed=1) * 1000, familiar(50, seed=1)]
+    assert (residual(at_home[0], wide) <= wide.reach).mean() > 0.8
+    assert np.median(unfamiliarity(at_home, [wide, narrow])) < 1.2
+    off = [at_home[0], at_home[1] + 40 * np.linalg.svd(narrow.axes.T)[2][-1]]
+    far = unfamiliarity(off, [wide, narrow])
+    np.testing.assert_allclose(far, residual(off[1], narrow) / narrow.reach)
+    assert far.min() > 5
+
+
+def test_what_is_left_by_rounding_alone_is_no_distance() -> None:
+    flat = np.zeros((50, 6))
+    flat[:, 0] = np.arange(50)
+    space = fit_subspace(flat + 1e-9 * familiar(50)[:, :6])
+    assert space.reach > 0.1
+    still = fit_subspace(np.ones((50, 6)))
+    assert still.reach == 1.0
+
+
+def test_subspaces_survive_a_file(tmp_path: Path) -> None:
+    spaces = (fit_subspace(familiar(200), components=3), fit_subspace(familiar(100)))
+    np.savez(tmp_path / "kept.npz", **as_arrays(spaces))
+    with np.load(tmp_path / "kept.npz") as kept:
+        again = from_arrays(kept)
+    levels = [familiar(9, seed=2), familiar(9, seed=3)]
+    np.testing.assert_array_equal(unfamiliarity(levels, again), unfamiliarity(levels, spaces))

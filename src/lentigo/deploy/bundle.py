@@ -97,14 +97,14 @@ class Familiarity(_Part):
     """When an image counts as unlike those that the model was trained on.
 
     Attributes:
-        method: What the graph's third output is: ``feature-residual``, see
-            `lentigo.score.familiarity`.
+        method: What the graph's third output is: ``level-residuals``, see
+            `lentigo.score.familiarity`; ``feature-residual`` was that of the last features alone.
         threshold: An image whose score is above it is unfamiliar.
         kept: Share of validation images at or below the threshold.
         images: How many validation images that share was set on.
     """
 
-    method: Literal["feature-residual"]
+    method: Literal["level-residuals", "feature-residual"]
     threshold: float = Field(ge=0)
     kept: float = Field(ge=0, le=1)
     images: int = Field(ge=1)

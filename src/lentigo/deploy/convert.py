@@ -7,10 +7,11 @@ like, how unlike them the image is; and writes it as a LiteRT graph of built-in 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from lentigo.files import read_json, write_bytes, write_json
 
 # Importing lentigo.model also registers every layer of its own that a saved model may hold.
 from lentigo.model import Anatomy, Sight, dissect
+from lentigo.score.familiarity import Subspace, from_arrays
 
 _CLOSE = 1e-3
 
@@ -54,7 +56,7 @@ def convert(job: ConversionJob) -> None:
     model = keras.saving.load_model(job.model, compile=False)
     in_float32(model)
     anatomy = dissect(model, None if job.sight is None else Sight(*job.sight))
-    serve = _serving(anatomy, job.subspace)
+    serve = _serving(anatomy, job.subspaces)
     size = model.input_shape[1]
     _check_wrapping(model, serve, size)
     images = None if job.representative is None else np.load(job.representative, mmap_mode="r")
@@ -81,27 +83,29 @@ def in_float32(model: keras.Model) -> None:
             layer.dtype_policy = keras.DTypePolicy("float32")
 
 
-def _serving(anatomy: Anatomy, subspace: Path | None) -> Serve:
+def _serving(anatomy: Anatomy, subspaces: Path | None) -> Serve:
     """From images (B, S, S, 3) uint8 to the named outputs, which differ in their ranks."""
-    directions = None if subspace is None else np.load(subspace)
+    spaces = () if subspaces is None else from_arrays(np.load(subspaces))
 
     def serve(image: Any) -> dict[str, Any]:
         seen = anatomy.see(tf.cast(image, tf.float32))
         outputs = {"logits": seen.logits, "attention": seen.maps}
-        if directions is not None:
-            far = distance_from(seen.features, directions["mean"], directions["axes"])
-            outputs["unfamiliarity"] = far
+        if spaces:
+            outputs["unfamiliarity"] = distance_from(seen.levels, spaces)
         return outputs
 
     return serve
 
 
-def distance_from(features: Any, mean: NDArray[Any], axes: NDArray[Any]) -> Any:
-    """Tensor (B,) of ``lentigo.score.familiarity.residual`` of features (B, C)."""
-    off = features - tf.constant(mean, tf.float32)
-    inside = tf.matmul(off, tf.constant(axes, tf.float32))
-    left = tf.reduce_sum(off * off, axis=1) - tf.reduce_sum(inside * inside, axis=1)
-    return tf.sqrt(tf.maximum(left, 0.0))
+def distance_from(levels: Sequence[Any], subspaces: Sequence[Subspace]) -> Any:
+    """Tensor (B,) of ``lentigo.score.familiarity.unfamiliarity`` of levels (B, C) each."""
+    far = []
+    for features, space in zip(levels, subspaces, strict=True):
+        off = features - tf.constant(space.mean, tf.float32)
+        inside = tf.matmul(off, tf.constant(space.axes, tf.float32))
+        left = tf.reduce_sum(off * off, axis=1) - tf.reduce_sum(inside * inside, axis=1)
+        far.append(tf.sqrt(tf.maximum(left, 0.0)) / space.reach)
+    return functools.reduce(tf.maximum, far)
 
 
 def _check_wrapping(model: keras.Model, serve: Serve, size: int) -> None:

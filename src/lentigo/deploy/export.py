@@ -26,9 +26,10 @@ from lentigo.deploy.runtime import BundlePredictor
 from lentigo.errors import InputError, RunError
 from lentigo.image.verdict import DEFAULT_THRESHOLDS
 from lentigo.score.calibration import softmax
-from lentigo.score.familiarity import Subspace, fit_subspace, threshold_keeping
+from lentigo.score.familiarity import Subspace, threshold_keeping
 from lentigo.taxonomy import INTENDED_USE, LIMITS
-from lentigo.train.features import training_features, training_rows
+from lentigo.train.familiar import kept_subspaces
+from lentigo.train.features import training_rows
 from lentigo.train.run import NetworkRun, Run, need_network, open_run
 from lentigo.train.second_input import need_image_alone
 from lentigo.train.sight import kept_sight
@@ -161,7 +162,7 @@ def draft(
         run.path / "model.keras",
         quant,
         representative=_representative(run, prepared) if quant in {"int8", "float16"} else None,
-        subspace=_subspace(run, prepared),
+        subspaces=_subspaces(run, prepared),
         sight=astuple(kept_sight(run, prepared)),
         modules=(own_network.partition(":")[0],) if ":" in own_network else (),
         keep_float=tuple(keep_float),
@@ -247,11 +248,11 @@ def _licenses(prepared: PreparedSet) -> str:
     return f"as its training images: {', '.join(known)}"
 
 
-def _subspace(run: NetworkRun, prepared: PreparedSet) -> Subspace | None:
-    """What the training images fill, or None where they or validation are too few to say."""
+def _subspaces(run: NetworkRun, prepared: PreparedSet) -> tuple[Subspace, ...]:
+    """What the training images fill; nothing where they or validation are too few to say."""
     if min(run.info.training_images, run.info.validation_images) < FEWEST_TO_KNOW:
-        return None
-    return fit_subspace(training_features(run, prepared))
+        return ()
+    return kept_subspaces(run, prepared)
 
 
 def _answers(
@@ -271,7 +272,7 @@ def _answers(
 def _familiarity(scores: NDArray[np.float64]) -> Familiarity:
     threshold = threshold_keeping(scores)
     return Familiarity(
-        method="feature-residual",
+        method="level-residuals",
         threshold=threshold,
         kept=float((scores <= threshold).mean()),
         images=len(scores),

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from lentigo.deploy.bundle import AttentionKind, Quantization
 from lentigo.errors import LentigoError, RunError
 from lentigo.files import read_json, write_json
-from lentigo.score.familiarity import Subspace
+from lentigo.score.familiarity import Subspace, as_arrays
 
 _LAST_LINES = 12
 
@@ -33,8 +34,8 @@ class ConversionJob(BaseModel):
         quantization: What to convert to.
         representative: An ``.npy`` of training images (n, S, S, 3) uint8, for int8 and
             float16.
-        subspace: An ``.npz`` with the ``mean`` and ``axes`` of a
-            `lentigo.score.familiarity.Subspace`; with it the graph has a third output.
+        subspaces: An ``.npz`` of `lentigo.score.familiarity.as_arrays`; with it the graph has
+            a third output.
         sight: How far off the maps are, down and across, in cells; the graph's make up for it.
         modules: Modules to import first, because they register layers of the model.
         keep_float: With int8, layers to leave in float32: parts of their names, or ``auto``.
@@ -47,7 +48,7 @@ class ConversionJob(BaseModel):
     model: Path
     quantization: Quantization
     representative: Path | None = None
-    subspace: Path | None = None
+    subspaces: Path | None = None
     sight: tuple[float, float] | None = None
     modules: tuple[str, ...] = ()
     keep_float: tuple[str, ...] = ()
@@ -86,7 +87,7 @@ def convert_apart(
     quantization: Quantization,
     *,
     representative: NDArray[np.uint8] | None = None,
-    subspace: Subspace | None = None,
+    subspaces: Sequence[Subspace] = (),
     sight: tuple[float, float] | None = None,
     modules: tuple[str, ...] = (),
     keep_float: tuple[str, ...] = (),
@@ -97,8 +98,8 @@ def convert_apart(
         model: RGB in [0, 255] (B, S, S, 3) to logits (B, k).
         quantization: What to convert to.
         representative: Training images (n, S, S, 3), which int8 needs and float16 is better with.
-        subspace: What training images fill; the graph then says how far outside it an image
-            lies.
+        subspaces: What training images fill, one a level; the graph then says how far outside
+            them an image lies.
         sight: How far off the model's maps are, down and across, in cells.
         modules: Modules that register layers of the model.
         keep_float: With int8, layers to leave in float32; ``("auto",)`` finds them.
@@ -116,14 +117,14 @@ def convert_apart(
             images = folder / "representative.npy"
             np.save(images, representative)
         directions = None
-        if subspace is not None:
-            directions = folder / "subspace.npz"
-            np.savez(directions, mean=subspace.mean, axes=subspace.axes)
+        if subspaces:
+            directions = folder / "subspaces.npz"
+            np.savez(directions, **as_arrays(subspaces))
         job = ConversionJob(
             model=model.resolve(),
             quantization=quantization,
             representative=images,
-            subspace=directions,
+            subspaces=directions,
             sight=sight,
             modules=modules,
             keep_float=keep_float,

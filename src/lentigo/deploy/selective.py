@@ -205,9 +205,9 @@ def _serving_only(
 
 
 def _short(tensor: str) -> str:
-    """The layer in a fused name such as ``backbone_1/Conv1_relu_1/Relu6;backbone_1/...``."""
+    """The layer in a fused name such as ``backbone_2/Conv1_relu_1/Relu6;backbone_2/...``."""
     first = tensor.partition(";")[0]
-    return first.removeprefix("backbone_1/").partition("/")[0]
+    return re.sub(r"^backbone_\d+/", "", first).partition("/")[0]
 
 
 def _logits(graph: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:

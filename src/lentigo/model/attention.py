@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from lentigo.errors import LentigoError
 from lentigo.model.heads import TwoLogits
 from lentigo.model.joined import Joined, chain, image_input
+from lentigo.model.levels import tapped
 from lentigo.model.sight import Sight, measure_sight
 from lentigo.model.views import MeanOfViews, Views
 
@@ -34,12 +35,18 @@ class Seen:
     Attributes:
         logits: (B, k).
         maps: (B, h, w, k), or (B, h, w, 1) where `AttentionKind` is ``feature-mean``.
-        features: (B, C), the feature map's mean over the image.
+        levels: (B, C) each, the means over the image of some feature maps on the way and of
+            the last (`lentigo.model.levels`).
     """
 
     logits: Any
     maps: Any
-    features: Any
+    levels: tuple[Any, ...]
+
+    @property
+    def features(self) -> Any:
+        """(B, C), the mean of the last feature map over the image."""
+        return self.levels[-1]
 
 
 @dataclass(frozen=True)
@@ -64,23 +71,31 @@ class Anatomy:
 
         Of a network that takes metadata too, as if nothing were known.
         """
-        features = images
-        for layer in self.trunk:
-            features = layer(features)
-        return self.see_features(features)
+        return self.see_features(*self.look(images))
 
-    def see_features(self, features: Any) -> Seen:
-        """The same from the feature map (B, h, w, C), or that of every view."""
+    def look(self, images: Any) -> list[Any]:
+        """The feature map (B, h, w, C) and the means (B, C) of those before it; of every view."""
+        values, before = images, []
+        for layer in self.trunk:
+            if isinstance(layer, keras.Model):
+                *maps, values = _listed(tapped(layer)(values))
+                before = [ops.mean(ops.cast(each, "float32"), axis=(1, 2)) for each in maps]
+            else:
+                values = layer(values)
+        return [values, *before]
+
+    def see_features(self, features: Any, *before: Any) -> Seen:
+        """The same from what `look` gives."""
         logits, steps = _through(self.head, features)
         features = ops.cast(features, "float32")  # convolutions take no two precisions
         maps = _DRAWN[self.kind](features, steps)
         if self.sight is not None:  # of each view by itself, before it is turned back
             maps = self.sight.drawn(maps)
-        means = ops.mean(features, axis=(1, 2))
+        levels = (*before, ops.mean(features, axis=(1, 2)))
         views = next((layer for layer in self.head if isinstance(layer, MeanOfViews)), None)
         if views is not None:
-            maps, means = views.aligned(maps), views(means)
-        return Seen(logits, maps, means)
+            maps, levels = views.aligned(maps), tuple(views(each) for each in levels)
+        return Seen(logits, maps, levels)
 
 
 @dataclass(frozen=True)
@@ -130,7 +145,8 @@ class Watcher:
     def __init__(self, model: keras.Model, sight: Sight | None = None) -> None:
         self._anatomy = dissect(model, sight)
         # Below the head runs compiled, as in training; what is above is small.
-        self._trunk = keras.Model(image_input(model), self._anatomy.head[0].input)
+        image = keras.Input(image_input(model).shape[1:])
+        self._trunk = keras.Model(image, self._anatomy.look(image))
 
     @property
     def kind(self) -> AttentionKind:
@@ -139,26 +155,22 @@ class Watcher:
 
     def see(self, images: NDArray[np.uint8]) -> Seen:
         """What is seen in one batch of images (B, S, S, 3), as float32 arrays."""
-        seen = self._anatomy.see_features(self._trunk.predict_on_batch(images))
+        seen = self._anatomy.see_features(*_listed(self._trunk.predict_on_batch(images)))
         return Seen(
-            *(
-                ops.convert_to_numpy(ops.cast(each, "float32"))
-                for each in (seen.logits, seen.maps, seen.features)
-            )
+            _floats(seen.logits), _floats(seen.maps), tuple(_floats(each) for each in seen.levels)
         )
 
 
 def sight_of(model: keras.Model, images: NDArray[np.uint8]) -> Sight:
     """How far off a classifier's maps are, measured on images (n, S, S, 3) that it knows."""
     anatomy = dissect(model)
+    single = replace(
+        anatomy,
+        trunk=tuple(layer for layer in anatomy.trunk if not isinstance(layer, Views)),
+        head=tuple(layer for layer in anatomy.head if not isinstance(layer, MeanOfViews)),
+    )
     image = keras.Input(image_input(model).shape[1:])
-    features = image
-    for layer in anatomy.trunk:
-        if not isinstance(layer, Views):
-            features = layer(features)
-    trunk = keras.Model(image, features)
-    head = tuple(layer for layer in anatomy.head if not isinstance(layer, MeanOfViews))
-    single = replace(anatomy, head=head)
+    trunk = keras.Model(image, single.look(image)[0])
 
     def maps_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         pieces = np.array_split(pixels, -(-len(pixels) // _PIECE))
@@ -166,6 +178,15 @@ def sight_of(model: keras.Model, images: NDArray[np.uint8]) -> Sight:
         return np.concatenate([ops.convert_to_numpy(each) for each in maps])
 
     return measure_sight(maps_of, images)
+
+
+def _listed(values: Any) -> list[Any]:
+    """What a model gives, as a list; Keras gives a single output bare."""
+    return list(values) if isinstance(values, list | tuple) else [values]
+
+
+def _floats(values: Any) -> NDArray[np.float32]:
+    return np.asarray(ops.convert_to_numpy(ops.cast(values, "float32")))
 
 
 def _kind(head: tuple[keras.layers.Layer, ...]) -> AttentionKind:

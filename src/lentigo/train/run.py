@@ -241,7 +241,7 @@ class NetworkRun(Run):
         return Watcher(self.model, self.sight)
 
     def see(self, images: NDArray[np.uint8]) -> Seen:
-        """Logits (N, k), attention maps and pooled features (N, C) of prepared ``images`` alone."""
+        """Logits (N, k), attention maps and pooled features of prepared ``images`` alone."""
         pieces = [
             self._watcher.see(images[start : start + _BATCH])
             for start in range(0, len(images), _BATCH)
@@ -249,7 +249,7 @@ class NetworkRun(Run):
         return Seen(
             np.concatenate([each.logits for each in pieces]),
             np.concatenate([each.maps for each in pieces]),
-            np.concatenate([each.features for each in pieces]),
+            tuple(np.concatenate(level) for level in zip(*(p.levels for p in pieces), strict=True)),
         )
 
     def attention(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
