@@ -244,6 +244,27 @@ def fits(shown: Any) -> bool:
     return bool(shown.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
 
+def touching(shown: Any) -> list[str]:
+    """Words of a table of figures that touch those of the next column, or leave their place."""
+    return list(
+        shown.evaluate(
+            """() => {
+          const wide = document.querySelector(".wide"), room = wide.getBoundingClientRect();
+          const box = (cell) => {
+            const range = document.createRange();
+            range.selectNodeContents(cell);
+            return range.getBoundingClientRect();
+          };
+          return [...wide.querySelectorAll("th, td")].filter((cell) => {
+            const next = cell.nextElementSibling;
+            const end = next ? box(next).left - 4 : room.right + 1;
+            return box(cell).right > end;
+          }).map((cell) => cell.innerText);
+        }"""
+        )
+    )
+
+
 def becomes_true(page: Any, expression: str) -> None:
     """Wait for a value; the page's policy forbids Playwright's own way, which evaluates text."""
     happens(page, lambda: page.evaluate(expression), expression)

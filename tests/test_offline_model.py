@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from browsing import CATALOGUE, MODEL, hosted, installed_lentigo, kept, open_app
+from browsing import CATALOGUE, MODEL, hosted, installed_lentigo, kept, open_app, touching
 from lentigo.deploy.bundle import read_bundle, write_bundle
 from lentigo.web.strings import LANGUAGES
 
@@ -54,4 +54,22 @@ def test_use_and_limits_are_told_in_the_visitor_s_language(
     assert limits.locator("[lang=en]").inner_text() == OWN
     assert licence.locator("[lang=en]").count() == 1
     assert page.locator("#model th[lang=en]").inner_text() == "roc_auc.of_tomorrow_and_after"
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 320])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_figures_fit_on_a_phone(
+    language: str, width: int, browser: Any, app_folder: Path
+) -> None:
+    page = opened(browser, app_folder, language, width)
+    assert touching(page) == []
+    region = page.get_by_role("region", name=CATALOGUE["model.figures"][language])
+    assert region.locator("tbody td").count() == region.locator("td.number").count() > 0
+    page.context.close()
+
+
+def test_a_figure_without_a_plain_name_fits_as_well(browser: Any, limited: Path) -> None:
+    page = opened(browser, limited, "en", 320)
+    assert touching(page) == []
     page.context.close()

@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
-from browsing import becomes_true, fits, hand_in
+from browsing import becomes_true, fits, hand_in, touching
 from lentigo.web.camera.capture import Capture
 from lentigo.web.camera.sources import opener
 from lentigo.web.certificates import prepare
@@ -291,6 +291,21 @@ def test_at_double_zoom_nothing_is_cut_off(
     shown.goto(address)
     hand_in(shown, picture)
     assert fits(shown)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_figures_of_the_model_fit_on_a_phone_and_show_where_they_do_not(
+    visit: Visit, address: str, language: str
+) -> None:
+    shown = visit(locale=language)
+    shown.goto(f"{address}/model")
+    for width in (390, 320):
+        shown.set_viewport_size({"width": width, "height": 844})
+        assert touching(shown) == []
+    # A phone at double zoom has to scroll, and shows it by a shadow.
+    shown.set_viewport_size({"width": 195, "height": 422})
+    assert touching(shown) != []
+    expect(shown.locator(".wide")).to_have_css("background-image", re.compile("gradient"))
 
 
 def test_the_narrowest_phone_holds_whatever_a_series_is_called(

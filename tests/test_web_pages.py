@@ -174,7 +174,7 @@ def test_figures_of_the_model_have_plain_names_and_are_written_as_the_answer_is(
     for key, each in info["metrics"].items():
         assert words(f"metric.{key}") in shown
         assert f">{key}<" not in shown.replace("<wbr>", "")
-        assert f">{words.number(each['value'])}<" in shown
+        assert f">{words.number(each['value'])} <" in shown
     assert ("," in words.number(0.5)) == (language != "en")
     assert words.figure("brier_score_of_tomorrow") is None
 

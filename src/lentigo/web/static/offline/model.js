@@ -1,7 +1,7 @@
 /** What the bundle says about itself. */
 
 import { element } from "./dom.js";
-import { number } from "./speech.js";
+import { number as written } from "./speech.js";
 
 /** lentigo.taxonomy.INTENDED_USE and LIMITS, which the catalogue has in every language. */
 const DEFAULTS = {
@@ -61,19 +61,31 @@ function classes({ taxonomy }, { text, className }) {
 }
 
 function figures({ metrics }, { text, language }) {
-  const heads = ["model.figure", "model.value", "model.interval", "model.groups"];
-  const cell = (value) => element("td", {}, value);
-  const digits = (value) => (value === null ? "–" : number(value, language));
+  const number = (value, below) => {
+    const range = below ? [" ", element("span", { class: "range" }, below)] : [];
+    return [value, ...range];
+  };
+  const digits = (value) => (value === null ? "–" : written(value, language));
+  const cell = (...parts) => element("td", { class: "number" }, ...parts);
   const rows = Object.entries(metrics).map(([name, each]) => {
     const known = each.low !== null && each.high !== null;
-    const interval = known ? `${digits(each.low)}–${digits(each.high)}` : "–";
+    const interval = known ? `${digits(each.low)}–${digits(each.high)}` : "";
     const plain = text(`metric.${name}`, {}, "");
     const called = plain ? [plain] : breakable(name);
-    const cells = [digits(each.value), interval, String(each.n_groups)].map(cell);
     const head = element("th", { scope: "row", ...(plain ? {} : { lang: "en" }) }, ...called);
-    return element("tr", {}, head, ...cells);
+    const value = cell(...number(digits(each.value), interval));
+    return element("tr", {}, head, value, cell(String(each.n_groups)));
   });
-  const head = element("tr", {}, ...heads.map((key) => element("th", { scope: "col" }, text(key))));
-  const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
-  return element("div", { class: "wide", tabindex: "0" }, table);
+  const title = (...parts) => element("th", { scope: "col", class: "number" }, ...parts);
+  const head = element(
+    "tr",
+    {},
+    element("th", { scope: "col" }, text("model.figure")),
+    title(...number(text("model.value"), text("model.interval"))),
+    title(text("model.groups")),
+  );
+  const parts = [element("thead", {}, head), element("tbody", {}, ...rows)];
+  const table = element("table", { class: "figures" }, ...parts);
+  const label = { role: "region", "aria-label": text("model.figures") };
+  return element("div", { class: "wide", tabindex: "0", ...label }, table);
 }
