@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,20 @@ def test_a_series_tells_every_doubt_that_the_answer_told(app: Any, tmp_path: Pat
     assert say("result.unknown", "id") not in shown
     kept_there = "import('/store.js').then(({ all }) => all())"
     assert [each["scope"] for each in app.evaluate(kept_there)] == ["no", "yes"]
+
+
+def test_a_name_that_was_typed_stays_while_the_answer_is_told_anew(app: Any, spot: Path) -> None:
+    ask(app, spot)
+    app.get_by_label(say("series.name")).fill(SERIES)
+    app.get_by_role("radio", name=say("scope.no")).check()
+    app.locator("#result").get_by_text(say("result.plain")).wait_for()
+    assert app.get_by_label(say("series.name")).input_value() == SERIES
+    app.get_by_role("link", name=LANGUAGES["tr"]).click()
+    app.get_by_label(say("series.name", "tr")).wait_for()
+    assert app.locator("#series-name").input_value() == SERIES
+    # Another photo is of another spot, as likely as not.
+    app.set_input_files("#photo", shutil.copy(spot, spot.with_name("other.jpg")))
+    becomes_true(app, "document.getElementById('series-name')?.value === ''")
 
 
 def test_what_the_browser_will_not_keep_is_said(context: Any, app_host: Host, spot: Path) -> None:

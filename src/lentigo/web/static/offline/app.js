@@ -129,6 +129,7 @@ function refusal(name, { key, values, message }) {
 
 function forget() {
   at("result").hidden = true;
+  at("result").replaceChildren();
   app.answer?.photo.close();
   app.answer = null;
 }
@@ -136,7 +137,9 @@ function forget() {
 function present() {
   const scope = new FormData(at("hand-in")).get("scope") ?? "";
   const about = { info: app.predictor.info, words: app.words, scope, shelf: SHELF };
+  const typed = at("series-name")?.value ?? "";
   app.show(at("result"), app.answer, about);
+  at("series-name").value = typed;
   at("result").hidden = false;
 }
 
