@@ -187,6 +187,9 @@ def test_a_file_that_is_no_video_and_a_name_of_nothing_are_refused(tmp_path: Pat
     with pytest.raises(InputError, match=r"notes\.txt is no video") as refused:
         opener(str(tmp_path / "notes.txt"))
     assert "--camera" in (refused.value.todo or "")
+    (tmp_path / "cat.jpg").write_bytes(photo())
+    with pytest.raises(InputError, match=r"cat\.jpg is a single picture and no video"):
+        opener(str(tmp_path / "cat.jpg"))
     with pytest.raises(InputError, match=r"no camera or video file"):
         opener("nothing.mp4")
 

@@ -196,13 +196,13 @@ class Rpicam:
 
 
 def _try(path: Path) -> None:
-    clip = Clip(path)
-    try:
-        clip.read()
-    except CameraLost:
-        raise InputError(f"{path} is no video that can be read.", todo=_TAKEN) from None
-    finally:
-        clip.close()
+    clip = cv2.VideoCapture(str(path))
+    # A photo is read as a film of one picture, and would be shown as what a camera sees now.
+    first, second = (clip.read()[0] for _ in range(2))
+    clip.release()
+    if not second:
+        what = "a single picture and no video" if first else "no video that can be read"
+        raise InputError(f"{path} is {what}.", todo=_TAKEN)
 
 
 def _rpicam_program() -> str:
