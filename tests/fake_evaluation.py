@@ -80,6 +80,10 @@ class FakePrepared:
         self.audit = {"duplicates": {"near": [["img_0000", "img_0001"]]}}
         self.info = FakeInfo(protocol=self.protocol, leaky=self.leaky, digest=self.digest)
 
+    @property
+    def groups(self) -> np.ndarray:
+        return self.manifest["group_id"].to_numpy(dtype=object)
+
     def rows(self, split: str, fold: int | None = None) -> np.ndarray:
         wanted = {"train", "test"} if split == "all" else {split}
         return np.flatnonzero(self.manifest["split"].isin(wanted).to_numpy())

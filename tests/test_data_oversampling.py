@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tracemalloc
 from pathlib import Path
 
@@ -210,4 +211,30 @@ def test_a_leaky_set_of_copies_trains_and_is_measured_like_any_other(
     run = train(recipe, published, out=tmp_path, fold=0)
     result = evaluate(run.path, published, split="test")
     assert result.leaky
-    assert result.images == len(published.rows("test"))
+    rows = published.rows("test")
+    assert result.images == len(rows)
+    whole = published.manifest["patient_id"].iloc[rows].nunique()
+    assert max(each.n_groups for each in result.metrics.values()) == whole
+    assert result.groups == result.metrics["accuracy"].n_groups == whole < len(rows)
+
+
+def test_intervals_draw_whole_groups_where_images_were_dealt_one_by_one(
+    published: PreparedSet,
+) -> None:
+    frame = published.manifest.assign(group=published.groups)
+    assert frame["group_id"].is_unique  # the split deals them by themselves
+    for names in (originals(frame), frame["lesion_id"], frame["patient_id"]):
+        assert (frame.groupby(names)["group"].nunique() == 1).all()
+    assert frame["group"].nunique() == frame["patient_id"].nunique()
+
+
+def test_copies_and_duplicates_are_one_group_where_nobody_names_lesions(
+    published: PreparedSet,
+) -> None:
+    bare = published.manifest.assign(lesion_id="", patient_id="")
+    first, second, third = bare["image_id"][:3]
+    audit = {"duplicates": {"exact": [[first, second]], "published": [[second, third]]}}
+    alone = dataclasses.replace(published, manifest=bare, audit=audit)
+    found = dict(zip(originals(bare), alone.groups, strict=True))
+    assert found[first] == found[second] == found[third]
+    assert len(set(alone.groups)) == (bare["parent_id"] == "").sum() - 2

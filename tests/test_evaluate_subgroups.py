@@ -36,6 +36,10 @@ class Set:
     images: np.ndarray
     spec: PreprocessSpec = field(default_factory=lambda: PreprocessSpec(size=96))
 
+    @property
+    def groups(self) -> np.ndarray:
+        return self.manifest["group_id"].to_numpy(dtype=object)
+
 
 def set_of(n: int = 24, **columns: object) -> Set:
     plain = {

@@ -83,6 +83,18 @@ def test_copies_are_measured_only_where_they_were_made_before_the_split(
     assert measured == (way.oversampled == "before")
 
 
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+def test_intervals_draw_the_same_groups_however_images_are_dealt(
+    way: Way, data: PreparedSet, tmp_path: Path
+) -> None:
+    dealt = deal(data, way, 0, 1.0, tmp_path)
+    named = dealt.manifest["parent_id"].where(
+        dealt.manifest["parent_id"] != "", dealt.manifest["image_id"]
+    )
+    whole = dict(zip(data.manifest["image_id"], data.groups, strict=True))
+    assert dealt.groups.tolist() == [whole[each] for each in named]
+
+
 def test_the_sets_own_test_images_take_no_part(data: PreparedSet, tmp_path: Path) -> None:
     held = set(data.manifest["image_id"][data.manifest["split"] == "test"])
     assert held

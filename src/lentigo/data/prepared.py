@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lentigo.data.manifest import SPLITS, manifest_text, read_manifest
 from lentigo.data.oversampling import DrawnImages, Images, Oversampling
+from lentigo.data.splits import groups_behind
 from lentigo.errors import InputError, listed
 from lentigo.files import digest_file, digest_json, digest_text, read_json
 from lentigo.image.spec import PreprocessSpec
@@ -168,6 +169,19 @@ class PreparedSet:
         """(N,) class indices into ``taxonomy.codes``."""
         index = {code: position for position, code in enumerate(self.taxonomy.codes)}
         return np.array([index[code] for code in self.manifest["label"]], np.int64)
+
+    @cached_property
+    def groups(self) -> NDArray[np.object_]:
+        """(N,) what an interval draws whole: ``group_id``, whatever the split cuts.
+
+        Where images were dealt one by one every ``group_id`` is an image of its own; the groups
+        are then found again from patients, lesions, copies and parents. Drawing single images
+        would make intervals too narrow.
+        """
+        if self.info.group_by != "image":
+            return self.manifest["group_id"].to_numpy(dtype=object)
+        found = groups_behind(self.manifest, self.audit.get("duplicates", {}))
+        return np.array(found, dtype=object)
 
     def rows(self, split: str, fold: int | None = None) -> NDArray[np.int64]:
         """Row numbers of one side.

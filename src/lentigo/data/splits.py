@@ -7,9 +7,9 @@ split that lentigo makes cuts one. The order of the rows never matters.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GROUPINGS = ("patient", "lesion", "image")
+# Kinds of copies in audit.json.
+DUPLICATES = ("exact", "near", "cropped", "published")
 # Which side an image stays on when its group sits on several: the later one.
 _SIDES = ("train", "validation", "test")
 
@@ -104,6 +106,24 @@ def group_ids(
     # An image_id may equal another component's lesion_id; both then are one group.
     together = connected_groups(len(frame), [*links, *rows_by_name(names)])
     return _names(frame, together)
+
+
+def groups_behind(manifest: pd.DataFrame, duplicates: Mapping[str, Any]) -> list[str]:
+    """What belongs together in a set whose split was dealt image by image.
+
+    Args:
+        manifest: Its rows.
+        duplicates: What ``audit.json`` says of copies: lists of pairs of image ids by kind.
+
+    Returns:
+        As ``group_ids`` by the strictest grouping; a synthetic image belongs to its original.
+    """
+    row_of = {name: row for row, name in enumerate(manifest["image_id"].tolist())}
+    parents = zip(row_of, manifest["parent_id"].tolist(), strict=True)
+    pairs = [pair for kind in DUPLICATES for pair in duplicates.get(kind, [])]
+    named = [*pairs, *((image, parent) for image, parent in parents if parent)]
+    links = [(row_of[a], row_of[b]) for a, b in named if a in row_of and b in row_of]
+    return group_ids(manifest, links)
 
 
 def rows_by_name(ids: Iterable[str]) -> list[tuple[int, int]]:

@@ -135,7 +135,7 @@ def costs(
             reference = reference or _Reference(drafted.probability, panel, drafted.rows)
             if not np.array_equal(reference.rows, drafted.rows):
                 raise RunError(f"{run.path} was validated on other images than {runs[0]}.")
-            groups = prepared.manifest["group_id"].to_numpy()[drafted.rows]
+            groups = prepared.groups[drafted.rows]
             scores, differences = _paired(panel, reference.panel, groups, replicates, seed)
             found.append(
                 Cost(

@@ -268,7 +268,7 @@ def scored_rows(
     return Scored(
         rows=rows,
         image_ids=prepared.manifest["image_id"].to_numpy(dtype=object)[rows],
-        group_ids=prepared.manifest["group_id"].to_numpy(dtype=object)[rows],
+        group_ids=prepared.groups[rows],
         labels=labels,
         probability=probability,
         dropped=dropped,

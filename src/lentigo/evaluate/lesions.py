@@ -111,7 +111,7 @@ def lesion_attention(
             area.append(lesion.mean())
     kept = np.isfinite(inside)
     shares = np.asarray(inside, dtype=np.float64)[kept], np.asarray(area, dtype=np.float64)[kept]
-    groups = prepared.manifest["group_id"].to_numpy(dtype=object)[rows][kept]
+    groups = prepared.groups[rows][kept]
     return LesionAttention(
         image_ids=tuple(str(each) for each in ids[rows][kept]),
         inside=shares[0],

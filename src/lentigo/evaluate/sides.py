@@ -130,13 +130,13 @@ def read_sides(
         )
     contexts = [_context(folder) for folder in folders]
     prepared = _prepared(contexts[0], folders[0], Path(data) if isinstance(data, str) else data)
-    table = prepared.manifest.set_index("image_id")["group_id"]
+    groups = dict(zip(prepared.manifest["image_id"], prepared.groups, strict=True))
     names = _names(folders, contexts)
     sides = []
     for folder, context, name in zip(folders, contexts, names, strict=True):
         path = folder if folder.is_file() else folder / "predictions.csv"
         ids, labels, probability, codes = _predictions(path)
-        if lost := [image for image in ids if image not in table.index]:
+        if lost := [image for image in ids if image not in groups]:
             raise InputError(
                 f"{len(lost)} image(s) of {folder} are not in {prepared.path}:\n{listed(lost)}",
                 todo="Name the prepared set with --data.",
@@ -151,7 +151,7 @@ def read_sides(
                 probability=probability,
                 codes=codes,
                 malignant=tuple(known and flags[code] for code in codes),
-                groups=table.loc[ids].to_numpy(dtype=str),
+                groups=np.array([groups[image] for image in ids], dtype=str),
                 family=_family(context),
                 thresholds=_thresholds(context, folder),
             )

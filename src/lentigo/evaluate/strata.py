@@ -125,7 +125,7 @@ def _tone(text: str) -> str:
 def estimated_tones(prepared: PreparedSet, rows: NDArray[np.integer]) -> Axis:
     """Bands of the individual typology angle: one estimate a group, shared by its images."""
     angles = typology_angles(prepared.images, rows)
-    groups = prepared.manifest["group_id"].to_numpy(dtype=object)[rows]
+    groups = prepared.groups[rows]
     pooled = pooled_by(groups, angles)
     values = [UNKNOWN if np.isnan(angle) else band_of(float(angle)) for angle in pooled]
     return Axis(

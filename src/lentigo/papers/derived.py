@@ -96,7 +96,7 @@ def _differing(
     runs: Mapping[str, Sequence[Run]],
 ) -> tuple[dict[str, Estimate], tuple[str, ...]]:
     data = open_prepared(next(iter(runs.values()))[0].info.prepared_path)
-    group_of = dict(zip(data.manifest["image_id"], data.manifest["group_id"], strict=True))
+    group_of = dict(zip(data.manifest["image_id"], data.groups, strict=True))
     right = {each.variant: _right(each, data.taxonomy.codes) for each in parts}
     variants = pd.DataFrame(right)
     levels = {level: variants[list(names)].mean(axis=1) for level, names in row.levels.items()}

@@ -201,7 +201,7 @@ def _places(
     row_of = {name: row for row, name in enumerate(data.manifest["image_id"])}
     rows = [table["image_id"].map(row_of).to_numpy() for table in tables]
     everything = np.unique(np.concatenate(rows))
-    groups = data.manifest["group_id"].to_numpy(dtype=object)[everything]
+    groups = data.groups[everything]
     return [np.searchsorted(everything, each) for each in rows], groups
 
 
