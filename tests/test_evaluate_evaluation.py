@@ -147,6 +147,13 @@ def test_a_fold_that_was_trained_on_is_stamped_leaky(prepared, tmp_path, key) ->
         assert any("trained on some" in caution for caution in result.cautions) is leaky
 
 
+def test_a_look_at_all_images_is_one_at_the_test_list_too(prepared, tmp_path) -> None:
+    assert measured(prepared, tmp_path / "all", split="all").looks == 1
+    assert measured(prepared, tmp_path / "test").looks == 2
+    assert measured(prepared, tmp_path / "train", split="train").looks == 1
+    assert measured(prepared, tmp_path / "again").looks == 3
+
+
 def test_all_of_the_set_that_was_trained_on_is_stamped_leaky(prepared, tmp_path) -> None:
     own = FakePredictor(description={"prepared_digest": prepared.digest, "fold": 0})
     assert measured(prepared, tmp_path / "own", own, split="all", fold=0).leaky

@@ -134,14 +134,7 @@ def evaluate(
     asked = question(predictor, prepared, split, fold, shared)
     outlines = None if masks is None else find_outlines(masks, prepared, rows, mask_crop)
     outputs.begin(out)
-    looks = access.log_look(
-        asked.list_digest,
-        asked.model,
-        log=access.shared_log(prepared.path),
-        run_folder=run_folder,
-        user=access.user_log(),
-        details={"split": split, "fold": fold, "images": len(rows), "data": asked.data_digest},
-    )
+    looks = _look(asked, prepared, rows, run_folder)
     LOGGER.info("look %d at %s of %s: %d images", looks.total, split, prepared.path, len(rows))
     probability = predict_rows(predictor, prepared, rows, progress=progress)
     scored = scored_rows(prepared, rows, labels, probability, dropped)
@@ -175,6 +168,32 @@ def evaluate(
         lesions=lesions,
         restated=restated(findings),
     )
+
+
+def _look(
+    asked: Asked, prepared: PreparedSet, rows: np.ndarray, run_folder: Path | None
+) -> access.Looks:
+    """Log a look at the images asked about; one that holds test images is one at their list too."""
+    digests = [asked.list_digest]
+    if (prepared.manifest["split"].iloc[rows] == "test").any():
+        digests.append(prepared.test_digest)
+    of_list, *_ = [
+        access.log_look(
+            digest,
+            asked.model,
+            log=access.shared_log(prepared.path),
+            run_folder=run_folder,
+            user=access.user_log(),
+            details={
+                "split": asked.split,
+                "fold": asked.fold,
+                "images": len(rows),
+                "data": asked.data_digest,
+            },
+        )
+        for digest in dict.fromkeys(digests)
+    ]
+    return of_list
 
 
 def found(
