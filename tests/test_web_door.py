@@ -177,6 +177,21 @@ def test_tries_of_the_access_code_are_limited() -> None:
     assert right.status_code == 429
 
 
+def test_the_interface_says_who_asks_for_the_code_and_how_it_is_given() -> None:
+    bearer = {"authorization": "Bearer seven"}
+    with page(Settings(code="seven")) as address:
+        document = get(f"{address}/api/v1/openapi.json", headers=bearer).json()
+        for path, methods in document["paths"].items():
+            for method, said in methods.items():
+                answer = httpx.request(method, f"{address}{path}", timeout=WAIT_S)
+                asked = answer.status_code == 401
+                assert ("401" in said["responses"]) == asked, path
+                assert said.get("security") == ([{"code": []}, {}] if asked else None), path
+                foreign = get(f"{address}{path}", headers={"host": "evil.example"})
+                assert str(foreign.status_code) in said["responses"], path
+    assert document["components"]["securitySchemes"]["code"]["scheme"] == "bearer"
+
+
 def test_photos_are_kept_only_where_asked_and_the_page_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     with page(Settings(keep=folder)) as address:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Security
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -85,14 +86,30 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     429: {"model": Problem, "description": "Too many requests from this address."},
     503: {"model": Problem, "description": "Busy; `Retry-After` says when to come again."},
 }
+_CODE = HTTPBearer(
+    scheme_name="code",
+    description="The access code, where the server was started with `--code`.",
+    auto_error=False,  # the door asks for it, before any route
+)
+# Without --code nobody is asked for one.
+_ASKED: dict[str, Any] = {"dependencies": [Security(_CODE)]}
+_OPTIONAL: dict[str, Any] = {"security": [{}]}
+
+
+def _refused(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Some of the refusals, as JSON whatever the route answers otherwise."""
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    described = {each: _REFUSALS[each]["description"] for each in statuses}
+    return {each: {"description": said, "content": content} for each, said in described.items()}
 
 
 @router.post(
     "/api/v1/predict",
     response_model=Answer,
     responses=_REFUSALS,
-    openapi_extra={"requestBody": _BODY},
+    openapi_extra={"requestBody": _BODY, **_OPTIONAL},
     tags=["predict"],
+    **_ASKED,
 )
 async def predict(request: Request) -> Response:
     """What the model sees in one photo: its bytes, or a form with the field ``photo``."""
@@ -111,19 +128,33 @@ async def predict(request: Request) -> Response:
         return JSONResponse(prediction.to_dict())
 
 
-@router.get("/api/v1/model", response_model=BundleInfo, tags=["model"])
+@router.get(
+    "/api/v1/model",
+    response_model=BundleInfo,
+    responses=_refused(400, 401, 429, 503),
+    openapi_extra=_OPTIONAL,
+    tags=["model"],
+    **_ASKED,
+)
 async def model(request: Request) -> Response:
     """What the bundle says about itself: classes, thresholds, figures, limits, licence."""
     return JSONResponse(server_of(request).desk.info.model_dump(mode="json"))
 
 
-@router.get("/healthz", response_model=Health, tags=["operation"])
+@router.get("/healthz", response_model=Health, responses=_refused(400, 503), tags=["operation"])
 async def health(request: Request) -> Response:
     """Whether the server answers, and with which model."""
     return JSONResponse({"status": "ok", "model": server_of(request).desk.info.name})
 
 
-@router.get("/metrics", response_class=PlainTextResponse, tags=["operation"])
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses=_refused(400, 401, 429, 503),
+    openapi_extra=_OPTIONAL,
+    tags=["operation"],
+    **_ASKED,
+)
 async def metrics(request: Request) -> Response:
     """Counts for Prometheus."""
     server = server_of(request)
