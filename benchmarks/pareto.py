@@ -123,7 +123,10 @@ def panel(points: list[Point], label: str, of: Callable[[Point], float], wanted:
         if point.low is not None and point.high is not None:
             plot.line(np.array([at, at]), np.array([point.low, point.high]), "interval")
         plot.dot(at, point.score or 0, "ours" if point.ours else "published")
-        plot.text(plot.across(at) + 6, plot.up(point.score or 0) - 5, point.name, kind="name")
+        # Ours at the end of their intervals, and no name out of the picture: so none meets another.
+        beside, anchor = (-6, "end") if plot.across(at) > 0.7 * plot.width else (6, "start")
+        x, y = plot.across(at) + beside, plot.up(point.low or point.score or 0)
+        plot.text(x, y + (0 if point.ours else -5), point.name, anchor, kind="name")
     return plot
 
 
