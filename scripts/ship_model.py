@@ -66,7 +66,14 @@ def elsewhere_text(folders: list[Path]) -> str:
     return "\n".join(["On images from elsewhere it is far worse; do not rely on it there:", *lines])
 
 
-def remarks(run: Run, elsewhere: list[Path]) -> list[str]:
+def among_biopsied(evaluation: Path) -> dict[str, Any]:
+    """The figures on lesions that were confirmed by histology."""
+    axes = json.loads((evaluation / "subgroups.json").read_text())["axes"]
+    (strata,) = (axis["strata"] for axis in axes if axis["name"] == "confirmed_by")
+    return next(each["metrics"] for each in strata if each["name"] == "histo")
+
+
+def remarks(run: Run, biopsied: dict[str, Any], elsewhere: list[Path]) -> list[str]:
     """What is to be said of this model, beyond the figures."""
     data = open_prepared(run.info.prepared_path)
     tested = data.manifest.iloc[data.rows("test")]
@@ -94,8 +101,10 @@ def remarks(run: Run, elsewhere: list[Path]) -> list[str]:
             "calibration are those of the test images."
         ),
         (
-            f"{histology:.0%} of the test diagnoses were confirmed by histology; the rest by "
-            "follow-up, consensus or confocal microscopy."
+            f"{histology:.0%} of the test diagnoses were confirmed by histology, all malignant "
+            "ones among them; the rest by follow-up, consensus or confocal microscopy. Against "
+            "benign lesions that were confirmed by histology too, which a doctor found worth a biopsy, "
+            f"the ROC area for malignant is {figure(biopsied['roc_auc.malignant'])}."
         ),
     ]
 
@@ -110,10 +119,11 @@ def main() -> None:
     arguments = parser.parse_args()
     run = open_run(arguments.run)
     measured = arguments.bundle or run.path
-    metrics = json.loads((find_evaluation(measured, "test") / "metrics.json").read_text())
+    evaluation = find_evaluation(measured, "test")
+    metrics = json.loads((evaluation / "metrics.json").read_text())
     found = findings_of(measured)
     quant = read_bundle(arguments.bundle).info.quantization if arguments.bundle else "float16"
-    told = remarks(run, arguments.elsewhere)
+    told = remarks(run, among_biopsied(evaluation), arguments.elsewhere)
     text = model_card(found, name=arguments.name, license_=LICENSE, remarks=told)
     kept = {key: Figure(**metrics[key]) for key in SHOWN}
     card = Card(name=arguments.name, license=LICENSE, metrics=kept, markdown=text)

@@ -27,13 +27,13 @@ _LABELS, _BARE, _PANEL, _ROW, _FOOT = 158.0, 16.0, 190.0, 17.0, 38.0
 def section(findings: Findings) -> dict[str, Any]:
     """What the page's part on subgroups shows."""
     divisions = findings.subgroups.divisions
-    keys = _plotted(findings)
+    keys = plotted(findings)
     given, apart = findings.subgroups.differences
     shown = {
         "figures": [
             {
                 "key": key,
-                "name": _name(key),
+                "name": figure_name(key),
                 "plot": forest(divisions, key, findings.metrics[key]),
                 # Where there is room, the names of the strata stand once.
                 "beside": forest(divisions, key, findings.metrics[key], named=False) if i else None,
@@ -51,7 +51,7 @@ def section(findings: Findings) -> dict[str, Any]:
     return {"subgroups": shown}
 
 
-def _plotted(findings: Findings) -> list[str]:
+def plotted(findings: Findings) -> list[str]:
     """The figures to show: ranking, and both sides of the point nearest to 90% sensitivity."""
     if "roc_auc.malignant" not in findings.subgroups.keys:
         return ["balanced_accuracy"]
@@ -60,7 +60,8 @@ def _plotted(findings: Findings) -> list[str]:
     return ["roc_auc.malignant", f"sensitivity.malignant.{point}", f"specificity.malignant.{point}"]
 
 
-def _name(key: str) -> str:
+def figure_name(key: str) -> str:
+    """A figure by its key, for people."""
     metric, *rest = key.split(".", 2)  # a point such as sensitivity_0.90 holds a dot itself
     if len(rest) < 2:
         return NAMES[metric]
@@ -101,7 +102,7 @@ def forest(
     plot = Plot(
         (start, 1.0),
         (0.0, float(rows)),
-        f"{_name(key)} by subgroup",
+        f"{figure_name(key)} by subgroup",
         f"{len(shown)} strata with a figure; the table below holds the numbers.",
         width=left + _PANEL + MARGIN_RIGHT,
         height=rows * _ROW + _FOOT + 10,
@@ -160,7 +161,7 @@ def _table(division: Division, keys: Sequence[str]) -> dict[str, Any]:
                 "is_reference": each.is_reference,
                 "figures": [
                     {
-                        "name": _name(key),
+                        "name": figure_name(key),
                         "value": each.metrics[key],
                         "difference": each.differences.get(key),
                     }

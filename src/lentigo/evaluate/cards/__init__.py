@@ -13,6 +13,7 @@ from lentigo.evaluate.again import commands, earlier_runs
 from lentigo.evaluate.facts import Findings
 from lentigo.evaluate.formats import FILTERS
 from lentigo.evaluate.holdings import Holdings
+from lentigo.evaluate.weaknesses import weaknesses
 from lentigo.score.estimate import Estimate
 from lentigo.taxonomy import INTENDED_USE, LIMITS, NOT_A_MEDICAL_DEVICE
 
@@ -71,6 +72,7 @@ def model_card(
              metrics[f"sensitivity.{each.code}.argmax"], metrics[f"roc_auc.{each.code}"])
             for c, each in enumerate(asked.taxonomy.classes)
         ],
+        weaknesses=weaknesses(findings.subgroups, _missed_first(forest.plotted(findings))),
         silences=forest.silences(findings.subgroups),
         differences=findings.subgroups.differences,
     )  # fmt: skip
@@ -102,6 +104,11 @@ def _render(template: str, **values: object) -> str:
         **values,
     }
     return environment.get_template(template).render(values)
+
+
+def _missed_first(keys: Sequence[str]) -> list[str]:
+    """What is missed matters most."""
+    return sorted(keys, key=lambda key: not key.startswith("sensitivity"))
 
 
 def _source(name: str) -> str:
