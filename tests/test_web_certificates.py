@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import ssl
 import stat
@@ -45,7 +46,7 @@ def test_the_authority_may_speak_for_local_names_only(made: Certificates) -> Non
     assert limits.critical
     permitted = limits.value.permitted_subtrees or []
     networks = [each.value for each in permitted if isinstance(each, x509.IPAddress)]
-    assert all(each.is_private or each.is_link_local or each.is_loopback for each in networks)
+    assert not any(each.is_global for each in networks)
     domains = [each.value for each in permitted if isinstance(each, x509.DNSName)]
     assert "local" in domains
     assert not any(each.endswith((".com", ".org")) for each in domains)
@@ -83,6 +84,18 @@ def test_a_public_name_stays_out_rather_than_spoil_the_certificate(tmp_path: Pat
     assert "8.8.8.8" not in found.names
     assert "page.example.org" not in found.names
     assert "pi.local" in found.names
+    hotspot = prepare(tmp_path / "hotspot", host="100.64.3.2")
+    assert "100.64.3.2" in hotspot.names
+
+
+def test_nobody_is_led_to_an_address_that_the_certificate_does_not_speak_for(
+    made: Certificates,
+) -> None:
+    elsewhere = dataclasses.replace(made, names=("localhost", "pi.local"))
+    with page(Settings(certificates=elsewhere, https_port=7)) as address:
+        text = get(f"{address}/trust", verify=False).text
+    assert "https://pi.local:7/" in text
+    assert "https://127.0.0.1" not in text
 
 
 def test_a_half_made_authority_is_made_anew_and_a_damaged_one_is_a_sentence(tmp_path: Path) -> None:

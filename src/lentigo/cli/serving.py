@@ -10,6 +10,8 @@ import typer
 
 from lentigo.errors import InputError
 
+_UNSPOKEN = "the certificate speaks for names and addresses of private networks alone"
+
 
 def serve(
     *,
@@ -85,7 +87,10 @@ def serve(
             print(f"http://{each}:{sock.getsockname()[1]}", flush=True)
         if made is not None:
             for each in hosts:
-                print(f"https://{each}:{settings.https_port}", flush=True)
+                if each.strip("[]") in made.names:
+                    print(f"https://{each}:{settings.https_port}", flush=True)
+                else:
+                    print(f"lentigo: {each} has no https: {_UNSPOKEN}", file=sys.stderr)
             print(f"lentigo: SHA-256 of the authority: {made.fingerprint}", file=sys.stderr)
         if capture is not None:
             capture.want()  # what is wrong with it is logged while its operator looks

@@ -34,6 +34,7 @@ AUTHORITY_YEARS = 10
 CERTIFICATE_DAYS, RENEW_DAYS = 397, 30
 _PRIVATE = (
     *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16"),
+    "100.64.0.0/10",  # of telephone companies and private networks over the internet
     *("fc00::/7", "fe80::/10", "::1/128"),
 )
 

@@ -19,6 +19,9 @@ async def trust(request: Request) -> Response:
     """How to trust the certificate on Android and iOS."""
     settings = server_of(request).settings
     host = request.url.hostname or "localhost"
+    known = () if settings.certificates is None else settings.certificates.names
+    if known and host not in known:  # the certificate would be refused there
+        host = next((each for each in known if each.endswith(".local")), known[0])
     shown = f"[{host}]" if ":" in host else host
     secure = f"https://{shown}:{settings.https_port}/"
     return page(request, "trust.html", certificates=settings.certificates, secure=secure)
