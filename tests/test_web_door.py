@@ -106,6 +106,17 @@ def test_the_access_code_is_asked_for_and_opens_everything() -> None:
         assert post(api, content=photo(), headers=bearer).status_code == 200
 
 
+def test_a_code_beyond_ascii_is_known_in_a_header_too() -> None:
+    with page(Settings(code="şifre kod")) as address:
+        api = f"{address}/api/v1/model"
+        told = {
+            code: {"authorization": f"Bearer {code}".encode()} for code in ("şifre kod", "\xfe")
+        }
+        assert get(api, headers=told["şifre kod"]).status_code == 200
+        assert get(api, headers=told["\xfe"]).status_code == 401
+        assert get(api, headers={"authorization": b"Bearer \xfe"}).status_code == 401
+
+
 def test_no_host_name_passes_for_an_open_address() -> None:
     """An older Starlette (0.38) makes the address of a request out of its host name."""
     settings = Settings(code="seven")

@@ -100,7 +100,7 @@ class Door:
         kind, _, given = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer":
             return False
-        return self._try(given, address_of(request))
+        return self._try(_as_typed(given), address_of(request))
 
     def ticket_for(self, given: str, address: str) -> str | None:
         """What lets a visitor in from now on, or None where the code is wrong.
@@ -157,6 +157,14 @@ def address_of(request: HTTPConnection) -> str:
     if address.version == 6 and not address.is_loopback:
         return str(ipaddress.ip_network(f"{host}/64", strict=False))
     return host
+
+
+def _as_typed(header: str) -> str:
+    """A header's text, which comes as Latin-1, in the UTF-8 in which programs send it."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 def _equal(given: str, wanted: str) -> bool:
