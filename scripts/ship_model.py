@@ -103,8 +103,8 @@ def remarks(run: Run, biopsied: dict[str, Any], elsewhere: list[Path]) -> list[s
         (
             f"{histology:.0%} of the test diagnoses were confirmed by histology, all malignant "
             "ones among them; the rest by follow-up, consensus or confocal microscopy. Against "
-            "benign lesions that were confirmed by histology too, which a doctor found worth a biopsy, "
-            f"the ROC area for malignant is {figure(biopsied['roc_auc.malignant'])}."
+            "benign lesions that were confirmed by histology too, which a doctor found worth a "
+            f"biopsy, the ROC area for malignant is {figure(biopsied['roc_auc.malignant'])}."
         ),
     ]
 

@@ -193,7 +193,12 @@ def test_what_the_converter_says_reaches_the_user(tmp_path: Path) -> None:
         convert_apart(tmp_path / "none.keras", "float32")
 
 
-def test_export_writes_a_bundle_that_predicts_as_the_run(trained: Trained) -> None:
+def test_export_writes_a_bundle_that_predicts_as_the_run(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What lies in the folder one works in is nobody's module, whatever its name.
+    (tmp_path / "code.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
     exported = export(trained.run, data=trained.data)
     assert exported.path == trained.run / "export" / "toy-float32.tflite"
     assert exported.size_bytes == exported.path.stat().st_size

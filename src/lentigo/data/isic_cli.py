@@ -48,7 +48,7 @@ def default_command() -> tuple[str, ...]:
         MissingExtraError: It is not installed.
     """
     if importlib.util.find_spec("isic_cli") is not None:
-        return (sys.executable, "-m", "isic_cli.cli")
+        return (sys.executable, "-P", "-m", "isic_cli.cli")
     if found := shutil.which("isic"):
         return (found,)
     raise MissingExtraError(

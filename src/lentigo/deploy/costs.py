@@ -207,7 +207,7 @@ def _on_device(drafted: Draft, rounds: int) -> dict[str, Any]:
         path = Path(folder) / "bundle.tflite"
         write_bundle(drafted.bundle.graph, drafted.bundle.info, path)
         content = path.read_bytes()
-        command = [sys.executable, "-m", "lentigo", "bench", str(path)]
+        command = [sys.executable, "-P", "-m", "lentigo", "bench", str(path)]
         done = subprocess.run(  # noqa: S603 - this Python, on a file of our own
             [*command, "--json", "--rounds", str(rounds)],
             capture_output=True,

@@ -148,7 +148,8 @@ def _run(job: Path, quantization: str) -> None:
         "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path),
     }
     child = subprocess.run(  # noqa: S603 - this Python, on a file of our own
-        [sys.executable, "-m", "lentigo.deploy.convert", str(job)],
+        # -P: else a code.py of the folder one works in is taken for Python's own.
+        [sys.executable, "-P", "-m", "lentigo.deploy.convert", str(job)],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
