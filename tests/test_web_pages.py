@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 import pytest
 
+from lentigo.deploy.export import QUANTIZATIONS
 from lentigo.deploy.runtime import load_default
 from lentigo.image.verdict import CHECKS
 from lentigo.taxonomy import INTENDED_USE, LIMITS, NOT_A_MEDICAL_DEVICE, TAXONOMIES
@@ -103,7 +104,7 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     sources = [each for each in sources if "litert" not in each.parts]
     text = "\n".join(each.read_text("utf-8") for each in sources)
     named = set(re.findall(r"""["']([a-z]+(?:\.[a-z_.]+)?)["']""", text))
-    built = ("class.", "metric.", "warning.", "scope.")
+    built = ("class.", "metric.", "stored.", "warning.", "scope.")
     stated = [k for k in catalogue() if not k.startswith(built) and not k.endswith(".default")]
     unused = [k for k in stated if k not in named]
     assert unused == []
@@ -176,7 +177,34 @@ def test_figures_of_the_model_have_plain_names_and_are_written_as_the_answer_is(
         assert f">{key}<" not in shown.replace("<wbr>", "")
         assert f">{words.number(each['value'])} <" in shown
     assert ("," in words.number(0.5)) == (language != "en")
-    assert words.figure("brier_score_of_tomorrow") is None
+    assert words.plain("metric", "brier_score_of_tomorrow") is None
+
+
+def test_terms_of_the_trade_stand_in_brackets_behind_plain_words() -> None:
+    terms = "validation threshold digest graph brier roc calibration float16 sensitivity groups"
+    for key, sentences in catalogue().items():
+        told = re.sub(r"[({][^)}]*[)}]", "", sentences["en"]).lower()
+        assert not set(terms.split()) & set(re.findall("[a-z0-9]+", told)), key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_probability_below_a_mark_is_called_no_all_clear(language: str) -> None:
+    not_clear = {
+        "en": "no all-clear",
+        "es": "no descarta nada",
+        "id": "tidak berarti aman",
+        "tr": "sorun yok demek değildir",
+    }
+    told = Words(language)("result.below", threshold="42.3%", missed="20.0%")
+    assert not_clear[language] in told
+    assert "42.3%" in told
+    assert "20.0%" in told
+
+
+@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+def test_how_a_model_is_stored_has_plain_words(quantization: str) -> None:
+    for language in LANGUAGES:
+        assert f"({quantization})" in (Words(language).plain("stored", quantization) or "")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -82,9 +82,14 @@ class Words:
             return default[self.language], sentence.removeprefix(default[DEFAULT]).strip()
         return "", sentence
 
-    def figure(self, key: str) -> str | None:
-        """What a figure of a bundle is called; None where the catalogue has no name for it."""
-        found = catalogue().get(f"metric.{key}")
+    def plain(self, kind: str, name: str) -> str | None:
+        """What a name of a bundle means; None where the catalogue does not know it.
+
+        Args:
+            kind: ``metric`` for a figure, ``stored`` for a quantization.
+            name: Such as ``brier_score`` or ``float16``.
+        """
+        found = catalogue().get(f"{kind}.{name}")
         return None if found is None else found[self.language]
 
     def number(self, value: float) -> str:

@@ -6,7 +6,6 @@
  */
 
 import { keepForLater } from "./keeping.js";
-import { showModel } from "./model.js";
 import { offerPreview } from "./preview.js";
 import { fill, loadWords, preferred } from "./words.js";
 
@@ -16,7 +15,7 @@ const SHELF = "#shelf";
 const at = (id) => document.getElementById(id);
 
 const app = {
-  words: null, predictor: null, show: null, answer: null, shelf: null,
+  words: null, predictor: null, show: null, showModel: null, answer: null, shelf: null,
   /** How things stand, and what is said of the newest photo instead. */
   state: ["offline.loading"], news: null,
   /** What the visitor asked for last; what arrives for an earlier wish is dropped. */
@@ -51,7 +50,7 @@ async function speak(language) {
   }
   say();
   document.body.classList.remove("speechless");
-  if (app.predictor) showModel(at("model"), app.predictor.bundle, app.words);
+  if (app.predictor) app.showModel(at("model"), app.predictor.bundle, app.words);
   if (app.answer) present();
   if (location.hash === SHELF) showShelf();
 }
@@ -78,16 +77,17 @@ function say() {
 
 /** Fetches the model and what runs it; a photo chosen meanwhile waits for it. */
 async function load() {
-  const [{ Predictor }, { showResult }] = await Promise.all([
+  const [{ Predictor }, { showResult }, { showModel }] = await Promise.all([
     import("./predict.js"),
     import("./result.js"),
+    import("./model.js"),
   ]);
-  app.show = showResult;
+  Object.assign(app, { show: showResult, showModel });
   const response = await fetch("model.tflite");
   if (!response.ok) throw new Error(`model.tflite: ${response.status}`);
   const bytes = new Uint8Array(await response.arrayBuffer());
   app.predictor = await Predictor.load(bytes, new URL("litert/", document.baseURI).href);
-  showModel(at("model"), app.predictor.bundle, app.words);
+  app.showModel(at("model"), app.predictor.bundle, app.words);
   return app.predictor;
 }
 

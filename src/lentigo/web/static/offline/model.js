@@ -22,7 +22,7 @@ export function showModel(target, { info, digestChecked }, words) {
     "model.limits": stated("model.limits", info.limits, text),
     "model.license": [english(info.license)],
     "model.network": [english(info.network)],
-    "model.stored": [english(info.quantization)],
+    "model.stored": [text(`stored.${info.quantization}`, {}, info.quantization)],
     "model.digest": [info.graph_sha256],
   };
   const rows = Object.entries(facts).flatMap(([key, value]) => [
@@ -32,7 +32,10 @@ export function showModel(target, { info, digestChecked }, words) {
   const parts = [element("p", { class: "small" }, text("model.intro")), element("dl", { class: "facts" }, ...rows)];
   if (!digestChecked) parts.push(element("p", { class: "small" }, text("offline.unchecked")));
   parts.push(element("h3", {}, text("model.classes")), classes(info, words));
-  if (info.metrics) parts.push(element("h3", {}, text("model.figures")), figures(info, words));
+  if (info.metrics) {
+    const hint = element("p", { class: "hint" }, text("model.figures.hint"));
+    parts.push(element("h3", {}, text("model.figures")), hint, figures(info, words));
+  }
   target.replaceChildren(...parts);
 }
 
