@@ -166,9 +166,10 @@ def need_data() -> None:
 
 def need_training() -> None:
     """Import Keras, soon and without its noise; see `need_data`."""
-    from lentigo.start import import_keras
+    from lentigo.start import check_backend, import_keras
 
     _need("keras", "pandas")
+    check_backend()
     with quiet_start():
         import_keras()
 
