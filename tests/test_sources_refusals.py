@@ -239,6 +239,30 @@ def test_a_folder_of_an_unknown_class_is_named_once(tmp_path: Path) -> None:
     assert "1 problem(s)" in str(refused("malignant-vs-benign", tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("image,label\none,m\xe9l\ntwo,nv\n".encode("latin-1"), "not text in UTF-8"),
+        (b"image,diagnosis\none,mel\ntwo,nv\n", r"lacks the column\(s\) \['label'\]"),
+        (b"", "lacks the column"),
+        (b"image,label\n", "found 0 class"),
+        (b"image,label\none,nv\ntwo,bkl\nthree\n", "list.csv:4: 1 cells, not 2"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_not_hidden_behind_a_malignant_class(
+    folder: Path, content: bytes, told: str
+) -> None:
+    (folder / "list.csv").write_bytes(content)
+    named = ReadOptions(malignant=frozenset({"mel"}))
+    with pytest.raises(SourceError, match=told):
+        SOURCES["table"].read(folder / "list.csv", named)
+
+
+def test_an_empty_folder_is_not_hidden_behind_a_malignant_class(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="class"):
+        SOURCES["folder"].read(tmp_path, ReadOptions(malignant=frozenset({"mel"})))
+
+
 def test_a_target_that_contradicts_its_label_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ISIC_2020_Training_GroundTruth.csv").write_text(
         "image_name,patient_id,sex,age_approx,benign_malignant,target\none,P,male,45,benign,1\n"

@@ -39,7 +39,9 @@ def test_scikit_learn_is_left_out_and_can_be_imported_later() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("command", [("train", "phantom-quick"), ("evaluate", "run"), ("networks",)])
+@pytest.mark.parametrize(
+    "command", [("train", "phantom-quick"), ("evaluate", "run"), ("networks",)]
+)
 def test_a_mistyped_backend_is_refused_in_a_sentence(command: tuple[str, ...]) -> None:
     data = () if command == ("networks",) else ("--data", "nowhere")
     _, told = lentigo(*command, *data, code=2, KERAS_BACKEND="tensorfow")

@@ -195,7 +195,9 @@ class Listing:
             if self.items or not self.problems:
                 self.problems.append(f"found {len(labels)} class(es) with images; two are needed.")
             labels = {*labels, "one", "two"}  # only so that the rest is checked; never returned
-        malignant = None if options.malignant is None else set(options.malignant)
+        # A class may be missing for what is wrong with the table: that is told, and never this.
+        told = options.malignant is not None and not self.problems
+        malignant = set(options.malignant or ()) if told else None
         return from_labels(self.source, set(labels), malignant)
 
     def finish(
