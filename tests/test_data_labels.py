@@ -26,6 +26,20 @@ def test_a_map_is_read_from_toml_and_csv(tmp_path: Path, name: str, text: str) -
     assert read_labels_map(tmp_path / name) == EXPECTED
 
 
+@pytest.mark.parametrize("header", ["", "from,to\n"])
+def test_a_table_without_a_header_loses_no_class(tmp_path: Path, header: str) -> None:
+    (tmp_path / "map.csv").write_text(header + "Mel,mel\nNV,nv\n")
+    found = read_labels_map(tmp_path / "map.csv", ("Mel", "NV"), ("mel", "nv"))
+    assert found == {"Mel": "mel", "NV": "nv"}
+
+
+def test_a_mistyped_class_in_the_first_line_is_not_taken_for_a_header(tmp_path: Path) -> None:
+    (tmp_path / "map.csv").write_text("Mell,mel\nNV,nv\n")
+    found = read_labels_map(tmp_path / "map.csv", ("Mel", "NV"), ("mel", "nv"))
+    with pytest.raises(InputError, match="Mell: the set has no such class"):
+        class_table(("Mel", "NV"), ("mel", "nv"), found)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

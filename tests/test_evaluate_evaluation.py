@@ -12,6 +12,7 @@ import pytest
 
 from fake_evaluation import IMAGES, FakePredictor, FakePrepared, FakeSpec, measured
 from lentigo import score
+from lentigo.cli import reporting
 from lentigo.errors import InputError
 from lentigo.evaluate import outputs
 from lentigo.evaluate.predictor import predict_rows
@@ -129,6 +130,20 @@ def test_another_sets_classes_are_mapped_and_the_rest_dropped_and_counted(tmp_pa
     assert labels == {"mel", "nv"}
     assert result.metrics["roc_auc.bcc"].value is None
     assert "Left out" in result.report.read_text()
+
+
+def test_the_console_says_what_was_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepared = FakePrepared(tmp_path / "set", taxonomy=ISIC2017)
+    found = measured(prepared, tmp_path / "out", labels_map={"melanoma": "mel", "nevus": "nv"})
+    monkeypatch.setattr(reporting, "need_training", lambda: None)
+    monkeypatch.setattr("lentigo.deploy.evaluating.evaluate", lambda *_, **__: found)
+    reporting.evaluate(Path("run"), Path("set"))
+    assert "Left out" in (told := capsys.readouterr().out)
+    assert "40 seborrheic_keratosis images" in told
+    reporting.evaluate(Path("run"), Path("set"), json=True)
+    assert json.loads(capsys.readouterr().out)["dropped"] == {"seborrheic_keratosis": 40}
 
 
 def test_foreign_classes_without_a_map_are_refused_by_name(tmp_path) -> None:

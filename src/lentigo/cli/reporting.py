@@ -104,6 +104,9 @@ def evaluate(
     as_table(rows, {"metric": "metric", "value": "value [95% interval]"})
     if result.restated:
         _print_restated(result, prevalence)
+    if result.dropped:
+        told = ", ".join(f"{n} {code}" for code, n in result.dropped.items())
+        print(f"Left out, because no class of the model stands for them: {told} images.")
     print(f"{result.images} images of {result.groups} groups; look number {result.looks} at them.")
     print(f"Report: {result.report}\n{NOT_A_MEDICAL_DEVICE}")
 
@@ -116,6 +119,7 @@ def _as_facts(result: Evaluation) -> dict[str, Any]:
         "groups": result.groups,
         "leaky": result.leaky,
         "cautions": list(result.cautions),
+        "dropped": dict(result.dropped),
         "looks": result.looks,
     }
     if result.lesions is not None:

@@ -16,15 +16,19 @@ from lentigo.errors import InputError, listed
 DROPPED = -1
 
 
-def read_labels_map(path: Path) -> dict[str, str]:
+def read_labels_map(
+    path: Path, set_codes: Sequence[str] = (), model_codes: Sequence[str] = ()
+) -> dict[str, str]:
     """Read ``set class -> model class`` from TOML or CSV.
 
     TOML holds ``nevus = "nv"`` lines, at the top or under ``[labels]``. CSV has two columns,
-    the set's class and the model's, under any header. A class mapped to nothing is dropped,
-    as is one that is not named.
+    the set's class and the model's. Its first line is a header, unless it names a class that
+    is known. A class mapped to nothing is dropped, as is one that is not named.
 
     Args:
         path: The file; ``.toml`` is read as TOML, anything else as CSV.
+        set_codes: Classes of the set.
+        model_codes: Classes of the model.
 
     Raises:
         InputError: The file is missing or malformed; every bad line is named.
@@ -33,7 +37,10 @@ def read_labels_map(path: Path) -> dict[str, str]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from None
-    pairs, problems = _toml(text) if path.suffix.lower() == ".toml" else _csv(text)
+    if path.suffix.lower() == ".toml":
+        pairs, problems = _toml(text)
+    else:
+        pairs, problems = _csv(text, set_codes, model_codes)
     if problems:
         raise InputError(
             f"{path} does not map classes:\n{listed(problems)}",
@@ -58,22 +65,26 @@ def _toml(text: str) -> tuple[dict[str, str], list[str]]:
     return {key: str(value).strip() for key, value in table.items()}, bad
 
 
-def _csv(text: str) -> tuple[dict[str, str], list[str]]:
+def _csv(
+    text: str, set_codes: Sequence[str], model_codes: Sequence[str]
+) -> tuple[dict[str, str], list[str]]:
     pairs: dict[str, str] = {}
     problems = []
-    rows = list(csv.reader(text.splitlines()))
-    for number, row in enumerate(rows[1:], start=2):
-        cells = [cell.strip() for cell in row]
-        if not any(cells):
+    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines())]
+    # One known class is enough: the other may be mistyped, and is then refused.
+    first, second = [*(rows[0] if rows else []), "", ""][:2]
+    header = first not in set_codes and second not in model_codes
+    for number, cells in enumerate(rows, start=1):
+        if not any(cells) or (number == 1 and header):
             continue
         if len(cells) != 2 or not cells[0]:
-            problems.append(f"line {number}: {len(cells)} columns instead of 2: {','.join(row)}")
+            problems.append(f"line {number}: {len(cells)} columns instead of 2: {','.join(cells)}")
         elif pairs.get(cells[0], cells[1]) != cells[1]:
             problems.append(f"line {number}: {cells[0]} is mapped twice")
         else:
             pairs[cells[0]] = cells[1]
     if not pairs and not problems:
-        problems.append("no classes are named (the first line is the header)")
+        problems.append("no classes are named (the first line is taken for the header)")
     return pairs, problems
 
 

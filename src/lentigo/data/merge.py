@@ -69,9 +69,13 @@ def pair_labels(others: Sequence[Path], labels: Sequence[Path]) -> list[Addition
             f"{len(labels)} map(s) of classes for {len(others)} set(s).",
             todo="Give one --labels for each added set, in their order, or none.",
         )
-    maps: list[Mapping[str, str] | None] = [read_labels_map(path) for path in labels]
-    maps = maps or [None] * len(others)
-    return [Addition(open_prepared(p), m) for p, m in zip(others, maps, strict=True)]
+    sets = [open_prepared(path) for path in others]
+    if not labels:
+        return [Addition(each, None) for each in sets]
+    return [
+        Addition(each, read_labels_map(path, each.taxonomy.codes))
+        for each, path in zip(sets, labels, strict=True)
+    ]
 
 
 def merge(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lentigo.data.labels import DROPPED, class_table, read_labels_map
-from lentigo.data.metadata import Column, counts
 from lentigo.errors import InputError
 from lentigo.evaluate import access, outputs
 from lentigo.evaluate.answers import Asked, Scored
+from lentigo.evaluate.cautions import cautions, trained_on
 from lentigo.evaluate.derived import Restated, restated
 from lentigo.evaluate.facts import Findings, Options
 from lentigo.evaluate.holdings import holdings_of
@@ -58,6 +58,7 @@ class Evaluation:
         lesions: How much of the attention falls on the lesion, where masks were given.
         restated: Each operating point with its positive and negative predictive value at the
             wanted prevalence; empty where none was.
+        dropped: Images left out by the map of classes, by the set's class.
     """
 
     path: Path
@@ -70,6 +71,7 @@ class Evaluation:
     cautions: tuple[str, ...]
     lesions: LesionAttention | None = None
     restated: Restated = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def report(self) -> Path:
@@ -167,6 +169,7 @@ def evaluate(
         cautions=asked.cautions,
         lesions=lesions,
         restated=restated(findings),
+        dropped=dropped,
     )
 
 
@@ -259,9 +262,10 @@ def _select(
     labels_map: Mapping[str, str] | Path | None,
 ) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """Rows (n,) that are scored, their labels (n,) in the model's classes, what is dropped."""
-    mapping = read_labels_map(labels_map) if isinstance(labels_map, Path) else labels_map
-    codes = prepared.taxonomy.codes
-    table = class_table(codes, predictor.taxonomy.codes, mapping)
+    codes, wanted = prepared.taxonomy.codes, predictor.taxonomy.codes
+    if isinstance(labels_map, Path):
+        labels_map = read_labels_map(labels_map, codes, wanted)
+    table = class_table(codes, wanted, labels_map)
     rows = np.asarray(prepared.rows(split, fold=fold), dtype=np.int64)
     own = prepared.labels[rows]
     labels = table[own]
@@ -326,68 +330,10 @@ def question(
         leaky=bool(
             prepared.leaky
             or description.get("leaky")
-            or _trained_on(description, prepared, split, fold)
+            or trained_on(description, prepared, split, fold)
             or shared
         ),
-        cautions=(*filter(None, [caution]), *_cautions(description, prepared, split, fold, shared)),
-    )
-
-
-def _trained_digest(description: Mapping[str, object]) -> object:
-    """Digest of the set that made a run, or the run behind a bundle; None where unknown."""
-    return description.get("prepared_digest") or description.get("data_digest")
-
-
-def _trained_on(
-    description: Mapping[str, object], prepared: PreparedSet, split: str, fold: int | None
-) -> bool:
-    """Whether the model, by its own account, was trained on some of these very images."""
-    if _trained_digest(description) != prepared.digest or "fold" not in description:
-        return False
-    if split == "validation":
-        return description["fold"] != fold
-    return split in {"train", "all"}
-
-
-def _cautions(
-    description: Mapping[str, object],
-    prepared: PreparedSet,
-    split: str,
-    fold: int | None,
-    shared: int,
-) -> tuple[str, ...]:
-    """What would make these figures better than the model is, or better than elsewhere."""
-    found = []
-    if _trained_on(description, prepared, split, fold):
-        found.append("The model was trained on some of these very images: the figures flatter.")
-    elif split == "train":
-        found.append("These are images that models are trained on: the figures may flatter.")
-    elif split == "validation":
-        found.append("Temperature and thresholds were fitted on validation images.")
-    if isinstance(second := description.get("metadata"), Mapping):
-        found.append(_beside(second["columns"], prepared, split, fold))
-    if shared:
-        found.append(
-            f"The model was trained on {shared} of these very images: the figures flatter."
-        )
-    trained = _trained_digest(description)
-    same_test = split == "test" and description.get("test_digest") == prepared.test_digest
-    if trained is not None and trained != prepared.digest and not same_test:
-        found.append(
-            "The model was trained on another prepared set; whether the two share lesions "
-            "or patients was not checked."
-        )
-    return tuple(found)
-
-
-def _beside(columns: Sequence[Column], prepared: PreparedSet, split: str, fold: int | None) -> str:
-    """What a model was told of the images, and why its figures may not hold elsewhere."""
-    rows = prepared.rows(split, fold=fold)
-    known = counts(prepared.manifest.iloc[rows], columns)
-    told = ", ".join(f"{column} (known of {each['known']})" for column, each in known.items())
-    return (
-        f"Beside each of {len(rows)} images the model was told {told}. These also tell the clinic "
-        "and why a photograph was taken, so the figures may fall on images from elsewhere."
+        cautions=(*filter(None, [caution]), *cautions(description, prepared, split, fold, shared)),
     )
 
 
