@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lentigo.cli.predicting import predict
 from lentigo.deploy.bundle import BundleInfo, Familiarity
 from lentigo.deploy.engine import Engine
 from lentigo.deploy.paths import expand
@@ -148,6 +149,26 @@ def test_heat_shows_what_speaks_for_the_most_probable_class() -> None:
 
 def test_a_leaky_model_says_so() -> None:
     assert "LEAKY" in describe(answer(*NEVUS, leaky=True), info(leaky=True))
+    assert answer(*NEVUS, leaky=True).to_dict()["leaky"] is True
+    assert answer(*NEVUS).to_dict()["leaky"] is False
+
+
+@pytest.mark.parametrize("leaky", [True, False])
+def test_a_table_of_answers_has_its_warnings_beside_it(
+    leaky: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = load_default(threads=1)
+    told = model.info.model_copy(update={"leaky": leaky})
+    monkeypatch.setattr(type(model), "info", property(lambda _: told))
+    monkeypatch.setattr("lentigo.deploy.runtime.load_default", lambda **_: model)
+    monkeypatch.setattr("lentigo.deploy.paths.expand", lambda _: [tmp_path / "a"] * 2)
+    monkeypatch.setattr(model, "predict_files", lambda *_, **__: iter([answer(*NEVUS)] * 2))
+    predict(["a"], csv=True)
+    table, beside = capsys.readouterr()
+    assert table.splitlines()[0] == "image,akiec,bcc,bkl,df,mel,nv,vasc"
+    assert len(table.splitlines()) == 3
+    assert NOT_A_MEDICAL_DEVICE in beside
+    assert ("LEAKY" in beside) is leaky
     assert "LEAKY" not in describe(answer(*NEVUS), info())
 
 

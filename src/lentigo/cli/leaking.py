@@ -33,6 +33,7 @@ def leak(
     from lentigo.papers.leak import NAMES, STAMP
     from lentigo.papers.leak import leak as run
     from lentigo.recipe import load_recipe
+    from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
     resolved = load_recipe(recipe, changes or ())
     with training_progress() as report:
@@ -55,4 +56,4 @@ def leak(
         print(NAMES[way])
         for name, estimate in each.items():
             print(f"  {name}: {figure(estimate)}")
-    print(f"Page: {done.page}")
+    print(f"Page: {done.page}\n{NOT_A_MEDICAL_DEVICE}")

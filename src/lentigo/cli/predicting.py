@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,9 @@ import typer
 from lentigo.cli.options import Json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lentigo.deploy.bundle import BundleInfo
     from lentigo.deploy.prediction import Failure, Prediction
     from lentigo.deploy.runtime import BundlePredictor
 
@@ -33,7 +37,7 @@ def predict(
     threads: Annotated[int | None, typer.Option(help="[default: all cores]", min=1)] = None,
 ) -> None:
     """Say what a model sees in photographs. Exit code 1 where some could not be read."""
-    from lentigo.cli.output import as_json, complain
+    from lentigo.cli.output import complain
     from lentigo.deploy.paths import expand
     from lentigo.deploy.prediction import Failure, describe
     from lentigo.deploy.runtime import BundlePredictor, load_default
@@ -61,8 +65,7 @@ def predict(
             complain(answer.told)
         elif not json:
             print(_csv_line(answer) if csv else describe(answer, predictor.info))
-    if json:
-        as_json([each.to_dict() for each in collected])
+    _end(collected if json else None, predictor.info if csv else None)
     if failed:
         raise typer.Exit(1)
 
@@ -75,6 +78,20 @@ def _one(predictor: BundlePredictor, path: Path) -> Prediction | Failure:
         return predictor.predict_file(path)
     except ImageError as error:
         return Failure.of(str(path), error)
+
+
+def _end(collected: Sequence[Prediction | Failure] | None, table_of: BundleInfo | None) -> None:
+    """The list of JSON; or on stderr what CSV has no column for and the others say each time."""
+    from lentigo.cli.output import as_json
+    from lentigo.deploy.prediction import LEAKY
+    from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
+
+    if collected is not None:
+        as_json([each.to_dict() for each in collected])
+    if table_of is not None:
+        sys.stdout.flush()  # where nobody reads the table, nothing more is said
+        for each in (*([LEAKY] if table_of.leaky else []), NOT_A_MEDICAL_DEVICE):
+            print(each, file=sys.stderr)
 
 
 def _csv_line(answer: Prediction) -> str:

@@ -14,6 +14,7 @@ from lentigo.score.attention import heat
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
+LEAKY = "LEAKY model: it was trained under a protocol that flatters its figures"
 UNFAMILIAR = "I do not recognise this as a lesion like those I was trained on."
 
 
@@ -76,6 +77,7 @@ class Prediction:
         warnings: What about the photo makes the answer doubtful.
         familiarity: Whether the image is like the training images; None where the bundle
             does not say.
+        leaky: Whether the model was trained under a protocol that flatters its figures.
         attention: (h, w, k) maps of what spoke for each class, or (h, w, 1) for all classes
             together; None where they were not asked for.
     """
@@ -88,6 +90,7 @@ class Prediction:
     readings: tuple[Reading, ...]
     warnings: tuple[str, ...] = ()
     familiarity: Recognition | None = None
+    leaky: bool = False
     attention: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -124,6 +127,7 @@ class Prediction:
             ],
             "warnings": list(self.warnings),
             "familiarity": None if self.familiarity is None else self.familiarity.to_dict(),
+            "leaky": self.leaky,
             "notice": NOT_A_MEDICAL_DEVICE,
         }
 
@@ -180,6 +184,7 @@ def read_off(
         readings=tuple(_reading(point, malignant or 0.0) for point in points),
         warnings=warnings,
         familiarity=_recognition(unfamiliarity, info),
+        leaky=info.leaky,
         attention=attention,
     )
 
@@ -220,7 +225,7 @@ def describe(prediction: Prediction, info: BundleInfo) -> str:
         lines.insert(1, f"  {UNFAMILIAR}")
     lines += [f"  photo: {warning}" for warning in prediction.warnings]
     if info.leaky:
-        lines.append("  LEAKY model: it was trained under a protocol that flatters its figures")
+        lines.append(f"  {LEAKY}")
     return "\n".join([*lines, f"  {NOT_A_MEDICAL_DEVICE}"])
 
 
