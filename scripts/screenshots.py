@@ -37,9 +37,10 @@ Photo = Callable[[], NDArray[np.uint8]]
 
 def lesion(view: int = 0) -> NDArray[np.uint8]:
     """A generated photo, BGR; two views are two photos of the same lesion."""
-    # One that the model takes for a lesion like those it knows, as it should be shown.
-    drawn = Lesion.draw("network", np.random.default_rng(6))
-    rng = np.random.default_rng(6 + view)
+    # One that the model takes for a lesion like those it knows; its second view it does not, so
+    # that a series shows what it says then.
+    drawn = Lesion.draw("pale", np.random.default_rng(3))
+    rng = np.random.default_rng(3 + view)
     return render_view(drawn, tone=0, hairiness=0, rng=rng, size=480)[..., ::-1]
 
 
