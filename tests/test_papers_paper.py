@@ -116,6 +116,30 @@ def test_what_would_only_show_after_training_is_told_when_a_paper_is_read(
     assert "Value error" not in str(caught.value)
 
 
+def test_a_mistyped_figure_is_told_with_its_line_where_only_images_tell_the_classes(
+    tmp_path: Path,
+) -> None:
+    text = SIXTH.partition("[[variants]]")[0]
+    labels, protocols = text.index("[data.labels.phantom]"), text.index("[protocols.as-published]")
+    text = text[:labels] + text[protocols:]
+    text = text.replace('malignant = ["malignant"]', 'malignant = ["star"]')
+    text += '[[variants]]\nname = "grey"\n[[tables]]\ntitle = "1"\ncolumns = [\n'
+    good = '{ title = "a", key = "roc_auc.star" },\n'
+    path = tmp_path / "paper.toml"
+    for key, told in (
+        ("acuracy", "'acuracy'; the nearest is 'accuracy'"),
+        ("sensitivty.star.argmax", "no figure has the key 'sensitivty.star.argmax'"),
+    ):
+        bad = f'{{ title = "b", key = "{key}" }},\n]\n[tables.rows]\ngrey = ["1", "1"]\n'
+        path.write_text(text + good + bad, encoding="utf-8")
+        with pytest.raises(InputError) as caught:
+            read_paper(str(path))
+        said = [each for each in str(caught.value).splitlines() if "no figure" in each]
+        assert len(said) == 1
+        assert told in said[0]
+        assert said[0].endswith(f"(line {line_of(path.read_text(), 'columns')})")
+
+
 def test_whole_images_are_squeezed_unless_a_paper_says_that_it_crops() -> None:
     bright_left = np.zeros((64, 128, 3), np.uint8)
     bright_left[:, :32] = 255  # just what the central square leaves out

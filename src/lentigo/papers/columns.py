@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from lentigo.data.sources import SOURCES
+from lentigo.outside import Location
 from lentigo.papers.counts import NAMED_SIDES
 from lentigo.papers.schema import DataPlan
 from lentigo.papers.tables import ClaimTable
@@ -16,6 +18,8 @@ from lentigo.score.panel import Panel
 _OF_RUNS = ("parameters", "seconds", "seconds_per_epoch", "epochs")
 _OF_FILES = ("file_mb", "response_ms", "response_p95_ms", "inference_s")
 _OF_ROWS = ("p_value", "spread", "speed_up", "time_saved")
+# Two classes of any name.
+_ANY = ("<a>", "<b>")
 _HISTORY = (
     "loss",
     "accuracy",
@@ -63,29 +67,37 @@ def data_problems(plan: DataPlan) -> list[str]:
     return found
 
 
-def column_problems(tables: Iterable[ClaimTable], plans: Iterable[DataPlan]) -> list[str]:
-    """Keys of columns that no figure has, with the nearest that one has."""
-    classes: set[str] = set()
-    for plan in plans:
-        own = classes_of(plan)
-        if own is None:
-            return []
-        classes |= own
-    if not classes:
-        return []
+def column_problems(
+    tables: Mapping[int, ClaimTable], plans: Iterable[DataPlan]
+) -> list[tuple[Location, str]]:
+    """Keys of columns that no figure has, with the nearest that one has, and where they stand.
+
+    Args:
+        tables: By their numbers.
+        plans: The data of all variants. Where one's classes are told by its images alone, any
+            name may be one of a class.
+    """
+    of_plans = [classes_of(plan) for plan in plans]
+    if not of_plans:
+        return []  # which is told of the data
+    classes = {code for each in of_plans for code in each or _ANY}
     known = sorted({*figure_keys(sorted(classes)), *_OF_FILES, *_OF_ROWS, *_counts(classes)})
-    found = []
-    for table in tables:
+    may_be = re.compile("|".join(re.sub("<[ab]>", ".+", re.escape(key)) for key in known))
+    known = [key for key in known if "<" not in key]
+    found: list[tuple[Location, str]] = []
+    for number, table in tables.items():
         own = {column.key for column in table.columns}
         places = (place for line in table.lines for place in line)
-        for place in (each for each in places if each.key and each.key not in known):
+        for place in (each for each in places if each.key and not may_be.fullmatch(each.key)):
             near = difflib.get_close_matches(place.key, known, n=1)
             hint = f"; the nearest is {near[0]!r}" if near else ""
             row = "" if place.key in own else f", row {place.row!r}"
-            found.append(
+            stands: Location = ("rows", place.row) if row else ("columns",)
+            told = (
                 f"table {table.title!r}, column {place.column!r}{row}: "
                 f"no figure has the key {place.key!r}{hint}"
             )
+            found.append((("tables", number, *stands), told))
     return list(dict.fromkeys(found))
 
 

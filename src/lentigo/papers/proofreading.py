@@ -40,11 +40,13 @@ def paper_problems(content: Mapping[str, Any], text: str) -> list[str]:
         named = by_name(content.get("variants"), "variants", "variant")
         told = problems(error, "paper", text=text, content=content, named=named)
     plans: list[DataPlan] = []
-    told += _of_variants(content, lines_of(text), plans)
+    lines = lines_of(text)
+    told += _of_variants(content, lines, plans)
     told += [problem for plan in plans for problem in data_problems(plan)]
     listed = content.get("tables")
-    tables = [_checked(ClaimTable, each, (), []) for each in _each(listed)]
-    told += column_problems([table for table in tables if table is not None], plans)
+    tables = {n: _checked(ClaimTable, each, (), []) for n, each in enumerate(_each(listed))}
+    whole = {n: table for n, table in tables.items() if table is not None}
+    told += [message + line(lines, place) for place, message in column_problems(whole, plans)]
     return list(dict.fromkeys(told))
 
 
