@@ -361,5 +361,7 @@ def test_a_variant_that_failed_is_told_by_the_exit_code(
     out = done.page.parent
     (out / "sixth2031").symlink_to(out)
     asked = ("--data", f"phantom={sixth_images}", "--scale", "0.5", "--out", out, "--json")
-    told, _ = lentigo("reproduce", sixth_file, *asked, "--variants", "impossible", code=1)
+    told, beside = lentigo("reproduce", sixth_file, *asked, "--variants", "impossible", code=1)
+    assert "lentigo: impossible, leak-free failed: " in beside
+    assert "  -> " in beside  # what can be done about it
     assert {each["variant"] for each in json.loads(told)["failed"]} == {"impossible"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lentigo.errors import InputError
+from lentigo.errors import InputError, LentigoError
 from lentigo.papers import pages
 from lentigo.papers.collect import collect
 from lentigo.papers.measured import Outcome
@@ -98,6 +98,10 @@ def test_a_failure_with_a_list_is_one_line_of_the_tables(sixth_file: Path) -> No
     assert row["status"] == "failed: two are absent: a.jpg ..."
     told = dict(pages.notes(paper, outcomes, []))["What failed"]
     assert told == ["grey, leak-free: two are absent: a.jpg ..."]
+    with_advice = str(LentigoError(failure, todo="Look for them\n  elsewhere."))
+    outcomes = [Outcome("grey", "leak-free", failure=with_advice)]
+    told = dict(pages.notes(paper, outcomes, []))["What failed"]
+    assert told == ["grey, leak-free: two are absent: a.jpg ... -> Look for them elsewhere."]
 
 
 def test_a_missing_source_is_asked_for_with_what_may_stand_in_for_it(tmp_path: Path) -> None:

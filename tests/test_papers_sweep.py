@@ -66,6 +66,8 @@ def test_a_point_that_fails_is_told_and_the_others_go_on(
     done = sweep(recipe, data, grid, out=tmp_path)
     first, second = done.points
     assert "no_such_module" in first.failure
+    assert "  -> " in first.failure
+    assert " -> " in done.markdown.read_text()
     assert not second.failure
     assert second.figures["accuracy"].value is not None
     assert "failed: " in done.markdown.read_text()

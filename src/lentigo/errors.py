@@ -87,9 +87,11 @@ class MissingExtraError(LentigoError):
 
 
 def in_one_line(problem: str) -> str:
-    """A problem for a cell of a table: of a list below it the first entry only."""
-    head, *rest = problem.splitlines()
-    return " ".join([head, *(each.strip() for each in rest[:1]), *(["..."] if rest[1:] else [])])
+    """A problem for a cell of a table: of a list below it the first entry, and the way out."""
+    what, arrow, todo = problem.partition("\n  -> ")
+    head, *rest = what.splitlines()
+    told = [head, *(each.strip() for each in rest[:1]), *(["..."] if rest[1:] else [])]
+    return " ".join([*told, *(["->", " ".join(todo.split())] if arrow else [])])
 
 
 def listed(problems: Iterable[str], *, shown: int = SHOWN) -> str:

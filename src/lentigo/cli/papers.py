@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from lentigo.cli.options import Cluster, Json
-from lentigo.cli.output import as_json, need_training, training_progress
+from lentigo.cli.output import as_json, complain, need_training, training_progress
 from lentigo.errors import InputError
 
 
@@ -112,6 +112,9 @@ def reproduce(
     else:
         print(done.markdown.read_text(encoding="utf-8"))
         print(f"Page: {done.page}")
+    for each in failed:
+        if not each.derived:
+            complain(f"{each.variant}, {each.protocol} failed: {each.failure}")
     if failed:
         raise typer.Exit(1)
 
@@ -155,6 +158,7 @@ def sweep(
     """
     need_training()
     from lentigo.papers.sweep import sweep as run
+    from lentigo.papers.sweep import words
     from lentigo.papers.trials import overrides, parse_grid, read_trials, trials_of
 
     if (over is None) == (trials is None) or (fold and all_folds):
@@ -198,5 +202,8 @@ def sweep(
     else:
         print(done.markdown.read_text(encoding="utf-8"))
         print(f"Table: {done.csv}")
-    if any(each.failure for each in done.points):
+    failed = [each for each in done.points if each.failure]
+    for each in failed:
+        complain(f"{each.trial.name or words(each.trial.set)} failed: {each.failure}")
+    if failed:
         raise typer.Exit(1)

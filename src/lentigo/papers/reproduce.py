@@ -193,9 +193,9 @@ def _outcome(
         # Data that are not given would fail every variant alike.
         if "--data" in (error.todo or ""):
             raise
-        return dataclasses.replace(failed, failure=error.problem)
+        return dataclasses.replace(failed, failure=str(error))
     except LentigoError as error:
-        return dataclasses.replace(failed, failure=error.problem)
+        return dataclasses.replace(failed, failure=str(error))
     except Exception as error:
         # Whatever a backend raises over one network: a night's other variants go on.
         logger.exception("%s failed", variant.name)

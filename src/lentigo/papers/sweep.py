@@ -131,7 +131,7 @@ def _point(
             apart = differences_of(evaluations, baseline, [each.fold for each in tasks], data)
         return Point(trial, measured.figures, apart), evaluations
     except LentigoError as error:
-        return Point(trial, failure=error.problem), ()
+        return Point(trial, failure=str(error)), ()
     except Exception as error:
         # Whatever a backend raises over one trial: the others of a long sweep go on.
         logger.exception("%s failed", trial.name or words(trial.set))
