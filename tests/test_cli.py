@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from lentigo.cli import preparing
 from lentigo.data.phantom import generate
 from small import SMALL, lentigo
 from web_server import photo
@@ -73,6 +75,20 @@ def test_predict_answers_in_words_json_and_csv(work: Path) -> None:
     for row, answer in zip(table, answers, strict=True):
         for code, value in answer["probability"].items():
             assert float(row[code]) == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize("folder", ["sets", "my sets", "it's; mine"])
+def test_what_comes_next_can_be_pasted_into_a_shell(
+    folder: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("lentigo.data.download.download", lambda *_, **__: tmp_path / folder)
+    preparing.download("ham10000", tmp_path / folder)
+    *_, last = capsys.readouterr().out.splitlines()
+    typed = ["lentigo", "prepare", "ham10000", str(tmp_path / folder), "--out", "prepared"]
+    assert shlex.split(last.removeprefix("Next: ")) == typed
 
 
 def test_an_unreadable_image_is_named_and_the_others_answered(work: Path, tmp_path: Path) -> None:

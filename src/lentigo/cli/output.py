@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 def as_json(value: Any) -> None:
     """Print ``value`` as indented JSON."""
     print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def say_next(*words: object) -> None:
+    """Print the command that comes next, quoted so that a shell takes it as it stands."""
+    print(f"Next: {shlex.join(map(str, words))}")
 
 
 def complain(what: object) -> None:

@@ -15,6 +15,7 @@ from lentigo.cli.output import (
     as_table,
     counting,
     need_data,
+    say_next,
 )
 
 
@@ -54,7 +55,8 @@ def download(
     if json:
         as_json({"path": str(path), "source": source})
     else:
-        print(f"Downloaded to {path}\nNext: lentigo prepare {source} {path} --out prepared")
+        print(f"Downloaded to {path}")
+        say_next("lentigo", "prepare", source, path, "--out", "prepared")
 
 
 def prepare(

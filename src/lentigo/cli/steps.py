@@ -14,6 +14,7 @@ from lentigo.cli.output import (
     as_json,
     need_data,
     need_training,
+    say_next,
     training_progress,
 )
 
@@ -78,7 +79,7 @@ def train(
         as_json({"path": str(finished.path), **finished.info.model_dump(mode="json")})
         return
     print(f"Run: {finished.path} ({finished.row_name} {finished.info.best_epoch} was best)")
-    print(f"Next: lentigo evaluate {finished.path} --data {data}")
+    say_next("lentigo", "evaluate", finished.path, "--data", data)
 
 
 def soup(
@@ -101,7 +102,7 @@ def soup(
         as_json({"path": str(made.path), **made.info.model_dump(mode="json")})
         return
     print(f"Run: {made.path}")
-    print(f"Next: lentigo evaluate {made.path} --data {made.info.prepared_path}")
+    say_next("lentigo", "evaluate", made.path, "--data", made.info.prepared_path)
 
 
 def export(
@@ -156,7 +157,7 @@ def export(
     if prune is not None:
         print(f"Pruned run: {run}")
     print(f"Bundle: {written.path} ({written.size_bytes / 1e6:.2f} MB)")
-    print(f"Next: lentigo predict PHOTO --model {written.path}")
+    say_next("lentigo", "predict", "PHOTO", "--model", written.path)
 
 
 def demo(
