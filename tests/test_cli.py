@@ -154,6 +154,14 @@ def test_bad_input_says_what_is_wrong_and_exits_2(
     assert err.startswith("lentigo: ")
 
 
+def test_a_file_where_a_folder_is_to_be_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    _, err = lentigo("download", "ham10000", "--out", tmp_path / "taken", code=2)
+    assert f"{tmp_path / 'taken'} cannot be used: File exists." in err
+    assert "\n  -> A file stands where a folder is to be: name another place." in err
+    assert "Errno" not in err
+
+
 def test_prepare_says_which_classes_count_as_malignant(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for label in ("Naevus", "Mélanome"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from lentigo.cli.output import in_words
+from lentigo.files import atomic_path
 from small import environment
 from web_server import get, photo, process
 
@@ -58,13 +61,31 @@ def test_output_that_is_closed_or_full_is_no_traceback() -> None:
     with Path("/dev/full").open("w") as full:
         code, said = lentigo("sources", stdout=full.fileno())
     assert code == 2
-    assert said.startswith("lentigo: ")
+    assert said.startswith("lentigo: The output cannot be used: No space left on device.\n  -> ")
     assert "Traceback" not in said
     shell = [f'"{sys.executable}" -m lentigo sources >&-']
     closed = subprocess.run(
         shell, shell=True, capture_output=True, text=True, check=False, env=environment()
     )
     assert (closed.returncode, closed.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EFBIG])
+def test_a_file_that_finds_no_room_is_named_and_what_was_there_stays(
+    code: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "metrics.json"
+    path.write_text("before")
+
+    def half() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise OSError(code, os.strerror(code))
+
+    with pytest.raises(OSError, match=r"metrics\.json") as caught:
+        half()
+    assert in_words(caught.value).startswith(f"{path} cannot be used: {os.strerror(code)}.\n  -> ")
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["before"]
 
 
 @pytest.mark.parametrize("end", ["closes", "resets"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ except ImportError:  # Windows has none; there, two processes are the user's own
     fcntl = None  # type: ignore[assignment]
 
 CHUNK_BYTES = 1 << 20
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
@@ -44,6 +46,10 @@ def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.errno in _FULL and error.filename is None:
+            error.filename = str(path)  # the system does not say what it had no room for
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -15,7 +15,7 @@ UNREAD = 141
 def main() -> None:
     """Run ``lentigo``; errors of ours are printed without a traceback, exit code 2."""
     from lentigo.cli.app import app
-    from lentigo.cli.output import complain
+    from lentigo.cli.output import complain, in_words
     from lentigo.errors import LentigoError
 
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -31,7 +31,7 @@ def main() -> None:
         sys.exit(2)
     except OSError as error:
         _end_where_nobody_reads(error)
-        complain(error)
+        complain(in_words(error))
         sys.exit(2)
     except SystemExit as ended:
         # Typer turns Ctrl-C into an exit code without a word, and so it does a broken pipe.

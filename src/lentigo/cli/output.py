@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
@@ -19,6 +20,32 @@ if TYPE_CHECKING:
 def as_json(value: Any) -> None:
     """Print ``value`` as indented JSON."""
     print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+_TODO = {
+    errno.ENOSPC: "Free some space on that disk, or write elsewhere.",
+    errno.EDQUOT: "Free some space of your quota there, or write elsewhere.",
+    errno.EFBIG: "That disk, or a limit of the shell (ulimit -f), takes no file so large: "
+    "write elsewhere, or lift the limit.",
+    errno.EROFS: "Nothing can be written on that disk: name a place elsewhere.",
+    errno.EACCES: "Name a place that you may use, or change its permissions.",
+    errno.EPERM: "Name a place that you may use, or change its permissions.",
+    errno.EEXIST: "A file stands where a folder is to be: name another place.",
+    errno.ENOTDIR: "A file stands where a folder is to be: name another place.",
+    errno.EISDIR: "A folder stands where a file is to be: name a file.",
+    errno.ENOENT: "Check the path; where it is to be written, name a place elsewhere.",
+    errno.ENAMETOOLONG: "Name a shorter path.",
+}
+
+
+def in_words(error: OSError) -> str:
+    """What the system refused, with the file and what to do where both are known."""
+    todo = _TODO.get(error.errno or 0)
+    if todo is None or error.strerror is None:
+        return str(error)
+    # Only what is printed has no name: files are named where they are written.
+    where = "The output" if error.filename is None else os.fsdecode(error.filename)
+    return f"{where} cannot be used: {error.strerror}.\n  -> {todo}"
 
 
 def say_next(*words: object) -> None:

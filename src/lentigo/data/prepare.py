@@ -297,7 +297,7 @@ def _writing(out: Path) -> Iterator[None]:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         todo = "Make room on the disk" if full else "Let it be a folder that can be written"
         raise LentigoError(
-            f"{out} cannot be written: {error}.",
+            f"{out} cannot be written: {error.strerror or error}.",
             todo=f"{todo}, and run the same again: it resumes.",
         ) from error
 
