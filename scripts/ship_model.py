@@ -89,9 +89,9 @@ def remarks(run: Run, biopsied: dict[str, Any], elsewhere: list[Path]) -> list[s
         ),
         (
             "How it was made, and why the images of ISIC 2017 were added, stands in "
-            "docs/results.md of lentigo. They are trained on and never measured on. Looks are "
-            "counted on the machine that measured; all models of lentigo that looked at this "
-            "test list are named there."
+            "docs/results.md of lentigo; scripts/train_models.py there trains it again. They are "
+            "trained on and never measured on. Looks are counted on the machine that measured; all "
+            "models of lentigo that looked at this test list are named there."
         ),
         elsewhere_text(elsewhere),
         (
