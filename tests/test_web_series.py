@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,8 +14,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from browsing import fits, hand_in
+from lentigo.deploy.runtime import load_default
 from lentigo.web.strings import Words
-from web_server import EN, WAIT_S, page
+from web_server import EN, WAIT_S, page, photo
 
 TR = Words("tr")
 expect.set_options(timeout=1000 * WAIT_S)
@@ -54,10 +56,10 @@ def test_a_series_tells_every_doubt_that_the_answer_told(
         assert Axe().run(shown).response["violations"] == []
     with shown.expect_download() as waiting:
         shown.get_by_role("button", name=TR("series.export")).click()
-    (photo,) = json.loads(Path(waiting.value.path()).read_text("utf-8"))["photos"]
-    assert photo["scope"] == "no"
-    assert photo["familiarity"]["unfamiliar"] is True
-    assert "dark" in photo["hints"]
+    (kept,) = json.loads(Path(waiting.value.path()).read_text("utf-8"))["photos"]
+    assert kept["scope"] == "no"
+    assert kept["familiarity"]["unfamiliar"] is True
+    assert "dark" in kept["hints"]
 
 
 def test_a_series_of_before_the_answer_to_the_question_was_kept_still_opens(
@@ -82,3 +84,19 @@ def test_a_series_of_before_the_answer_to_the_question_was_kept_still_opens(
     # Of its warnings only the library's own sentence was kept.
     expect(told.locator("[lang=en]")).to_have_text("The photo is too dark: use more light.")
     expect(told.get_by_text(TR("result.unknown"))).to_be_visible()
+
+
+def test_an_answer_of_a_leaky_model_is_kept_as_such(shown: Page, tmp_path: Path) -> None:
+    model = load_default()
+    info = model.info.model_copy(update={"leaky": True})
+    model.bundle = replace(model.bundle, info=info)
+    spot = tmp_path / "spot.jpg"
+    spot.write_bytes(photo())
+    with page(predictor=model) as address:
+        shown.goto(address)
+        hand_in(shown, spot)
+        shown.get_by_label(EN("series.name")).fill("left arm")
+        shown.get_by_role("button", name=EN("series.keep")).click()
+        expect(shown.locator("#kept a")).to_be_visible()
+        shown.goto(f"{address}/series")
+        expect(shown.locator("figcaption").get_by_text(EN("result.leaky"))).to_be_visible()

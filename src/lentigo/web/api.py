@@ -42,6 +42,7 @@ class Answer(BaseModel):
     malignant_probability: float | None = Field(description="Of all malignant classes together.")
     operating_points: list[Point]
     warnings: list[str] = Field(description="What about the photo makes the answer doubtful.")
+    leaky: bool = Field(description="The protocol of its training flatters the model's figures.")
     notice: str
 
 

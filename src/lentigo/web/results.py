@@ -71,7 +71,7 @@ def show_told(request: Request, told: Told) -> Response:
         prediction=prediction,
         portrait=told.portrait,
         kept=told.kept,
-        answer=json.dumps(_record(told, info)),
+        answer=json.dumps(_record(told)),
         sealed=server.seal.sealed(told),
         rows=_rows(prediction, info, words),
         info=info,
@@ -96,12 +96,11 @@ async def keep_if_asked(
     return await asyncio.to_thread(keep, folder, content, prediction, scope)
 
 
-def _record(told: Told, info: BundleInfo) -> dict[str, object]:
+def _record(told: Told) -> dict[str, object]:
     """What a browser keeps of an answer: its figures, and all that makes them doubtful."""
     return {
         **told.prediction.to_dict(),
         "scope": told.scope or None,
-        "leaky": info.leaky,
         "hints": [hint_of(each) for each in told.prediction.warnings],
     }
 

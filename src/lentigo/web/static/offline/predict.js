@@ -119,6 +119,7 @@ function readOff(image, probability, info, sentences, unfamiliarity) {
     })),
     warnings: sentences,
     familiarity: recognition(unfamiliarity, info),
+    leaky: info.leaky,
     notice: NOTICE,
   };
 }

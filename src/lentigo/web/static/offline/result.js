@@ -21,7 +21,7 @@ const JPEG_QUALITY = 0.82;
  */
 export function showResult(target, answer, { info, words, scope, shelf }) {
   const { text } = words;
-  const told = { ...answer.prediction, scope: scope || null, leaky: info.leaky };
+  const told = { ...answer.prediction, scope: scope || null };
   target.replaceChildren(
     element("h2", { id: "result-title" }, text("result.title")),
     ...doubts(told).map((key) => element("p", { class: "alert" }, text(key))),
