@@ -176,6 +176,21 @@ def test_training_images_in_another_sets_test_split_are_counted_and_leaky(
     result = measured(run, sets[1])
     assert result.leaky
     assert f"trained on {shared} of these very images" in result.cautions[0]
+    assert not any("was not checked" in each for each in result.cautions)
+
+
+@pytest.mark.parametrize("place", ["toy.tflite", "runs/toy-run/export/toy.tflite", "runs/a.tflite"])
+def test_a_bundle_is_as_leaky_as_the_run_that_lies_beside_it(
+    place: str, sets: list[PreparedSet], run: Path, tmp_path: Path
+) -> None:
+    made = {"data_digest": sets[0].digest, "test_digest": sets[0].test_digest, "fold": 1}
+    for digest, leaky in (("r", True), ("another recipe", False)):
+        told = info(taxonomy=sets[0].taxonomy, spec=sets[0].spec, recipe_digest=digest, **made)
+        write_bundle(GRAPH, told, tmp_path / place)
+        result = measured(tmp_path / place, sets[1], out=tmp_path / digest)
+        assert result.leaky is leaky
+        if leaky:
+            assert result.cautions == measured(run, sets[1]).cautions
 
 
 def test_a_training_set_that_is_gone_is_not_missed(sets: list[PreparedSet], run: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def evaluate(
         seed=seed,
         replicates=replicates,
         run_folder=predictor.path if isinstance(predictor, Run) else None,
-        training_files=_training_files(predictor, prepared),
+        training_files=_training_files(_run_of(predictor, path), prepared),
         memory=_memory(predictor, prepared),
         masks=None if masks is None else Path(masks),
         mask_crop=mask_crop,
@@ -196,14 +197,29 @@ def _own_set(run: Run, prepared: PreparedSet) -> PreparedSet | None:
     return own if own.digest == run.info.prepared_digest else None
 
 
-def _training_files(predictor: Run | BundlePredictor, prepared: PreparedSet) -> frozenset[str]:
+def _run_of(predictor: Run | BundlePredictor, path: Path) -> Run | None:
+    """The run itself; that of a bundle, where it lies around it as ``export`` leaves them."""
+    if isinstance(predictor, Run):
+        return predictor
+    told, here = predictor.info, path.resolve().parent
+    beside = (here.parent, *sorted(here.glob("*")), *sorted(here.glob("runs/*")))
+    for folder in beside if path.is_file() else ():
+        if not (folder / "run.json").is_file():
+            continue
+        with suppress(LentigoError):
+            run = open_run(folder)
+            made = (run.info.recipe_digest, run.info.prepared_digest, run.info.fold)
+            if made == (told.recipe_digest, told.data_digest, told.fold):
+                return run
+    return None
+
+
+def _training_files(run: Run | None, prepared: PreparedSet) -> frozenset[str]:
     """SHA-256 of what a run was trained on, if that is another set and still where it was."""
-    if not isinstance(predictor, Run):
+    own = None if run is None else _own_set(run, prepared)
+    if run is None or own is None or own is prepared:
         return frozenset()
-    own = _own_set(predictor, prepared)
-    if own is None or own is prepared:
-        return frozenset()
-    return frozenset(own.manifest["sha256"].iloc[training_rows(predictor, own)]) - {""}
+    return frozenset(own.manifest["sha256"].iloc[training_rows(run, own)]) - {""}
 
 
 def _memory(predictor: Run | BundlePredictor, prepared: PreparedSet) -> Memory | None:

@@ -50,7 +50,7 @@ def cautions(
         )
     trained = _trained_digest(description)
     same_test = split == "test" and description.get("test_digest") == prepared.test_digest
-    if trained is not None and trained != prepared.digest and not same_test:
+    if trained is not None and trained != prepared.digest and not same_test and not shared:
         found.append(
             "The model was trained on another prepared set; whether the two share lesions "
             "or patients was not checked."
