@@ -85,4 +85,23 @@ def test_patients_on_both_sides_are_said_aloud_when_grouping_by_lesion(
     what = "group(s) of one patient, lesion or picture"
     assert f"{crossing['final'][0]['groups']} {what} sit on both sides of" in caplog.text
     assert f"{crossing['folds']} {what} sit in several folds" in caplog.text
-    assert "you grouped by lesion" in caplog.text
+    assert "what is kept together is each lesion" in caplog.text
+    assert "Name no grouping" in caplog.text
+
+
+def test_a_published_protocol_is_told_and_not_advised_against(
+    phantom: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        prepare(
+            "phantom",
+            phantom,
+            tmp_path / "out",
+            size=32,
+            group_by="image",
+            protocol="as-published",
+        )
+    assert "both sides" in caplog.text
+    assert "the published protocol, they are stamped LEAKY" in caplog.text
+    assert "--group-by" not in caplog.text
+    assert "you " not in caplog.text

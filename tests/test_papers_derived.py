@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from lentigo.data.phantom import generate
 from lentigo.errors import InputError
 from lentigo.files import write_json
-from lentigo.papers.derived import derive, speed_up
+from lentigo.papers.derived import derive, speed_up, timing_told
 from lentigo.papers.paper import read_paper
 from lentigo.papers.reproduce import Reproduction, Request, reproduce
 from lentigo.train import open_run, precision
@@ -174,6 +175,25 @@ def test_one_epoch_of_each_has_a_ratio_and_no_interval() -> None:
     found = speed_up([np.array([3.0])], [np.array([1.5])])["speed_up"]
     assert (found.value, found.low, found.high) == (2.0, None, None)
     assert found.reason == "one epoch has no interval"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "trainings", "told", "never"),
+    [
+        (1, 1, "one epoch gives no interval", "left out"),
+        (3, 1, "the interval draws epochs alone", "draws trainings"),
+        (1, 2, "the interval draws trainings", "left out"),
+        (3, 2, "left out; the interval draws trainings", "alone"),
+    ],
+)
+def test_what_is_said_of_seconds_is_true_of_these_trainings(
+    epochs: int, trainings: int, told: str, never: str
+) -> None:
+    info = SimpleNamespace(epoch_seconds=(1.0,) * epochs)
+    runs = [SimpleNamespace(info=info)] * trainings
+    said = timing_told(runs, runs)
+    assert told in said
+    assert never not in said
 
 
 def test_work_that_slows_both_precisions_does_not_make_half_precision_look_fast(

@@ -223,6 +223,7 @@ def test_a_figure_that_is_undefined_for_a_seed_leaves_the_others_at_their_own(
         }
         folder = tmp_path / "evaluations" / f"{task.data.name}-{task.seed}"
         write_json(folder / "metrics.json", metrics)
+        write_json(folder / "evaluation.json", {"images": 40 + task.seed, "groups": 12})
         return folder
 
     monkeypatch.setattr("lentigo.papers.leak.do", measured)
@@ -239,6 +240,11 @@ def test_a_figure_that_is_undefined_for_a_seed_leaves_the_others_at_their_own(
         ("accuracy", "1", "0.5"),
     ]
     content = json.loads(done.json.read_text())
+    assert content["measured"]["image-before"] == [
+        {"images": 40, "groups": 12},
+        {"images": 41, "groups": 12},
+    ]
+    assert done.page.read_text().count("<td>40 to 41</td><td>12</td>") == len(WAYS)
     assert content["figures"]["image-before"]["roc_auc.macro"] == [None, 0.7]
     assert done.inflation["image-before"]["roc_auc.macro"].value is None
     assert done.inflation["image-after"]["roc_auc.macro"].value == 0

@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from lentigo.errors import InputError, LentigoError
 from lentigo.papers import pages
 from lentigo.papers.collect import collect
-from lentigo.papers.measured import Outcome
+from lentigo.papers.measured import NO_INTERVAL, Outcome
 from lentigo.papers.paper import experiment, read_paper
 from lentigo.papers.reproduce import Request, reproduce
 from lentigo.papers.schema import PROTOCOLS, DataPlan
+from lentigo.score.estimate import Estimate, summarise
 from small import lentigo
 
 
@@ -102,6 +104,24 @@ def test_a_failure_with_a_list_is_one_line_of_the_tables(sixth_file: Path) -> No
     outcomes = [Outcome("grey", "leak-free", failure=with_advice)]
     told = dict(pages.notes(paper, outcomes, []))["What failed"]
     assert told == ["grey, leak-free: two are absent: a.jpg ... -> Look for them elsewhere."]
+
+
+def test_a_figure_without_an_interval_says_why_beneath_the_tables(sixth_file: Path) -> None:
+    paper = read_paper(str(sixth_file))
+    place = next(
+        each for table in paper.tables for line in table.lines for each in line if each.key
+    )
+    still = summarise(0.0, np.zeros(20), 30, bounded=True)
+    figures = {place.key: still, "epochs": Estimate(4.0, None, None, 0, NO_INTERVAL)}
+    outcomes = [Outcome(place.of[0], "as-published", figures=figures)]
+    told = dict(pages.notes(paper, outcomes, []))["Why there is no interval"]
+    where = f"{place.row}, {place.column}, as-published"
+    assert len(told) == 1
+    assert told[0].startswith(
+        f"no draw moves it, so resampling cannot tell how sure it is: {where}"
+    )
+    known = Outcome(place.of[0], "as-published", figures={"epochs": figures["epochs"]})
+    assert "Why there is no interval" not in dict(pages.notes(paper, [known], []))
 
 
 def test_a_missing_source_is_asked_for_with_what_may_stand_in_for_it(tmp_path: Path) -> None:

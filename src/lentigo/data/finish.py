@@ -76,9 +76,7 @@ def finish(
         "named_duplicates": [list(pair) for pair in table.named_duplicates],
     }
     _log(report)
-    _log_crossings(
-        report, str(options.group_by), check_grouping(frame["patient_id"].tolist(), None)
-    )
+    _log_crossings(report, options, check_grouping(frame["patient_id"].tolist(), None))
     pixels.result().replace(work.out / "images.npy")
     write_manifest(manifest, work.out / "manifest.csv")
     write_json(work.out / "audit.json", report)
@@ -240,14 +238,16 @@ def _log(report: dict[str, Any]) -> None:
         )
 
 
-def _log_crossings(report: dict[str, Any], by: str, strictest: str) -> None:
-    """Warn of what crosses because the user grouped less strictly than the table allows."""
+def _log_crossings(report: dict[str, Any], options: Options, strictest: str) -> None:
+    """Warn of what crosses because the grouping is less strict than the table allows."""
+    by = str(options.group_by)
     if by == strictest:
         return
-    because = (
-        f"you grouped by {by}. Results will look better than they are; leave --group-by out "
-        "to keep each group together."
-    )
+    if options.protocol == "as-published":  # which was asked for by name
+        todo = "As that is the published protocol, they are stamped LEAKY."
+    else:
+        todo = "Name no grouping, and each group is kept together."
+    because = f"what is kept together is each {by}. Results will look better than they are. {todo}"
     what = f"group(s) of one {_JOINED[strictest]}"
     found = report["crossings"]
     for crossing in found["final"]:

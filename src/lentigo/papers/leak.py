@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -99,6 +99,7 @@ def leak(
         check_address(cluster)
     out.mkdir(parents=True, exist_ok=True)
     found: dict[str, dict[str, list[float | None]]] = {way.name: {} for way in WAYS}
+    counted: dict[str, list[tuple[int, int]]] = {way.name: [] for way in WAYS}
     with locked(out / ".lock"):
         tasks = {
             (seed, way): _task(recipe, data, way, seed, up_to, out)
@@ -111,9 +112,12 @@ def leak(
         for (seed, way), task in tasks.items():
             if say is not None:
                 say(f"seed {seed + 1}/{seeds}: {NAMES[way.name]}")
-            for metric, value in _figures(work(task)).items():
+            evaluation = work(task)
+            for metric, value in _figures(evaluation).items():
                 found[way.name].setdefault(metric, []).append(value)
-        return _written(recipe, data, found, seeds, up_to, out)
+            rests = read_json(evaluation / "evaluation.json")
+            counted[way.name].append((rests["images"], rests["groups"]))
+        return _written(recipe, data, found, counted, seeds, up_to, out)
 
 
 def _task(recipe: Recipe, data: PreparedSet, way: Way, seed: int, up_to: float, out: Path) -> Task:
@@ -146,6 +150,7 @@ def _written(
     recipe: Recipe,
     data: PreparedSet,
     found: Mapping[str, Mapping[str, Sequence[float | None]]],
+    counted: Mapping[str, Sequence[tuple[int, int]]],
     seeds: int,
     up_to: float,
     out: Path,
@@ -178,15 +183,26 @@ def _written(
     }
     told = {way: {k: e.to_dict() for k, e in each.items()} for way, each in inflation.items()}
     leaky = {way.name: way.leaky for way in WAYS}
-    content: dict[str, Any] = {**facts, "leaky": leaky, "figures": found, "inflation": told}
+    rests = {
+        way: [{"images": images, "groups": groups} for images, groups in each]
+        for way, each in counted.items()
+    }
+    content: dict[str, Any] = {
+        **facts,
+        "leaky": leaky,
+        "measured": rests,
+        "figures": found,
+        "inflation": told,
+    }
     write_json(out / "leak.json", content)
-    write_text(out / "leak.html", _page(facts, found, inflation, metrics))
+    write_text(out / "leak.html", _page(facts, found, counted, inflation, metrics))
     return Leak(found, inflation, out / "leak.html", out / "leak.csv", out / "leak.json")
 
 
 def _page(
     facts: Mapping[str, Any],
     found: Mapping[str, Mapping[str, Sequence[float | None]]],
+    counted: Mapping[str, Sequence[tuple[int, int]]],
     inflation: Mapping[str, Mapping[str, Estimate]],
     metrics: Sequence[str],
 ) -> str:
@@ -204,11 +220,18 @@ def _page(
         leaky={way.name: way.leaky for way in WAYS},
         metrics=metrics,
         means=means,
+        measured={way: tuple(map(_span, zip(*each, strict=True))) for way, each in counted.items()},
         inflation=inflation,
         plot=_plot(inflation, metrics),
         stamp=STAMP,
         disclaimer=NOT_A_MEDICAL_DEVICE,
     )
+
+
+def _span(counts: Iterable[int]) -> str:
+    """Counts of all seeds: the one that they are, or the least and the most."""
+    ends = sorted(set(counts))
+    return f"{ends[0]:,}" if len(ends) == 1 else f"{ends[0]:,} to {ends[-1]:,}"
 
 
 def _plot(inflation: Mapping[str, Mapping[str, Estimate]], metrics: Sequence[str]) -> Markup:

@@ -24,7 +24,7 @@ from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import scale_stamp
 from lentigo.papers.schema import Paper, Protocol
 from lentigo.papers.tables import ClaimTable, Place
-from lentigo.score.estimate import Estimate
+from lentigo.score.estimate import NONE, Estimate
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
 PAGE, CSV, MARKDOWN = "reproduction.html", "table.csv", "table.md"
@@ -262,8 +262,25 @@ def notes(
         ("What is not reproduced", list(paper.gaps)),
         ("Data and weights of these runs", remarks),
         ("What was measured", measured),
+        ("Why there is no interval", _without_interval(paper, outcomes)),
     ]
     return [(title, sentences) for title, sentences in found if sentences]
+
+
+def _without_interval(paper: Paper, outcomes: Sequence[Outcome]) -> list[str]:
+    """Why figures of the tables stand without an interval: a sentence a reason."""
+    found: dict[str, list[str]] = {}
+    for place in (each for table in paper.tables for line in table.lines for each in line):
+        name = _asked(place, outcomes)
+        for outcome in (each for each in outcomes if each.variant == name):
+            estimate = (outcome.figures or {}).get(place.key)
+            if estimate is None or estimate.value is None or estimate.low is not None:
+                continue
+            # Counts and facts of a run have none for other reasons, which need no saying.
+            if (reason := estimate.reason or "").startswith(NONE):
+                where = f"{place.row}, {place.column}, {outcome.protocol}"
+                found.setdefault(reason.removeprefix(NONE), []).append(where)
+    return [f"{why}: {'; '.join(dict.fromkeys(places))}." for why, places in found.items()]
 
 
 def _trainings(outcome: Outcome) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVEL = 0.95
+# How a reason begins that says why there is no interval.
+NONE = "no interval: "
 # An interval from replicates of which more than a tenth are undefined would describe
 # only the lucky ones.
 DEFINED_SHARE = 0.9
@@ -100,10 +102,10 @@ def summarise(
         return Estimate(value, low, high, n_groups, reason or text)
     if len(replicates) == 0 or len(defined) < DEFINED_SHARE * len(replicates):
         missing = len(replicates) - len(defined)
-        text = f"no interval: undefined in {missing} of {len(replicates)} replicates"
+        text = f"{NONE}undefined in {missing} of {len(replicates)} replicates"
         return Estimate(value, None, None, n_groups, reason or text)
     if bounded and value in {0.0, 1.0} and (defined == value).all():
-        text = "no interval: no draw moves it, so resampling cannot tell how sure it is"
+        text = f"{NONE}no draw moves it, so resampling cannot tell how sure it is"
         return Estimate(value, None, None, n_groups, reason or text)
     if scarce is not None and scarce < FEW_GROUPS:
         reason = reason or f"rests on {scarce} group(s) of its kind: the interval is a rough guide"
