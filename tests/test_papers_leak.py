@@ -12,15 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lentigo.cli import leaking
 from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.errors import InputError, RecipeError
 from lentigo.files import write_json
 from lentigo.papers.dealing import FAIR, WAYS, Way, deal
-from lentigo.papers.leak import STAMP, leak, paired
+from lentigo.papers.leak import STAMP, Leak, leak, paired
 from lentigo.papers.running import Task
 from lentigo.recipe import parse_recipe, to_toml
+from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 from small import lentigo
 
 RECIPE = parse_recipe(
@@ -209,6 +211,15 @@ def test_a_leak_is_measured_written_stamped_and_resumed(data: PreparedSet, tmp_p
     assert len(described) == len(set(described.tolist())) < wanted / 4, "described once for all"
     stamped = [json.loads(each.read_text())["leaky"] for each in before]
     assert sorted(stamped) == [False] * 4 + [True] * 4
+
+
+def test_the_command_ends_with_what_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = Leak({}, {}, tmp_path / "leak.html", tmp_path / "leak.csv", tmp_path / "leak.json")
+    monkeypatch.setattr("lentigo.papers.leak.leak", lambda *_, **__: done)
+    leaking.leak("phantom-quick", tmp_path)
+    assert capsys.readouterr().out.splitlines()[-1] == NOT_A_MEDICAL_DEVICE
 
 
 def test_a_figure_that_is_undefined_for_a_seed_leaves_the_others_at_their_own(
