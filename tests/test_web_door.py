@@ -102,7 +102,9 @@ def test_the_access_code_is_asked_for_and_opens_everything() -> None:
             assert client.get("/").status_code == 200
         bearer = {"authorization": "Bearer seven brown moles"}
         api = f"{address}/api/v1/predict"
-        assert post(api, content=photo()).status_code == 401
+        refused = post(api, content=photo())
+        assert refused.status_code == 401
+        assert refused.headers["www-authenticate"] == "Bearer"
         assert post(api, content=photo(), headers=bearer).status_code == 200
 
 

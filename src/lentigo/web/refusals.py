@@ -36,7 +36,10 @@ class Refusal(Exception):  # noqa: N818 - it is no error of the server
     @property
     def headers(self) -> dict[str, str]:
         """What goes into the response's head."""
-        return {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+        found = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
+        if self.status == 401:  # RFC 9110, 15.5.2: it says how to come in
+            found["WWW-Authenticate"] = "Bearer"
+        return found
 
 
 def busy() -> Refusal:
