@@ -89,6 +89,18 @@ def test_patients_on_both_sides_are_said_aloud_when_grouping_by_lesion(
     assert "Name no grouping" in caplog.text
 
 
+def test_folds_that_cannot_validate_are_said_aloud(
+    phantom: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        prepare("phantom", phantom, tmp_path / "few", size=32, folds=2)
+    assert "cannot validate" not in caplog.text
+    with caplog.at_level(logging.WARNING):
+        made = prepare("phantom", phantom, tmp_path / "many", size=32, folds=1000)
+    empty = 1000 - made.manifest.loc[made.manifest["split"] == "train", "fold"].nunique()
+    assert f"{empty} of 1000 folds hold no image" in caplog.text
+
+
 def test_a_published_protocol_is_told_and_not_advised_against(
     phantom: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -172,9 +172,21 @@ def _split(
         manifest = appended(manifest, filled_up(manifest, made))
     if options.protocol == "leak-free":
         check_no_group_crosses(manifest)
+    _warn_of_empty_folds(manifest, options.folds)
     group_of = dict(zip(frame["image_id"].tolist(), strict, strict=False))
     originals = manifest["parent_id"].where(manifest["parent_id"] != "", manifest["image_id"])
     return manifest[columns_of(manifest)], originals.map(group_of).tolist()
+
+
+def _warn_of_empty_folds(manifest: pd.DataFrame, folds: int) -> None:
+    filled = manifest.loc[manifest["split"] == "train", "fold"].nunique()
+    if filled < folds and not (manifest["split"] == "validation").any():
+        logger.warning(
+            "%d of %d folds hold no image and cannot validate: there are too few groups. "
+            "Prepare with fewer folds.",
+            folds - filled,
+            folds,
+        )
 
 
 def _official(frame: pd.DataFrame, manifest: pd.DataFrame) -> list[str]:
