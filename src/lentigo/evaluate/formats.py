@@ -71,6 +71,15 @@ def interval(estimate: Estimate, digits: int = 3) -> str:
     return f"{estimate.low:z.{digits}f} to {estimate.high:z.{digits}f}"
 
 
+def with_interval(estimate: Estimate) -> str:
+    """``0.812 [0.790, 0.833]``, or what is missing."""
+    if estimate.value is None:
+        return "undefined"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.3f} (no interval)"
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
 FILTERS: dict[str, Callable[..., str]] = {
     "count": count,
     "percent": percent,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lentigo.evaluate.forest import figure_name
+from lentigo.evaluate.formats import with_interval
 from lentigo.evaluate.strata import UNKNOWN
 from lentigo.evaluate.subgroups import Division, Subgroups
-from lentigo.score.estimate import Estimate
 
 
 def weaknesses(subgroups: Subgroups, keys: Sequence[str]) -> list[str]:
@@ -33,9 +33,10 @@ def _worse(division: Division, key: str) -> Iterator[str]:
         if each.name != UNKNOWN and gap is not None and gap.high is not None and gap.high < 0:
             figure = figure_name(key)
             figure = figure if figure.startswith("AUC") else figure[0].lower() + figure[1:]
+            less = with_interval(gap).replace("-", "−")
             yield (
-                f"{division.title}, {each.name}: {figure}, {_told(each.metrics[key])}; "
-                f"{_told(gap)} beside {division.reference}."
+                f"{division.title}, {each.name}: {figure}, {with_interval(each.metrics[key])}; "
+                f"{less} beside {division.reference}."
             )
 
 
@@ -50,8 +51,3 @@ def _unfound(division: Division, key: str) -> str:
         return ""
     shown = ", ".join(names)
     return f"{division.title}: too few malignant lesions to say how many are found in {shown}."
-
-
-def _told(estimate: Estimate) -> str:
-    low, high = estimate.low or 0.0, estimate.high or 0.0
-    return f"{estimate.value:.3f} [{low:.3f}, {high:.3f}]".replace("-", "−")

@@ -11,10 +11,9 @@ import jinja2
 from lentigo.evaluate import forest
 from lentigo.evaluate.again import commands, earlier_runs
 from lentigo.evaluate.facts import Findings
-from lentigo.evaluate.formats import FILTERS
+from lentigo.evaluate.formats import FILTERS, with_interval
 from lentigo.evaluate.holdings import Holdings
 from lentigo.evaluate.weaknesses import weaknesses
-from lentigo.score.estimate import Estimate
 from lentigo.taxonomy import INTENDED_USE, LIMITS, NOT_A_MEDICAL_DEVICE
 
 SHOWN = {
@@ -95,7 +94,7 @@ def _render(template: str, **values: object) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(FILTERS, est=_estimate, text=_text)
+    environment.filters.update(FILTERS, est=with_interval, text=_text)
     values = {
         "version": version("lentigo"),
         "intended_use": INTENDED_USE,
@@ -113,15 +112,6 @@ def _missed_first(keys: Sequence[str]) -> list[str]:
 
 def _source(name: str) -> str:
     return files("lentigo.evaluate.cards").joinpath(name).read_text(encoding="utf-8")
-
-
-def _estimate(each: Estimate) -> str:
-    """``0.812 [0.790, 0.833]``, or what is missing."""
-    if each.value is None:
-        return "undefined"
-    if each.low is None or each.high is None:
-        return f"{each.value:.3f} (no interval)"
-    return f"{each.value:.3f} [{each.low:.3f}, {each.high:.3f}]"
 
 
 def _text(value: object) -> str:
