@@ -29,7 +29,7 @@ from lentigo.score.calibration import softmax
 from lentigo.score.familiarity import Subspace, threshold_keeping
 from lentigo.taxonomy import INTENDED_USE, LIMITS
 from lentigo.train.familiar import kept_subspaces
-from lentigo.train.features import training_rows
+from lentigo.train.features import some_training_rows
 from lentigo.train.run import NetworkRun, Run, need_network, open_run
 from lentigo.train.second_input import need_image_alone
 from lentigo.train.sight import kept_sight
@@ -158,10 +158,14 @@ def draft(
     prepared = _prepared(run, data)
     rows, logits = _kept_predictions(run, prepared)
     own_network = run.recipe().network.name
+    representative = None
+    if quant in {"int8", "float16"}:
+        chosen = some_training_rows(run, prepared, REPRESENTATIVE_IMAGES)
+        representative = np.stack([prepared.images[row] for row in chosen])
     converted = convert_apart(
         run.path / "model.keras",
         quant,
-        representative=_representative(run, prepared) if quant in {"int8", "float16"} else None,
+        representative=representative,
         subspaces=_subspaces(run, prepared),
         sight=astuple(kept_sight(run, prepared)),
         modules=(own_network.partition(":")[0],) if ":" in own_network else (),
@@ -200,14 +204,6 @@ def _prepared(run: Run, data: PreparedSet | Path | str | None) -> PreparedSet:
             todo="Name the right one with --data DIR, or prepare it again with the same options.",
         )
     return data
-
-
-def _representative(run: Run, prepared: PreparedSet) -> NDArray[np.uint8]:
-    """Training images spread evenly over the rows, so that every run of this takes the same."""
-    rows = training_rows(run, prepared)
-    count = min(REPRESENTATIVE_IMAGES, len(rows))
-    chosen = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
-    return np.stack([prepared.images[row] for row in chosen])
 
 
 def _info(

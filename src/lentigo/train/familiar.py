@@ -7,7 +7,7 @@ import numpy as np
 from lentigo.data.prepared import PreparedSet
 from lentigo.files import atomic_path
 from lentigo.score.familiarity import Subspace, as_arrays, fit_subspace, from_arrays
-from lentigo.train.features import training_rows
+from lentigo.train.features import some_training_rows
 from lentigo.train.run import NetworkRun
 
 SUBSPACES = "familiarity.npz"
@@ -28,14 +28,13 @@ def kept_subspaces(run: NetworkRun, data: PreparedSet) -> tuple[Subspace, ...]:
         RunError: Another prepared set.
         InputError: Fewer than four images.
     """
-    rows, path = training_rows(run, data), run.path / SUBSPACES
+    rows, path = some_training_rows(run, data, SUBSPACE_IMAGES), run.path / SUBSPACES
     try:
         with np.load(path) as kept:
             return from_arrays(kept)
     except (OSError, ValueError, KeyError):  # missing, or cut short on the way from elsewhere
         pass
-    chosen = rows[np.linspace(0, len(rows) - 1, min(SUBSPACE_IMAGES, len(rows))).astype(int)]
-    pieces = np.array_split(chosen, -(-len(chosen) // _BATCH))
+    pieces = np.array_split(rows, -(-len(rows) // _BATCH))
     seen = [run.see(np.stack([data.images[row] for row in each])).levels for each in pieces]
     found = tuple(fit_subspace(np.concatenate(level)) for level in zip(*seen, strict=True))
     with atomic_path(path) as temporary, temporary.open("wb") as stream:

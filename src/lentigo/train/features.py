@@ -34,6 +34,17 @@ def training_rows(run: Run, data: PreparedSet) -> NDArray[np.int64]:
     return used_rows(data, run.recipe().sampling, fold=run.info.fold, seed=run.info.seed)
 
 
+def some_training_rows(run: Run, data: PreparedSet, count: int) -> NDArray[np.int64]:
+    """So many of `training_rows`, or all, spread evenly: every call takes the same.
+
+    Raises:
+        RunError: Another prepared set than that of the run.
+    """
+    rows = training_rows(run, data)
+    places = np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)
+    return np.asarray(rows[places])
+
+
 def training_features(
     run: NetworkRun, data: PreparedSet, progress: Callable[[int, int], None] | None = None
 ) -> NDArray[np.float16]:

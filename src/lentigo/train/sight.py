@@ -7,7 +7,7 @@ import numpy as np
 from lentigo.data.prepared import PreparedSet
 from lentigo.files import write_json
 from lentigo.model import Sight, sight_of
-from lentigo.train.features import training_rows
+from lentigo.train.features import some_training_rows
 from lentigo.train.run import SIGHT, NetworkRun
 
 SIGHT_IMAGES = 100
@@ -27,8 +27,7 @@ def kept_sight(run: NetworkRun, data: PreparedSet) -> Sight:
     """
     if (kept := run.sight) is not None:
         return kept
-    rows = training_rows(run, data)
-    chosen = rows[np.linspace(0, len(rows) - 1, min(SIGHT_IMAGES, len(rows))).astype(int)]
-    found = sight_of(run.model, np.stack([data.images[row] for row in chosen]))
+    rows = some_training_rows(run, data, SIGHT_IMAGES)
+    found = sight_of(run.model, np.stack([data.images[row] for row in rows]))
     write_json(run.path / SIGHT, {"down": found.down, "across": found.across})
     return found
