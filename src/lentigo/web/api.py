@@ -92,8 +92,8 @@ _CODE = HTTPBearer(
     description="The access code, where the server was started with `--code`.",
     auto_error=False,  # the door asks for it, before any route
 )
-# Without --code nobody is asked for one.
 _ASKED: dict[str, Any] = {"dependencies": [Security(_CODE)]}
+# Without --code nobody is asked for one.
 _OPTIONAL: dict[str, Any] = {"security": [{}]}
 
 
@@ -102,6 +102,13 @@ def _refused(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     described = {each: _REFUSALS[each]["description"] for each in statuses}
     return {each: {"description": said, "content": content} for each, said in described.items()}
+
+
+_BEHIND_THE_DOOR: dict[str, Any] = {
+    "responses": _refused(400, 401, 429, 503),
+    "openapi_extra": _OPTIONAL,
+    **_ASKED,
+}
 
 
 @router.post(
@@ -129,14 +136,7 @@ async def predict(request: Request) -> Response:
         return JSONResponse(prediction.to_dict())
 
 
-@router.get(
-    "/api/v1/model",
-    response_model=BundleInfo,
-    responses=_refused(400, 401, 429, 503),
-    openapi_extra=_OPTIONAL,
-    tags=["model"],
-    **_ASKED,
-)
+@router.get("/api/v1/model", response_model=BundleInfo, tags=["model"], **_BEHIND_THE_DOOR)
 async def model(request: Request) -> Response:
     """What the bundle says about itself: classes, thresholds, figures, limits, licence."""
     return JSONResponse(server_of(request).desk.info.model_dump(mode="json"))
@@ -148,14 +148,7 @@ async def health(request: Request) -> Response:
     return JSONResponse({"status": "ok", "model": server_of(request).desk.info.name})
 
 
-@router.get(
-    "/metrics",
-    response_class=PlainTextResponse,
-    responses=_refused(400, 401, 429, 503),
-    openapi_extra=_OPTIONAL,
-    tags=["operation"],
-    **_ASKED,
-)
+@router.get("/metrics", response_class=PlainTextResponse, tags=["operation"], **_BEHIND_THE_DOOR)
 async def metrics(request: Request) -> Response:
     """Counts for Prometheus."""
     server = server_of(request)
