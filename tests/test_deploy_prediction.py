@@ -103,21 +103,20 @@ def test_the_words_never_call_a_lesion_harmless(malignant: float) -> None:
     assert "100.0%" not in text
 
 
+def recognising() -> BundleInfo:
+    known = Familiarity(method="feature-residual", threshold=2.0, kept=0.95, images=100)
+    return info().model_copy(update={"familiarity": known})
+
+
 def recognised(score: float | None) -> Prediction:
-    stated = info().model_copy(
-        update={
-            "familiarity": Familiarity(
-                method="feature-residual", threshold=2.0, kept=0.95, images=100
-            )
-        }
-    )
-    return read_off("spot.jpg", np.array(NEVUS), stated, unfamiliarity=score)
+    return read_off("spot.jpg", np.array(NEVUS), recognising(), unfamiliarity=score)
 
 
 def test_an_unfamiliar_image_is_called_so_in_words_and_in_json() -> None:
     strange = recognised(2.5)
-    text = describe(strange, info())
+    text = describe(strange, recognising())
     assert "I do not recognise this as a lesion like those I was trained on." in text
+    assert "5% of 100 validation images" in text
     assert strange.to_dict()["familiarity"] == {
         "score": 2.5,
         "threshold": 2.0,

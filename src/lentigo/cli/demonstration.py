@@ -12,6 +12,7 @@ from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
 RECIPE = "phantom-quick"
 SHOWN = ("balanced_accuracy", "roc_auc.macro", "roc_auc.malignant", "expected_calibration_error")
+SHOWN_LESIONS = 3
 
 
 def demonstrate(out: Path, *, lesions: int, json: bool = False) -> None:
@@ -29,16 +30,19 @@ def demonstrate(out: Path, *, lesions: int, json: bool = False) -> None:
     _say("4/5 export")
     bundle = lentigo.export(run, quant="float32", out=out / "phantom.tflite")
     _say("5/5 predict")
-    test = data.manifest[data.manifest["split"] == "test"].iloc[0]
+    test = data.manifest[data.manifest["split"] == "test"]
     predictor = lentigo.BundlePredictor(bundle.path)
-    answer = predictor.predict_file(test["path"])
+    photos = test.drop_duplicates("lesion_id")["path"].head(SHOWN_LESIONS)
+    answers = [predictor.predict_file(photo) for photo in photos]
     seconds = round(time.perf_counter() - started)
     if json:
         metrics = {name: evaluation.metrics[name].to_dict() for name in SHOWN}
         paths = {"report": str(evaluation.report), "bundle": str(bundle.path)}
-        as_json({**paths, "seconds": seconds, "metrics": metrics, "answer": answer.to_dict()})
+        each = [answer.to_dict() for answer in answers]
+        as_json({**paths, "seconds": seconds, "metrics": metrics, "answers": each})
         return
-    print(lentigo.describe(answer, predictor.info), end="\n\n")
+    for answer in answers:
+        print(lentigo.describe(answer, predictor.info), end="\n\n")
     rows = [{"metric": m, "value": figure(evaluation.metrics[m])} for m in SHOWN]
     as_table(rows, {"metric": "generated test images", "value": "value [95% interval]"})
     print(

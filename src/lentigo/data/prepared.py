@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,9 +120,10 @@ class PreparedSet:
 
     path: Path
     info: PreparedInfo
-    manifest: pd.DataFrame
-    images: Images
-    audit: dict[str, Any]
+    # Printed, these would be hundreds of lines.
+    manifest: pd.DataFrame = field(repr=False)
+    images: Images = field(repr=False)
+    audit: dict[str, Any] = field(repr=False)
 
     @property
     def spec(self) -> PreprocessSpec:

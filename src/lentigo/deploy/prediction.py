@@ -222,7 +222,10 @@ def describe(prediction: Prediction, info: BundleInfo) -> str:
     if prediction.malignant_probability is not None:
         lines += _malignant_lines(prediction, info)
     if prediction.familiarity is not None and prediction.familiarity.unfamiliar:
-        lines.insert(1, f"  {UNFAMILIAR}")
+        assert info.familiarity is not None
+        told, seen = f"{1 - info.familiarity.kept:.0%}", info.familiarity.images
+        usual = f"(The same is said of {told} of {seen} validation images.)"
+        lines.insert(1, f"  {UNFAMILIAR} {usual}")
     lines += [f"  photo: {warning}" for warning in prediction.warnings]
     if info.leaky:
         lines.append(f"  {LEAKY}")

@@ -62,8 +62,9 @@ class Evaluation:
     """
 
     path: Path
-    metrics: dict[str, Estimate]
-    subgroups: Subgroups
+    # Printed, these would be hundreds of lines.
+    metrics: dict[str, Estimate] = field(repr=False)
+    subgroups: Subgroups = field(repr=False)
     images: int
     groups: int
     looks: int
