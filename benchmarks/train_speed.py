@@ -3,7 +3,8 @@
 Compared, in images/s, all with the same network, loss and optimiser:
 
 a. the bare train step: ``fit`` over ONE fixed batch, repeated; nothing is read or augmented
-   (with ``--xla`` also compiled by XLA, which Keras would choose by itself);
+   (with ``--xla`` also compiled by XLA, which Keras would choose by itself), with TensorFlow's
+   fused batch norm as b has it (`batch_norm_speed.py` tells what that gives);
 b. lentigo's loop: ``Training`` with its ``ImageFeed`` over a memory-mapped array, the recipe's
    augmentation composed into one affine resampling and one colour map;
 c. the same augmentation as a chain of stock Keras layers in tf.data, mapped in parallel and
@@ -25,6 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ import numpy as np
 import tensorflow as tf
 
 from lentigo.data.prepared import open_prepared
-from lentigo.model import build_loss, build_model
+from lentigo.model import build_loss, build_model, fused_batch_norms
 from lentigo.recipe import Augmentation, Recipe, load_recipe
 from lentigo.train.accuracy import TrainingAccuracy
 from lentigo.train.feeds import Material
@@ -96,7 +98,12 @@ def bare(recipe: Recipe, material: Material, steps: int, *, xla: bool = False) -
         tf.constant(material.weights[rows]),
     )
     fixed = tf.data.Dataset.from_tensors(batch).repeat()
-    return lambda: model.fit(fixed, epochs=1, steps_per_epoch=steps, shuffle=False, verbose=0)
+
+    def once() -> None:
+        with nullcontext() if xla else fused_batch_norms(model):
+            model.fit(fixed, epochs=1, steps_per_epoch=steps, shuffle=False, verbose=0)
+
+    return once
 
 
 def lentigo(recipe: Recipe, material: Material, steps: int, folder: Path) -> Round:
@@ -113,7 +120,8 @@ def lentigo(recipe: Recipe, material: Material, steps: int, folder: Path) -> Rou
     def once() -> None:
         batches = feed.batches(next(epochs))
         assert len(batches) == steps
-        training._fit(stage, feed, batches, time.perf_counter())
+        with fused_batch_norms(training.model):
+            training._fit(stage, feed, batches, time.perf_counter())
 
     return once
 

@@ -12,6 +12,7 @@ from lentigo.model.augmentation import (
     mix,
 )
 from lentigo.model.distillation import Distilled, Teachers, beside_teachers
+from lentigo.model.fused import fused_batch_norms
 from lentigo.model.heads import (
     TwoLogits,
     build_model,
@@ -58,6 +59,7 @@ __all__ = [
     "class_weights",
     "dissect",
     "draw_parameters",
+    "fused_batch_norms",
     "head_layers",
     "measure_sight",
     "mix",

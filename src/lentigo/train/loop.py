@@ -21,6 +21,7 @@ from lentigo.model import (
     adopt_head,
     build_loss,
     build_model,
+    fused_batch_norms,
     prune_smallest,
     shift_logits,
 )
@@ -135,8 +136,9 @@ class Training:
 
     def to_the_end(self) -> None:
         """Train all stages; then ``model`` holds the epoch that the recipe keeps."""
-        while self.standing.stage < len(self.recipe.stages):
-            self._train_stage(self.recipe.stages[self.standing.stage])
+        with fused_batch_norms(self.model):
+            while self.standing.stage < len(self.recipe.stages):
+                self._train_stage(self.recipe.stages[self.standing.stage])
         _, values, _ = load_checkpoint(self._best)
         assign(self.model.variables, values)
 
