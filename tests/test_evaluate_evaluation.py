@@ -108,6 +108,14 @@ def test_a_killed_evaluation_does_not_look_finished(prepared, tmp_path, monkeypa
     assert not (out / outputs.METRICS).exists()
 
 
+def test_files_of_others_are_not_written_over(prepared, tmp_path) -> None:
+    (tmp_path / "predictions.csv").write_text("mine")
+    with pytest.raises(InputError, match=r"holds predictions\.csv, and no evaluation"):
+        measured(prepared, tmp_path)
+    assert (tmp_path / "predictions.csv").read_text() == "mine"
+    assert sorted(each.name for each in tmp_path.iterdir() if each.is_file()) == ["predictions.csv"]
+
+
 def test_every_look_is_counted_across_runs(prepared, tmp_path) -> None:
     runs = [tmp_path / "runs" / name for name in ("one", "two")]
     for index, run in enumerate(runs):

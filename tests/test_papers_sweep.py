@@ -242,10 +242,11 @@ def test_a_packaged_row_gives_the_network_metadata_beside_the_others(
 
 
 def test_grids_are_read_from_text() -> None:
-    texts = ["stages.0.batch_size=16,32", "network.name=MobileNet,MobileNetV2"]
+    texts = ["stages.0.batch_size=16,32", "network.name=MobileNet,MobileNetV2", "seed=1,x"]
     assert parse_grid([*texts, "augmentation.zoom=[0.8, 1.2],[1.0, 1.0]"]) == {
         "stages.0.batch_size": [16, 32],
         "network.name": ["MobileNet", "MobileNetV2"],
+        "seed": [1, "x"],
         "augmentation.zoom": [[0.8, 1.2], [1.0, 1.0]],
     }
     for bad in (["batch"], ["=1,2"], ["a=1", "a=2"], []):

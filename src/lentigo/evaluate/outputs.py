@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lentigo.errors import InputError
 from lentigo.evaluate import derived
 from lentigo.evaluate.answers import Scored
 from lentigo.evaluate.cards import data_card, model_card
@@ -33,27 +34,41 @@ ATTENTION = "attention.json"
 ATTENTION_TABLE = "attention.csv"
 REPORT = "report.html"
 MODEL_CARD, DATA_CARD = "MODEL_CARD.md", "DATA_CARD.md"
+_FILES = (
+    *(METRICS, PREDICTIONS, CONFUSION, SUBGROUPS, SUBGROUPS_TABLE, ATTENTION, ATTENTION_TABLE),
+    *(REPORT, MODEL_CARD, DATA_CARD),
+)
 
 
 def begin(out: Path) -> None:
-    """Make the folder; without ``metrics.json`` whatever lies there counts as unfinished."""
+    """Make the folder; without ``metrics.json`` whatever lies there counts as unfinished.
+
+    Raises:
+        InputError: It holds a file that would be written over, and that no evaluation wrote.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    taken = [name for name in _FILES if (out / name).exists()]
+    if taken and not (out / CONTEXT).exists():
+        raise InputError(
+            f"{out} holds {', '.join(taken)}, and no evaluation of lentigo.",
+            todo="Name another folder as --out.",
+        )
     (out / METRICS).unlink(missing_ok=True)
 
 
 def write(out: Path, findings: Findings) -> None:
-    """Write every file, ``metrics.json`` last.
+    """Write every file, first the one by which `begin` knows them, ``metrics.json`` last.
 
     Args:
         out: The folder.
         findings: What was found.
     """
     codes = findings.asked.taxonomy.codes
+    write_json(out / CONTEXT, context(findings))
     write_text(out / PREDICTIONS, predictions_csv(findings.scored, codes))
     write_text(out / CONFUSION, confusion_csv(findings.scored, codes))
     write_json(out / SUBGROUPS, findings.subgroups.to_dict())
     write_text(out / SUBGROUPS_TABLE, _csv(list(CSV_COLUMNS), findings.subgroups.rows()))
-    write_json(out / CONTEXT, context(findings))
     _write_attention(out, findings.lesions)
     write_pages(out, findings)
     write_json(out / METRICS, {key: each.to_dict() for key, each in findings.metrics.items()})

@@ -116,10 +116,17 @@ def parse_grid(over: Sequence[str]) -> dict[str, list[Any]]:
         try:
             grid[key] = tomllib.loads(f"values = [{text}]")["values"]
         except tomllib.TOMLDecodeError:
-            grid[key] = [part.strip() for part in text.split(",")]
+            grid[key] = [_value(part.strip()) for part in text.split(",")]
     if not grid:
         raise InputError("A sweep needs something to go over.", todo="--over key=a,b,c")
     return grid
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def trials_of(grid: Mapping[str, Sequence[Any]]) -> list[Trial]:
