@@ -27,9 +27,10 @@ def cli_page() -> str:
     opening = (
         "Options of `lentigo` itself: `--version` prints the version, `--verbose` says more on "
         "stderr, `--help` after any command explains it. Results go to stdout, progress to "
-        "stderr. Exit codes: 0 done; 1 some images could not be read (`predict`); 2 the input "
-        "was refused, with the reason and what to do; 130 interrupted; 141 nobody read the output "
-        "on (`| head`)."
+        "stderr. Exit codes: 0 done; 1 done but for something that is named: images that could "
+        "not be read (`predict`, `quality`), variants that failed (`reproduce`, `sweep`), "
+        "something amiss on the device (`doctor`); 2 the input was refused, with the reason and "
+        "what to do; 130 interrupted; 141 nobody read the output on (`| head`)."
     )
     parts = [
         opening,

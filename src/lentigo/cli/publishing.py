@@ -11,7 +11,12 @@ from lentigo.cli.options import Json
 
 
 def web_app(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="What `lentigo export` wrote.")],
+    bundle: Annotated[
+        Path,
+        typer.Argument(
+            metavar="BUNDLE", help="A .tflite file of lentigo, or a model that ships, by name."
+        ),
+    ],
     *,
     out: Annotated[Path, typer.Option(help="The folder to write.")],
     json: Json = False,

@@ -19,7 +19,7 @@ NAMES = {
     "balanced_accuracy": "Balanced accuracy",
     "roc_auc": "AUC, malignant",
     "sensitivity": "Malignant images found (sensitivity)",
-    "specificity": "Benign images left alone (specificity)",
+    "specificity": "Benign images below the threshold (specificity)",
 }
 _LABELS, _BARE, _PANEL, _ROW, _FOOT = 158.0, 16.0, 190.0, 17.0, 38.0
 
