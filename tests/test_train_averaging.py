@@ -29,8 +29,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
 class Trained:
     """A training in ``folder`` and the weights that each of its epochs ended with."""
 
-    def __init__(self, data: PreparedSet, folder: Path, kill: tuple[int, int] = (0, 0)) -> None:
-        recipe = parse_recipe(SWA, "tiny", CHANGES)
+    def __init__(
+        self,
+        data: PreparedSet,
+        folder: Path,
+        kill: tuple[int, int] = (0, 0),
+        changes: tuple[str, ...] = (),
+    ) -> None:
+        recipe = parse_recipe(SWA, "tiny", (*CHANGES, *changes))
         self._kill, self.ends = kill, list[list[NDArray[np.float32]]]()
         material = gather_material(recipe, data, 0, 0)
         self.training = Training(recipe, material, data.taxonomy.malignant, folder, self._told)
@@ -59,6 +65,18 @@ def test_the_kept_weights_are_the_mean_of_the_epochs_from_the_stated_one_on(
     for kept, *ends in zip(trained.weights, *trained.ends[1:], strict=True):
         np.testing.assert_allclose(kept, np.mean(ends, axis=0), rtol=1e-5, atol=1e-6)
         assert not np.array_equal(ends[0], ends[2]), "training goes on from its own weights"
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_an_average_over_steps_leaves_the_training_as_it_is(
+    data: PreparedSet, tmp_path: Path, precision: str
+) -> None:
+    neither = ("stages.0.average_from=0", "stages.0.epochs=3", f"precision={precision}")
+    plain = Trained(data, tmp_path / "plain", changes=neither)
+    averaged = Trained(data, tmp_path / "mean", changes=(*neither, "stages.0.average_decay=0.9"))
+    for own, other in zip(averaged.ends, plain.ends, strict=True):
+        assert all(map(np.array_equal, own, other))
+    assert not any(map(np.array_equal, averaged.weights, averaged.ends[-1]))
 
 
 def test_killed_while_the_mean_grows_it_reaches_the_same_mean_to_the_last_bit(

@@ -59,7 +59,9 @@ class WeightAverage:
 
     def _mean(self, epoch: int, last: list[NDArray[Any]]) -> list[NDArray[Any]] | None:
         if self._stage.average_decay:
-            self._optimizer.finalize_variable_values(self._weights)
+            inner = getattr(self._optimizer, "inner_optimizer", self._optimizer)
+            # What the optimiser itself leaves out, see `lentigo.train.stages`.
+            keras.optimizers.Optimizer.finalize_variable_values(inner, self._weights)
             # Assigned anew as arrays: on JAX weights and mean would share one buffer, which the
             # next prediction donates.
             return values_of(self._weights)

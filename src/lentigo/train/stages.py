@@ -100,11 +100,19 @@ def rate_shares(model: keras.Model, variables: Sequence[Any], stem_rate: float) 
 
 
 def _kind(kind: Any, shares: Sequence[float]) -> Any:
-    """An optimiser's class, or one whose variables have rates of their own."""
-    if not shares:
-        return kind
+    """An optimiser's class, made for epochs that are fitted one by one.
 
-    class Layered(kind):
+    Where there are ``shares`` its variables have rates of their own.
+    """
+
+    class Lasting(kind):
+        def finalize_variable_values(self, var_list: Any) -> None:
+            """Nothing: at the end of each ``fit`` Keras would leave the average in the weights."""
+
+    if not shares:
+        return Lasting
+
+    class Layered(Lasting):
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             share = shares[self._get_variable_index(variable)]
             super().update_step(gradient, variable, learning_rate * share)
