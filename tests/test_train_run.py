@@ -301,6 +301,27 @@ def test_two_processes_do_not_train_one_run(tmp_path: Path) -> None:
         pass
 
 
+def test_a_restart_begins_anew_but_not_where_another_process_trains(
+    data: PreparedSet, tmp_path: Path
+) -> None:
+    def kill(progress: Progress) -> None:
+        if progress.epoch == 2:
+            raise KilledError
+
+    recipe = parse_recipe(SMALL, "tiny")
+    with pytest.raises(KilledError):
+        train(recipe, data, out=tmp_path, report=kill)
+    (run,) = tmp_path.iterdir()
+    with locked(run / ".lock"), pytest.raises(LentigoError, match="Another process"):
+        train(recipe, data, out=tmp_path, restart=True)
+    assert (run / "checkpoint" / "last.npz").is_file()
+    (run / "left.over").touch()
+    told: list[Progress] = []
+    train(recipe, data, out=tmp_path, restart=True, report=told.append)
+    assert [each.epoch for each in told if each.row is not None] == [1, 2]
+    assert not (run / "left.over").exists()
+
+
 def test_weights_count_by_their_content_not_their_path(tiny: Recipe) -> None:
     def name(path: str, digest: str | None) -> str:
         network = tiny.network.model_copy(update={"weights": path})

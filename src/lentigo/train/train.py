@@ -50,6 +50,7 @@ from lentigo.train.validation import validation_scores
 _log = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint"
+LOCK = ".lock"
 
 
 def train(
@@ -102,11 +103,11 @@ def train(
         _log.info("%s is finished", path)
         shutil.rmtree(path / CHECKPOINT, ignore_errors=True)  # of a kill after its last write
         return open_run(path)
-    if restart:
-        shutil.rmtree(path, ignore_errors=True)
     tell = _teller(report, trackers)
-    existed = path.exists()
-    with locked(path / ".lock"):
+    existed = path.exists() and not restart
+    with locked(path / LOCK):
+        if restart:
+            _empty(path)
         try:
             made = _make(recipe, data, fold, seed, path, tell, kept)
         except LentigoError:
@@ -119,6 +120,15 @@ def train(
         kept_sight(run, data)
         training_features(run, data)  # where this is killed, whoever needs them computes them
     return run
+
+
+def _empty(path: Path) -> None:
+    """Remove all but the lock, by which another process knows that this one is at work."""
+    for each in path.iterdir():
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each)
+        elif each.name != LOCK:
+            each.unlink()
 
 
 def _teller(report: Report | None, trackers: Sequence[Tracker]) -> Report:
