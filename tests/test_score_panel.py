@@ -200,6 +200,30 @@ def test_a_class_of_few_groups_says_that_its_interval_is_rough() -> None:
     assert estimates["roc_auc.nv"].reason is None
 
 
+@pytest.mark.parametrize("groups", [1, 2, 5])
+def test_a_handful_of_groups_is_never_told_as_certain(groups: int) -> None:
+    labels, probability, _ = _case(60)
+    panel = Panel.of(labels, probability, CODES, MALIGNANT)
+    found = panel.estimates(np.arange(60) % groups, replicates=200)
+    for key in ("balanced_accuracy", "roc_auc.macro", "f1", "brier_score", "accuracy"):
+        reason = found[key].reason
+        assert reason is not None, key
+        if groups == 1 and key != "accuracy":
+            assert (found[key].low, found[key].high) == (None, None), key
+        assert reason.startswith(("rests on", "Wilson", "no interval: there is one group")), key
+
+
+def test_a_mean_whose_scarcest_class_is_seldom_drawn_has_no_interval() -> None:
+    labels = np.array([0] * 100 + [1] * 100 + [2])
+    probability = np.full((201, 3), 0.1)
+    probability[np.arange(201), np.where(labels == 2, 0, labels)] = 0.8
+    panel = Panel.of(labels, probability, ("a", "b", "rare"), (False, False, True))
+    found = panel.estimates(np.arange(201))["balanced_accuracy"]
+    assert found.value == pytest.approx(2 / 3)
+    assert (found.low, found.high) == (None, None)
+    assert "undefined in" in str(found.reason)
+
+
 def test_a_binary_set_with_a_class_called_malignant_has_every_key_once() -> None:
     panel = Panel.of(
         [0, 1, 0, 1],

@@ -19,8 +19,8 @@ DEFINED_SHARE = 0.9
 # 1993, ch. 14); Wilson's holds its level from five trials on (Brown, Cai and DasGupta 2001).
 FEW_GROUPS = 10
 _Z = 1.959963984540054
-# Sums of the same numbers in another order are not the same to the last digit.
-_ROUNDING = 1e-9
+# Sums of the same numbers in another order, or in float32, are not the same to the last digit.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,9 @@ def summarise(
     - A proportion of fewer than ``FEW_GROUPS`` groups gets Wilson's interval (1927), groups
       being the trials.
     - Any other figure at 0 or 1 that no replicate moves gets none.
-    - Any other figure that rests on fewer than ``FEW_GROUPS`` groups of its kind keeps the
-      percentile interval, and says that it is a rough guide.
+    - Any other figure of a single group gets none: every draw is that group again.
+    - Any other figure that rests on fewer than ``FEW_GROUPS`` groups where it is scarcest keeps
+      the percentile interval, and says that it is a rough guide.
     - An interval that misses its figure, as that of a calibration error may, says so.
 
     Args:
@@ -84,8 +85,8 @@ def summarise(
         n_groups: Groups in its denominator.
         proportion: Whether the figure is a share in [0, 1] of independent trials.
         bounded: Whether it lies in [0, 1] for other reasons, as a ROC area does.
-        scarce: Groups of the kind that it turns on, where those are fewer than ``n_groups``:
-            a ROC area of 500 groups with three melanomas turns on three.
+        scarce: Groups of the kind that it turns on, at most ``n_groups``: a ROC area of 500
+            groups with three melanomas turns on three, and so does a mean over the classes.
         reason: What to say about the figure, e.g. why it is undefined.
     """
     if not math.isfinite(value):
@@ -104,11 +105,13 @@ def summarise(
         missing = len(replicates) - len(defined)
         text = f"{NONE}undefined in {missing} of {len(replicates)} replicates"
         return Estimate(value, None, None, n_groups, reason or text)
-    if bounded and value in {0.0, 1.0} and (defined == value).all():
-        text = f"{NONE}no draw moves it, so resampling cannot tell how sure it is"
+    if n_groups == 1 or (bounded and value in {0.0, 1.0} and (defined == value).all()):
+        blind = "no draw moves it, so resampling cannot tell how sure it is"
+        text = f"{NONE}{'there is one group' if n_groups == 1 else blind}"
         return Estimate(value, None, None, n_groups, reason or text)
     if scarce is not None and scarce < FEW_GROUPS:
-        reason = reason or f"rests on {scarce} group(s) of its kind: the interval is a rough guide"
+        text = f"rests on {scarce} group(s) where it is scarcest: the interval is a rough guide"
+        reason = reason or text
     low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     if not low - _ROUNDING <= value <= high + _ROUNDING:
         reason = reason or "the interval lies beside the figure: drawing groups again shifts it"

@@ -175,6 +175,7 @@ class Panel:
         """
         observed = self.compute(np.ones((len(self.labels), 1)))[:, 0]
         drawn = grouped_bootstrap(self.compute, group_ids, replicates=replicates, seed=seed)
+        self._forget_means_without_a_class(drawn)
         numbers, _ = group_numbers(group_ids)
         return {
             key: summarise(
@@ -188,6 +189,19 @@ class Panel:
             )
             for row, key in enumerate(self.keys)
         }
+
+    def _forget_means_without_a_class(self, drawn: Floats) -> None:
+        """Make means over the classes NaN in draws (keys, r) that lack one of the classes.
+
+        Over the others they are another figure.
+        """
+        own = [f"sensitivity.{self.codes[c]}.argmax" for c in np.unique(self.labels)]
+        lacking = np.isnan(drawn[[self.keys.index(key) for key in own]]).any(axis=0)
+        means = np.array([self._is_plain_mean(key) for key in self.keys])
+        drawn[means[:, None] & lacking] = np.nan
+
+    def _is_plain_mean(self, key: str) -> bool:
+        return key == "balanced_accuracy" or (self._is_mean(key) and "weighted" not in key)
 
     def _is_mean(self, key: str) -> bool:
         return key in THRESHOLD_METRICS or not set(MEANS).isdisjoint(key.split("."))
@@ -208,8 +222,12 @@ class Panel:
         return len(np.unique(numbers[rows]))
 
     def _scarce(self, key: str, numbers: Integers) -> int | None:
-        """Groups that a figure of one class turns on: with the class, or on the scarcer side."""
+        """Groups that a figure turns on: with its class, on the scarcer side, of each class."""
+        if self._is_plain_mean(key):
+            return min(len(np.unique(numbers[self.labels == c])) for c in np.unique(self.labels))
         metric, _, what = key.partition(".")
+        if metric in WHOLE_METRICS or "weighted" in what:
+            return len(np.unique(numbers))
         what = f"{what}.argmax" if metric in RANK_METRICS else what
         if metric not in {*RANK_METRICS, "f1"} or what not in self.names:
             return None
