@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -63,6 +65,15 @@ def test_pruning_again_finds_the_same_masks() -> None:
     first = [np.asarray(v) for v in prunable(model)]
     prune_smallest(model, 0.5)
     assert all(map(np.array_equal, first, [np.asarray(v) for v in prunable(model)]))
+
+
+def test_an_epoch_of_before_a_stage_that_prunes_is_not_kept(tmp_path: Path) -> None:
+    pruning = '[[stages]]\nname = "prune"\nepochs = 1\nsparsity = 0.95\nbatch_size = 16\n'
+    recipe = parse_recipe(SMALL + pruning, "tiny", ("head.hidden=[128]", "stages.0.epochs=3"))
+    run = train(recipe, small_set(tmp_path), out=tmp_path / "runs")
+    scores = [row["val_balanced_accuracy"] for row in run.history()]
+    assert max(scores[:-1]) > scores[-1], "else the test shows nothing"
+    assert np.allclose(zeros(prunable(run.model)), 0.95, atol=5e-3)
 
 
 def test_a_pruned_run_is_a_run_of_its_own_with_the_stated_zeros(run: Run) -> None:

@@ -146,6 +146,8 @@ class Training:
         material = self._material_of(stage)
         set_trainable(self.model, stage)
         prune_smallest(self.model, stage.sparsity)
+        if stage.sparsity and not self.standing.stage_epoch:
+            self.standing.best = None  # an epoch before the pruning is not what was asked for
         feed = self._feed(stage, material)
         steps = len(feed.batches(self.standing.epoch))
         variables = feed.model.trainable_variables
