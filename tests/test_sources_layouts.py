@@ -208,6 +208,32 @@ def test_folder_refuses_parts_for_classes(tmp_path: Path) -> None:
         read("folder", tmp_path)
 
 
+def test_folders_below_a_class_are_entered_however_deep_but_not_round_in_circles(
+    tmp_path: Path,
+) -> None:
+    make_folder(tmp_path)
+    deep = tmp_path / "wart" / "p1" / "2020" / "visit" / "series" / "raw"
+    touch(deep, "deep")
+    (deep / "again").symlink_to(tmp_path / "wart")
+    ids = set(read("folder", tmp_path).frame["image_id"])
+    assert {each for each in ids if "deep" in each} == {"wart/p1/2020/visit/series/raw/deep.jpg"}
+
+
+def test_table_says_where_it_did_not_look_for_an_absent_image(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_table(tmp_path)
+    deep = tmp_path / "p1" / "2020" / "visit" / "series" / "raw"
+    touch(deep, "four")
+    read("table", tmp_path / "list.csv")
+    assert not caplog.text
+    with (tmp_path / "list.csv").open("a") as stream:
+        stream.write("four,wart,,,,,,,\n")
+    read("table", tmp_path / "list.csv", skip_missing=True)
+    assert f"{deep} was not entered" in caplog.text
+    assert len(read("table", tmp_path, metadata=tmp_path / "list.csv").frame) == 4
+
+
 def test_table_takes_paths_and_ids_and_every_optional_column(tmp_path: Path) -> None:
     make_table(tmp_path)
     for path in (tmp_path, tmp_path / "list.csv"):

@@ -112,6 +112,18 @@ def test_an_id_that_several_different_files_bear_is_refused(folder: Path) -> Non
     assert "list.csv:2: one may be one.jpg and small/one.jpg" in shown
 
 
+def test_pictures_of_one_name_and_size_are_not_taken_for_copies(folder: Path) -> None:
+    put(folder / "left" / "two.bmp", "one picture")
+    put(folder / "right" / "two.bmp", "two picture")
+    (folder / "two.jpg").unlink()
+    shown = refusal(folder, "image,label\none,wart\ntwo,mole\n")
+    assert "list.csv:3: two may be left/two.bmp and right/two.bmp" in shown
+    make_malignant_vs_benign(folder / "parts")
+    put(folder / "parts" / "test" / "benign" / "1.jpg", "one picture")
+    put(folder / "parts" / "data" / "test" / "benign" / "1.jpg", "two picture")
+    assert "is another file than" in str(refused("malignant-vs-benign", folder / "parts"))
+
+
 def test_a_refusal_says_what_to_do_and_how_the_set_must_look(tmp_path: Path) -> None:
     for name in sorted(set(SOURCES) - {"phantom"}):
         with pytest.raises(SourceError) as caught:

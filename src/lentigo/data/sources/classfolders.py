@@ -27,7 +27,7 @@ def take_splits(listing: Listing, folder: Folder) -> None:
     """Take the images in ``.../<part>/<class>/``, at any depth; any other is a problem.
 
     Their id is ``part/class/file`` as the folders spell it. Downloads nest one copy of the whole
-    tree in another, so a file of an id and size seen before is the same and is left out.
+    tree in another, so a copy of a file seen before is left out; another file is a problem.
     """
     seen: dict[str, Item] = {}
     for path in map(Path, folder.images):

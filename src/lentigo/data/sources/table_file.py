@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import unicodedata
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,9 @@ from lentigo.image.header import ENDINGS
 
 NAME = "table"
 LICENSE = ""
+# Around a table that is named itself: its folder may be a home with all that lies there.
+DEPTH = 4
+logger = logging.getLogger(__name__)
 
 
 def read(root: Path, options: ReadOptions) -> SourceTable:
@@ -28,7 +32,7 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     Args:
         root: The CSV file, or a folder with exactly one. ``image`` is a path relative to the
             CSV's folder, an absolute path, or an id: a file name without its ending, looked
-            for in that folder and its subfolders.
+            for in that folder and its subfolders, down to the fourth where the file was named.
         options: ``malignant`` names the malignant classes, ``metadata`` the CSV file.
 
     Raises:
@@ -36,11 +40,18 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
         InputError: A malignant class that no image has.
     """
     table = _find_table(root, options)
-    folder = scan(table.parent if root.is_file() else root)
+    folder = scan(table.parent, depth=DEPTH) if root.is_file() else scan(root)
     listing = Listing(NAME, table, LICENSE)
     rows = listing.read_rows(table, ["image", "label"], fold=True)
     images = _Images(folder)
     listing.items = [_item(listing, row, images) for row in rows]
+    if folder.unentered and any(item.path is None for item in listing.items):
+        logger.warning(
+            "Images are looked for %d folders deep around a table, so %s was not entered. To look "
+            "everywhere, name the folder and give the table with --metadata.",
+            DEPTH,
+            folder.unentered[0],
+        )
     labels = {item.label for item in listing.items if item.label}
     return listing.finish(listing.own_classes(labels, options), options, {})
 
