@@ -76,6 +76,51 @@ def test_what_an_earlier_ancestor_saw_counts_too(
         follow_runs(recipe(str(second.path)), data, 0)
 
 
+def test_ancestors_are_found_from_any_working_folder_and_where_all_was_moved(
+    data: PreparedSet, first: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = tmp_path / "project" / "runs"
+    shutil.copytree(first.path, runs / "A")
+    monkeypatch.chdir(tmp_path / "project")
+    second = train(recipe("runs/A", name="second"), data, out="runs", fold=1)
+    assert second.recipe().network.weights == str(runs / "A" / "model.keras")
+    again = follow_runs(recipe("./runs/../runs/A", name="second"), data, 1)
+    assert again.digest == second.info.recipe_digest
+    monkeypatch.chdir(tmp_path)
+    another = shutil.copytree(first.path, tmp_path / "runs" / "A") / "model.keras"
+    another.write_bytes(b"another")
+    follow_runs(recipe(str(runs / second.name)), data, 1)
+    (tmp_path / "project").rename(tmp_path / "moved")
+    moved = tmp_path / "moved" / "runs"
+    follow_runs(recipe(str(moved / second.name)), data, 1)
+    assert open_run(moved / second.name).describe()["began_from"]["name"] == first.name
+    shutil.rmtree(moved / "A")
+    with pytest.raises(RunError, match="not there any more"):
+        follow_runs(recipe(str(moved / second.name)), data, 1)
+
+
+def test_runs_that_name_ancestors_by_relative_paths_are_followed_from_where_they_lie(
+    data: PreparedSet, first: Run, tmp_path: Path
+) -> None:
+    second = train(recipe(str(first.path), name="second"), data, out=tmp_path / "runs", fold=1)
+    shutil.copytree(first.path, tmp_path / "first")
+    toml = second.path / "recipe.toml"
+    toml.write_text(toml.read_text().replace(str(first.path), "first"))
+    assert second.recipe().network.weights == "first/model.keras"
+    follow_runs(recipe(str(second.path)), data, 1)
+    with pytest.raises(LeakageError, match="held out"):
+        follow_runs(recipe(str(second.path)), data, 0)
+
+
+@pytest.mark.parametrize("weights", ["imagenet", "none"])
+def test_a_folder_called_like_weights_is_no_run(
+    weights: str, data: PreparedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / weights).mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert follow_runs(recipe(weights), data, 1).network.weights == weights
+
+
 def test_pictures_count_where_names_do_not(data: PreparedSet, first: Run, tmp_path: Path) -> None:
     """The same pictures under other names, as when two archives number them anew."""
     manifest = data.manifest.assign(

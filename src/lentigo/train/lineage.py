@@ -13,12 +13,14 @@ from lentigo.data.fingerprint import fingerprints
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.errors import InputError, LeakageError, RecipeError, RunError, listed
 from lentigo.recipe import Recipe, Soup
+from lentigo.train.earlier import find_model
 from lentigo.train.mean import NO_MEAN, check_mixes
 from lentigo.train.run import MODEL, Run, open_network
 from lentigo.train.second_input import need_image_alone
 
 _NO_BACKBONE = "it has no backbone to go on from"
 NO_TEACHER = "it cannot answer inside a training"
+_NO_PATHS = {"imagenet", "none"}  # whatever folder may be called so
 _NAMES = ("image_id", "lesion_id", "patient_id", "sha256")
 
 
@@ -32,7 +34,7 @@ def follow_runs(recipe: Recipe, data: PreparedSet, fold: int | None) -> Recipe:
         fold: The fold that will validate; None is the official validation split.
 
     Returns:
-        The recipe as it is, or with the runs' models in place of their folders.
+        The recipe as it is, or with the runs' models, absolute, in place of their folders.
 
     Raises:
         LeakageError: A run, or one that it went on or learned from, was trained on an image, a
@@ -72,11 +74,13 @@ def follow_runs(recipe: Recipe, data: PreparedSet, fold: int | None) -> Recipe:
 
 
 def _run_behind(weights: str) -> Path | None:
-    """The run's folder, where weights are named by it or by its model."""
+    """The run's folder, absolute, where weights are named by it or by its model."""
+    if weights in _NO_PATHS:
+        return None
     path = Path(weights)
     if path.suffix == ".keras":
-        return path.parent
-    return path if path.is_dir() else None
+        return path.parent.resolve()
+    return path.resolve() if path.is_dir() else None
 
 
 def _check_teaches(run: Run, data: PreparedSet) -> None:
@@ -109,13 +113,30 @@ def _check_ancestors(run: Run, data: PreparedSet, held_out: np.ndarray, protocol
             todo="Prepare its images with --splits-of this set, train it anew with the same "
             "--fold, and go on from that.",
         )
-    recipe = run.recipe()
-    models = [recipe.network.weights]
-    models += recipe.distillation.teachers if recipe.distillation else ()
-    models += recipe.soup.runs if recipe.soup else ()
-    for model in map(Path, models):
-        if model.suffix == ".keras":
-            _check_ancestors(open_network(model.parent, _NO_BACKBONE), data, held_out, protocol)
+    for folder in _parents(run):
+        _check_ancestors(open_network(folder, _NO_BACKBONE), data, held_out, protocol)
+
+
+def _parents(run: Run) -> list[Path]:
+    """The folders of the runs that it began from, learned from, or is the mean of."""
+    recipe, info = run.recipe(), run.info
+    named: dict[str, str | None]
+    named = dict.fromkeys(recipe.distillation.teachers if recipe.distillation else ())
+    named[recipe.network.weights] = info.weights_sha256
+    mixed = recipe.soup.runs if recipe.soup else ()
+    named |= {each: made.sha256 for each, made in zip(mixed, info.made_of, strict=True)}
+    found = []
+    for model, sha256 in named.items():
+        if not model.endswith(".keras"):
+            continue
+        if (path := find_model(model, run.path, sha256)) is None:
+            raise RunError(
+                f"What {run.path} was trained on cannot be checked: {model}, which it began or "
+                "learned from, is not there any more.",
+                todo="Put that run back where it was, or both beside each other.",
+            )
+        found.append(path.parent)
+    return found
 
 
 def _training_set(run: Run) -> PreparedSet:

@@ -29,6 +29,7 @@ from lentigo.score.calibration import softmax
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import Taxonomy
 from lentigo.train.classic import describe_machine
+from lentigo.train.earlier import find_model
 from lentigo.train.feeding import predict_rows
 from lentigo.train.machine import Machine
 from lentigo.train.seal import Calibration
@@ -267,13 +268,13 @@ class NetworkRun(Run):
             "network": network.model_dump(mode="json"),
             "history": self.history(),
         }
-        if (began := _earlier(Path(network.weights))) is not None:
+        if (began := _earlier(network.weights, self.path, self.info.weights_sha256)) is not None:
             told["began_from"] = began
         if (distillation := self.recipe().distillation) is not None:
-            taught = [_earlier(Path(each)) for each in distillation.teachers]
+            taught = [_earlier(each, self.path) for each in distillation.teachers]
             told["taught_by"] = [each for each in taught if each is not None]
         if (soup := self.recipe().soup) is not None:
-            mixed = [_earlier(Path(each)) for each in soup.runs]
+            mixed = [_earlier(each, self.path) for each in soup.runs]
             told["mean_of"] = [each for each in mixed if each is not None]
         return super().describe() | told
 
@@ -305,14 +306,15 @@ class ClassicRun(Run):
         return super().describe() | {"network": facts}
 
 
-def _earlier(weights: Path) -> dict[str, Any] | None:
+def _earlier(named: str, run: Path, sha256: str | None = None) -> dict[str, Any] | None:
     """What is known of the run whose model this is; None where it is no run's model."""
-    if weights.suffix != ".keras":
+    if not named.endswith(".keras"):
         return None
+    model = find_model(named, run, sha256)
     try:
-        first = open_run(weights.parent)
+        first = open_run(model.parent if model else named)  # which is a file and so no run
     except RunError:
-        return {"name": weights.parent.name}
+        return {"name": Path(named).parent.name}
     told = ("name", "recipe", "recipe_digest", "source", "prepared_digest", "training_images",
             "validation_images", "seed", "fold", "protocol", "leaky")  # fmt: skip
     found = {key: getattr(first.info, key) for key in told}
