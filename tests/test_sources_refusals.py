@@ -124,6 +124,15 @@ def test_pictures_of_one_name_and_size_are_not_taken_for_copies(folder: Path) ->
     assert "is another file than" in str(refused("malignant-vs-benign", folder / "parts"))
 
 
+def test_lesions_that_are_numbered_anew_with_each_patient_are_refused(folder: Path) -> None:
+    head = "image,label,lesion_id,patient_id\n"
+    shown = refusal(folder, f"{head}one,wart,1,P1\ntwo,mole,1,P2\nthree,mole,2,P2\n")
+    assert "1 problem(s)" in shown
+    assert "list.csv:3: the lesion 1 is of the patient P2, at list.csv:2 of P1" in shown
+    (folder / "list.csv").write_text(f"{head}one,wart,1,P1\ntwo,mole,1,\nthree,mole,,P2\n")
+    SOURCES["table"].read(folder / "list.csv", ReadOptions())  # not known is no contradiction
+
+
 def test_a_refusal_says_what_to_do_and_how_the_set_must_look(tmp_path: Path) -> None:
     for name in sorted(set(SOURCES) - {"phantom"}):
         with pytest.raises(SourceError) as caught:

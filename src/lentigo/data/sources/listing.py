@@ -177,6 +177,23 @@ class Listing:
         self.problems.append(f"{row.where}: marks {told}; exactly one is wanted.")
         return None
 
+    def check_lesions(self) -> None:
+        """Note lesions of several patients: numbered within each, they would join all as one."""
+        first: dict[str, Item] = {}
+        told = set()
+        for item in self.items:
+            lesion, patient = item.lesion_id, item.patient_id
+            if not lesion or not patient or lesion in told:
+                continue
+            other = first.setdefault(lesion, item)
+            if other.patient_id != patient:
+                told.add(lesion)
+                self.problems.append(
+                    f"{item.where}: the lesion {lesion} is of the patient {patient}, at "
+                    f"{other.where} of {other.patient_id}: give each lesion an id of its own, "
+                    f"such as {patient}_{lesion}."
+                )
+
     def own_classes(self, labels: AbstractSet[str], options: ReadOptions) -> Taxonomy:
         """The taxonomy of the user's own labels; fewer than two, or two alike, are a problem.
 

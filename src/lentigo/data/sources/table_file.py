@@ -45,6 +45,7 @@ def read(root: Path, options: ReadOptions) -> SourceTable:
     rows = listing.read_rows(table, ["image", "label"], fold=True)
     images = _Images(folder)
     listing.items = [_item(listing, row, images) for row in rows]
+    listing.check_lesions()
     if folder.unentered and any(item.path is None for item in listing.items):
         logger.warning(
             "Images are looked for %d folders deep around a table, so %s was not entered. To look "
