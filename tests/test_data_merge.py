@@ -58,6 +58,22 @@ def picture(data: PreparedSet, split: str, fold: int = -1) -> np.ndarray:
 MAP = {"mole": "disc", "other": "ring"}
 
 
+def table_set(root: Path, rows: list[tuple[np.ndarray, str, str, str]]) -> PreparedSet:
+    """A set of which all trains: (RGB, image_id, lesion_id, patient_id); classes alternate."""
+    root.mkdir()
+    lines = ["image,image_id,label,lesion_id,patient_id"]
+    for number, (rgb, *names) in enumerate(rows):
+        image_id, lesion, patient = names
+        cv2.imwrite(str(root / f"{image_id}.png"), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+        label = tuple(MAP)[number % 2]
+        lines.append(f"{image_id}.png,{image_id},{label},{lesion},{patient}")
+    (root / "table.csv").write_text("\n".join(lines) + "\n")
+    return prepare(
+        "table", root / "table.csv", root / "set",
+        size=48, workers=1, test_share=0.0, malignant=frozenset({"mole"}),
+    )  # fmt: skip
+
+
 def test_what_is_added_trains_and_is_never_measured(first: PreparedSet, tmp_path: Path) -> None:
     other = folder_set(
         tmp_path, {f"{k}/{i}": noise(i + 9 * (k == "mole")) for k in MAP for i in range(4)}
@@ -108,6 +124,67 @@ def test_a_cropped_copy_of_a_test_picture_does_not_train(tmp_path: Path) -> None
     assert merged.audit["merged"]["excluded"] == ["mole/cut.png"]
     assert {name, "mole/cut.png"} in [set(pair) for pair in merged.audit["duplicates"]["cropped"]]
     assert merged.test_digest == own.test_digest
+
+
+def test_a_patient_of_the_added_set_is_held_out_whole(tmp_path: Path) -> None:
+    own = folder_set(
+        tmp_path / "own",
+        {f"{'mole' if i % 2 else 'other'}/{i}": noise(i) for i in range(20)},
+        test_share=0.2, folds=2,
+    )  # fmt: skip
+    assert own.info.group_by == "lesion"
+    seen = picture(own, "test")
+    rows = [(seen, "seen", "L1", "P"), (noise(90), "sibling", "L2", "P")]
+    rows += [(noise(100 + i), f"new{i}", f"N{i}", f"Q{i}") for i in range(6)]
+    merged = merge(own, [Addition(table_set(tmp_path / "other", rows))], tmp_path / "merged")
+    assert merged.audit["merged"]["excluded"] == ["seen", "sibling"]
+    assert merged.audit["merged"]["added"] == 6
+
+
+def test_a_patient_whom_the_first_set_holds_out_is_known_though_it_is_grouped_by_lesion(
+    tmp_path: Path,
+) -> None:
+    raw = generate(tmp_path / "raw", lesions=42, seed=1, size=64)
+    own = prepare("phantom", raw, tmp_path / "own", size=48, group_by="lesion", workers=1)
+    patient = own.manifest["patient_id"][own.rows("test")[0]]
+    rows = [(noise(1), "again", "new lesion", patient)]
+    rows += [(noise(100 + i), f"new{i}", f"N{i}", f"Q{i}") for i in range(6)]
+    added = Addition(table_set(tmp_path / "other", rows), MAP)
+    merged = merge(own, [added], tmp_path / "merged")
+    assert merged.audit["merged"]["excluded"] == ["again"]
+
+
+def test_what_its_publisher_calls_a_copy_of_a_test_picture_does_not_train(
+    first: PreparedSet, tmp_path: Path
+) -> None:
+    train = tmp_path / "isic2020" / "train"
+    train.mkdir(parents=True)
+    lines = ["image_name,patient_id,sex,age_approx,benign_malignant,target"]
+    for number in range(8):
+        rgb = noise(number) if number else picture(first, "test")
+        cv2.imwrite(str(train / f"I{number}.png"), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+        lines.append(f"I{number},,,,{('benign,0', 'malignant,1')[number % 2]}")
+    (train.parent / "train.csv").write_text("\n".join(lines) + "\n")
+    (train.parent / "ISIC_2020_Training_Duplicates.csv").write_text(
+        "image_name_1,image_name_2\nI0,I5\n"
+    )
+    other = prepare(
+        "isic2020", train.parent, tmp_path / "other", size=48, workers=1, test_share=0.0
+    )
+    codes = {"benign": "disc", "malignant": "ring"}
+    merged = merge(first, [Addition(other, codes)], tmp_path / "merged")
+    assert merged.audit["merged"]["excluded"] == ["I0", "I5"]
+
+
+def test_another_picture_of_a_known_patient_and_name_is_renamed(tmp_path: Path) -> None:
+    rows = [(noise(i), f"x{i}", f"L{i}", f"P{i}") for i in range(8)]
+    own = table_set(tmp_path / "own", rows)
+    # The patient is the same, the picture behind the name is not.
+    again = [(noise(50 + i), f"x{i}", f"M{i}", f"P{i}") for i in range(8)]
+    again += [(noise(i), f"y{i}", f"M{i}", f"P{i}") for i in range(8)]
+    other = table_set(tmp_path / "other", again)
+    told = merge(own, [Addition(other)], tmp_path / "merged").audit["merged"]
+    assert told["already_there"] == []
 
 
 def test_an_excluded_picture_ties_no_groups_together(first: PreparedSet, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,10 @@ def merge(
 
     Pictures are compared across all sets, as ``lentigo.data.copies`` does. An added image
     that shows a lesion, a patient or a picture of the first set's test or validation part is
-    excluded; one that belongs to a fold takes that fold; all others train in every fold. An
-    added image of an ``image_id`` that is there already is left out where it is the same
-    picture, and renamed ``source:image_id`` where it is not.
+    excluded, with all that its own set keeps together with it; one that belongs to a fold takes
+    that fold; all others train in every fold. An added image of an ``image_id`` that is there
+    already is left out where it is the same picture, and renamed ``source:image_id`` where it
+    is not.
 
     Args:
         first: The set whose test list, folds and classes stand.
@@ -213,7 +215,7 @@ def _links(
     frame: pd.DataFrame,
     pixels: Sequence[tuple[Images, NDArray[np.int64]]],
 ) -> Links:
-    """Pairs that meet an added image; the first set's own groups stand as they are."""
+    """Pairs that meet an added image, and what each set holds together already."""
     host = len(first.manifest)
     starts = np.cumsum([0, *(len(rows) for _, rows in pixels)])
 
@@ -226,13 +228,19 @@ def _links(
         return [(a, b) for a, b in pairs if b >= host]
 
     found = find_links(frame, *fingerprints(_images(pixels), len(frame)), picture)
-    own = rows_by_name(first.manifest["group_id"].tolist())
+    # Within each set: two sets may call different groups the same.
+    groups = frame["group_id"].tolist()
+    own = [
+        (start + a, start + b)
+        for start, end in pairwise(starts.tolist())
+        for a, b in rows_by_name(groups[start:end])
+    ]
     return Links(new(found.exact), new(found.near), new(found.cropped), published=own)
 
 
 def _named(frame: pd.DataFrame, host: int, links: Links) -> tuple[NDArray[np.bool_], pd.DataFrame]:
     """Which rows stay, and the table with names that are told apart."""
-    same = connected_groups(len(frame), links.all)
+    same = connected_groups(len(frame), [*links.exact, *links.near, *links.cropped])
     first_of: dict[str, int] = {}
     keep = np.ones(len(frame), bool)
     names = frame["image_id"].tolist()
@@ -254,7 +262,8 @@ def _placed(
     frame: pd.DataFrame, links: Links, keep: NDArray[np.bool_], host: int, group_by: str
 ) -> pd.DataFrame:
     """Splits, folds and groups, those of the first set unchanged."""
-    groups = pd.Series(group_ids(frame, links.all, group_by), index=frame.index)
+    # By the strictest grouping: the first set may know no patients where an added one does.
+    groups = pd.Series(group_ids(frame, links.all), index=frame.index)
     places: dict[str, set[tuple[str, int]]] = {}
     rows = zip(groups[:host], frame["split"][:host], frame["fold"][:host], strict=True)
     for group, split, fold in rows:
@@ -283,7 +292,7 @@ def _renumbered(links: Links, keep: NDArray[np.bool_]) -> Links:
     def among(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         return [(int(number[a]), int(number[b])) for a, b in pairs if keep[a] and keep[b]]
 
-    # Not the first set's own ties, which are no duplicates.
+    # Not what each set holds together already: those are no duplicates.
     return Links(among(links.exact), among(links.near), among(links.cropped))
 
 
