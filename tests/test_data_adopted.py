@@ -20,7 +20,14 @@ def table(*rows: tuple[str, str, str, int]) -> pd.DataFrame:
     return frame.assign(patient_id="", label="nv")
 
 
-REFERENCE = table(("a", "A", "test", -1), ("b", "B", "train", 0), ("c", "C", "train", 1))
+REFERENCE = table(
+    ("a", "A", "test", -1),
+    ("b", "B", "train", 0),
+    ("c", "C", "train", 1),
+    # A copy of a under another lesion, and a photograph of B that shows C as well.
+    ("x", "X", "excluded", -1),
+    ("b9", "B", "excluded", -1),
+)
 
 
 def adopted(*rows: tuple[str, str], groups: list[str] | None = None) -> list[tuple[str, int]]:
@@ -52,6 +59,21 @@ def test_a_group_that_now_joins_two_sides_is_used_on_neither() -> None:
     assert adopted(*rows[1:], groups=["B", "B", "B"]) == [("excluded", -1)] * 3
 
 
+def test_what_the_other_set_excluded_does_not_train_where_its_reason_is_absent() -> None:
+    assert adopted(("x", "X"), ("x2", "X"), ("b", "B")) == [
+        ("excluded", -1),
+        ("excluded", -1),
+        ("train", 0),
+    ]
+
+
+def test_test_images_that_are_not_here_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    adopted(("a", "A"), ("b", "B"))
+    assert not caplog.messages
+    adopted(("b", "B"))
+    assert "1 of the 1 test images of the adopted split are not here" in caplog.text
+
+
 def test_unknown_lesions_are_dealt_to_the_folds() -> None:
     dealt = adopted(("b", "B"), *((f"n{i}", f"N{i}") for i in range(6)))
     assert sorted(fold for _, fold in dealt[1:]) == [0, 0, 0, 1, 1, 1]
@@ -59,7 +81,9 @@ def test_unknown_lesions_are_dealt_to_the_folds() -> None:
 
 def test_sets_that_share_nothing_are_refused() -> None:
     with pytest.raises(InputError, match="shares no image"):
-        adopted(("x", "X"))
+        adopted(("n", "N"))
+    with pytest.raises(InputError, match="shares no image"):
+        adopted(("x", "X"))  # nothing that the other set uses
 
 
 def test_a_set_of_another_size_is_measured_on_the_very_same_list(tmp_path: Path) -> None:

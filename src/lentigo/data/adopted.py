@@ -6,6 +6,7 @@ list of test images that others were measured on.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,10 @@ from lentigo.data.splits import ranked_groups
 from lentigo.errors import InputError
 from lentigo.files import digest_json
 
+logger = logging.getLogger(__name__)
+
 _KEYS = ("image_id", "lesion_id", "patient_id")
+_EXCLUDED = ("excluded", -1)
 
 
 def sides_digest(reference: pd.DataFrame) -> str:
@@ -37,9 +41,10 @@ def adopt(
 
     An image that the reference holds out is held out here, so the test list is the same.
     Other images of what is held out there (more photographs of a test lesion) are excluded:
-    they would lengthen the list or leak. A group that the reference has in one fold takes that
-    fold; one that it has in several is excluded. Groups that the reference does not know are
-    dealt to the folds as ``lentigo.data.splits.assign`` deals them.
+    they would lengthen the list or leak. So is what the reference itself excluded, as what it
+    is tied to need not be here. A group that the reference has in one fold takes that fold; one
+    that it has in several is excluded. Groups that the reference does not know are dealt to the
+    folds as ``lentigo.data.splits.assign`` deals them.
 
     Args:
         frame: ``image_id``, ``lesion_id``, ``patient_id`` (empty where unknown), ``label``.
@@ -56,11 +61,12 @@ def adopt(
     """
     groups = pd.Series(list(group_ids), dtype=str)
     sides = _sides(frame, groups, reference)
-    if not any(sides.values()):
+    if not any(met - {_EXCLUDED} for met in sides.values()):
         raise InputError(
             "The set whose split is to be adopted shares no image, lesion or patient with this.",
             todo="Name the prepared set that holds the same lesions.",
         )
+    _warn_of_absent(frame, reference)
     own = dict(zip(reference["image_id"], reference["split"], strict=True))
     split, fold = [], []
     for image_id, group in zip(frame["image_id"], groups, strict=True):
@@ -79,18 +85,33 @@ def adopt(
 def _sides(
     frame: pd.DataFrame, groups: pd.Series, reference: pd.DataFrame
 ) -> dict[str, set[tuple[str, int]]]:
-    """Where the reference has each group: its (split, fold) pairs, none where unknown."""
+    """Where the reference has each group: its (split, fold) pairs, none where unknown.
+
+    A lesion (image, patient) is excluded only where the reference uses no row of it.
+    """
     found: dict[str, set[tuple[str, int]]] = {group: set() for group in groups}
     for key in _KEYS:
         places: dict[str, set[tuple[str, int]]] = {}
         for name, side, fold in zip(
             reference[key], reference["split"], reference["fold"], strict=True
         ):
-            if name and side != "excluded":
+            if name:
                 places.setdefault(name, set()).add((side, int(fold)))
         for name, group in zip(frame[key], groups, strict=True):
-            found[group] |= places.get(name, set())
+            met = places.get(name, set())
+            found[group] |= (met - {_EXCLUDED}) or met
     return found
+
+
+def _warn_of_absent(frame: pd.DataFrame, reference: pd.DataFrame) -> None:
+    test = reference.loc[reference["split"] == "test", "image_id"]
+    if absent := int((~test.isin(set(frame["image_id"]))).sum()):
+        logger.warning(
+            "%d of the %d test images of the adopted split are not here: figures on this set's "
+            "test list do not compare with those on the whole.",
+            absent,
+            len(test),
+        )
 
 
 def _deal_unknown(
