@@ -99,6 +99,28 @@ def test_a_set_of_another_size_is_measured_on_the_very_same_list(tmp_path: Path)
         assert second.manifest[name].tolist() == first.manifest[name].tolist()
 
 
+def test_a_set_grouped_by_lesion_follows_a_split_that_was(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    raw = generate(tmp_path / "raw", lesions=42, seed=1, size=64)
+    first = prepare("phantom", raw, tmp_path / "first", size=32, group_by="lesion", workers=1)
+    caplog.clear()
+    alike = prepare(
+        "phantom", raw, tmp_path / "alike", size=48, group_by="lesion", splits_of=first.path,
+        workers=1,
+    )  # fmt: skip
+    for name in ("split", "fold"):
+        assert alike.manifest[name].tolist() == first.manifest[name].tolist()
+    assert "are excluded" not in caplog.text
+    # By patient nothing may leak, so patients who are on several sides there are out, aloud.
+    strict = prepare("phantom", raw, tmp_path / "strict", size=48, splits_of=first.path, workers=1)
+    assert strict.test_digest == first.test_digest
+    sides = strict.manifest.groupby("patient_id")["split"].agg(set)
+    assert not any({"train", "test"} <= each for each in sides)
+    out = int((strict.manifest["split"] == "excluded").sum())
+    assert f"{out} training images of the adopted split are excluded" in caplog.text
+
+
 def test_another_split_does_not_pass_for_the_same_preparation(tmp_path: Path) -> None:
     raw = generate(tmp_path / "raw", lesions=42, seed=1, size=64)
     first = prepare("phantom", raw, tmp_path / "first", size=32, seed=5, workers=1)

@@ -7,7 +7,7 @@ list of test images that others were measured on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,7 @@ def adopt(
     *,
     seed: int,
     folds: int,
+    by_patient: bool = True,
 ) -> tuple[list[str], list[int]]:
     """Splits and folds after those of another set.
 
@@ -52,6 +53,8 @@ def adopt(
         reference: The other set's manifest.
         seed: Names the dealing of unknown groups.
         folds: Of both sets.
+        by_patient: Whether a patient may not sit on two sides. Not where both sets are grouped
+            by lesion: there each patient's lesions go their own ways.
 
     Returns:
         (N,) splits of train, validation, test, excluded; (N,) folds, -1 outside train.
@@ -60,7 +63,7 @@ def adopt(
         InputError: The two sets share no image, lesion or patient.
     """
     groups = pd.Series(list(group_ids), dtype=str)
-    sides = _sides(frame, groups, reference)
+    sides = _sides(frame, groups, reference, _KEYS if by_patient else _KEYS[:2])
     if not any(met - {_EXCLUDED} for met in sides.values()):
         raise InputError(
             "The set whose split is to be adopted shares no image, lesion or patient with this.",
@@ -79,18 +82,19 @@ def adopt(
         else:
             split.append("train")
         fold.append(next(iter(met))[1] if split[-1] == "train" and met else -1)
+    _warn_of_lost(frame, split, own)
     return split, _deal_unknown(groups, frame["label"], split, fold, seed, folds)
 
 
 def _sides(
-    frame: pd.DataFrame, groups: pd.Series, reference: pd.DataFrame
+    frame: pd.DataFrame, groups: pd.Series, reference: pd.DataFrame, keys: Sequence[str]
 ) -> dict[str, set[tuple[str, int]]]:
     """Where the reference has each group: its (split, fold) pairs, none where unknown.
 
     A lesion (image, patient) is excluded only where the reference uses no row of it.
     """
     found: dict[str, set[tuple[str, int]]] = {group: set() for group in groups}
-    for key in _KEYS:
+    for key in keys:
         places: dict[str, set[tuple[str, int]]] = {}
         for name, side, fold in zip(
             reference[key], reference["split"], reference["fold"], strict=True
@@ -111,6 +115,17 @@ def _warn_of_absent(frame: pd.DataFrame, reference: pd.DataFrame) -> None:
             "test list do not compare with those on the whole.",
             absent,
             len(test),
+        )
+
+
+def _warn_of_lost(frame: pd.DataFrame, split: Sequence[str], own: Mapping[str, str]) -> None:
+    pairs = zip(frame["image_id"], split, strict=True)
+    if lost := sum(side == "excluded" and own.get(name) == "train" for name, side in pairs):
+        logger.warning(
+            "%d training images of the adopted split are excluded: what is kept together here "
+            "sits on several sides there. Where that set is grouped by lesion, --group-by lesion "
+            "keeps the images, and patients cross.",
+            lost,
         )
 
 

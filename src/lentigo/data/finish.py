@@ -21,7 +21,14 @@ from lentigo.data.copies import Links, find_links
 from lentigo.data.manifest import columns_of, write_manifest
 from lentigo.data.oversampling import appended, filled_up, with_synthetic
 from lentigo.data.pixels import Finished, picture_of
-from lentigo.data.prepared import MARKER, SCHEMA_VERSION, Options, PreparedInfo, digest_of
+from lentigo.data.prepared import (
+    MARKER,
+    SCHEMA_VERSION,
+    Options,
+    PreparedInfo,
+    PreparedSet,
+    digest_of,
+)
 from lentigo.data.sources.table import SourceTable
 from lentigo.data.splits import (
     assign,
@@ -45,7 +52,7 @@ def finish(
     options: Options,
     inputs: str,
     results: Sequence[Finished],
-    reference: pd.DataFrame | None = None,
+    reference: PreparedSet | None = None,
 ) -> None:
     """Split, audit, and put everything in place, the marker last.
 
@@ -55,7 +62,7 @@ def finish(
         options: With the grouping resolved.
         inputs: Digest of what was handed in.
         results: All chunks in order.
-        reference: Manifest of the set whose split is adopted.
+        reference: The set whose split is adopted.
 
     Raises:
         SourceError: No image could be read.
@@ -138,7 +145,7 @@ def _links(
 
 
 def _split(
-    frame: pd.DataFrame, links: Links, options: Options, reference: pd.DataFrame | None
+    frame: pd.DataFrame, links: Links, options: Options, reference: PreparedSet | None
 ) -> tuple[pd.DataFrame, list[str]]:
     """The manifest, and each row's group by the strictest grouping."""
     groups = group_ids(frame, links.all, options.group_by)
@@ -150,18 +157,7 @@ def _split(
         # Every row is a group of its own, so copies of one original fall on all sides.
         frame = appended(frame, filled_up(frame, made))
         groups = frame["image_id"].tolist()
-    if reference is not None:
-        split, fold = adopt(frame, groups, reference, seed=options.seed, folds=options.folds)
-    else:
-        split, fold = assign(
-            groups,
-            frame["label"].tolist(),
-            frame["split"].tolist(),
-            seed=options.seed,
-            test_share=options.test_share,
-            folds=options.folds,
-            exclude_crossing=options.protocol == "leak-free",
-        )
+    split, fold = _dealt(frame, groups, options, reference)
     manifest = frame.assign(group_id=groups, split=split, fold=fold)
     if made is None:
         manifest = manifest.assign(parent_id="")
@@ -176,6 +172,30 @@ def _split(
     group_of = dict(zip(frame["image_id"].tolist(), strict, strict=False))
     originals = manifest["parent_id"].where(manifest["parent_id"] != "", manifest["image_id"])
     return manifest[columns_of(manifest)], originals.map(group_of).tolist()
+
+
+def _dealt(
+    frame: pd.DataFrame, groups: Sequence[str], options: Options, reference: PreparedSet | None
+) -> tuple[list[str], list[int]]:
+    """Splits and folds: those of another set, or lentigo's own."""
+    if reference is not None:
+        return adopt(
+            frame,
+            groups,
+            reference.manifest,
+            seed=options.seed,
+            folds=options.folds,
+            by_patient="patient" in {options.group_by, reference.info.group_by},
+        )
+    return assign(
+        groups,
+        frame["label"].tolist(),
+        frame["split"].tolist(),
+        seed=options.seed,
+        test_share=options.test_share,
+        folds=options.folds,
+        exclude_crossing=options.protocol == "leak-free",
+    )
 
 
 def _warn_of_empty_folds(manifest: pd.DataFrame, folds: int) -> None:

@@ -138,7 +138,7 @@ def prepare(
         finisher = aside.submit(_finisher, table)
         results = _run(work, table, options.spec, workers, progress)
         finish = finisher.result()
-        finish(work, table, options, inputs, results, adopted and adopted.manifest)
+        finish(work, table, options, inputs, results, adopted)
     return open_prepared(out)
 
 
