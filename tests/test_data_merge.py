@@ -114,6 +114,26 @@ def test_a_picture_of_a_test_lesion_does_not_train(first: PreparedSet, tmp_path:
     check_no_group_crosses(merged.manifest)
 
 
+def test_more_photographs_of_a_known_lesion_train_but_neither_validate_nor_meet_it(
+    tmp_path: Path,
+) -> None:
+    rows = [(noise(i), f"x{i}", f"L{i}", "") for i in range(30)]
+    own = table_set(tmp_path / "own", rows)
+    more = [(noise(100 + i), f"y{i}", f"L{i}", "") for i in range(30)]
+    again = [(noise(200 + i), f"z{i}", f"L{i}", "") for i in range(30)]
+    once = merge(own, [Addition(table_set(tmp_path / "more", more))], tmp_path / "once")
+    twice = merge(once, [Addition(table_set(tmp_path / "again", again))], tmp_path / "twice")
+    assert once.audit["merged"]["in_a_fold"] == twice.audit["merged"]["in_a_fold"] == 30
+    for fold in range(own.folds):
+        validated = own.rows("validation", fold)
+        held_out = set(own.manifest["lesion_id"][validated])
+        for merged, views in (once, 2), (twice, 3):
+            np.testing.assert_array_equal(merged.rows("validation", fold), validated)
+            trains = merged.manifest["lesion_id"][merged.rows("train", fold)]
+            assert not held_out & set(trains)
+            assert len(trains) == views * len(own.rows("train", fold))
+
+
 def test_a_cropped_copy_of_a_test_picture_does_not_train(tmp_path: Path) -> None:
     whole = {f"{'mole' if i % 2 else 'other'}/{i}": detailed(i) for i in range(30)}
     own = folder_set(tmp_path / "own", whole, test_share=0.2, folds=2)

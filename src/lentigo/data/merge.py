@@ -87,9 +87,9 @@ def merge(
     Pictures are compared across all sets, as ``lentigo.data.copies`` does. An added image
     that shows a lesion, a patient or a picture of the first set's test or validation part is
     excluded, with all that its own set keeps together with it; one that belongs to a fold takes
-    that fold; all others train in every fold. An added image of an ``image_id`` that is there
-    already is left out where it is the same picture, and renamed ``source:image_id`` where it
-    is not.
+    that fold, so as not to train where it validates; all others train in every fold. An added
+    image of an ``image_id`` that is there already is left out where it is the same picture, and
+    renamed ``source:image_id`` where it is not.
 
     Args:
         first: The set whose test list, folds and classes stand.
@@ -177,17 +177,31 @@ def _write(work: Path, first: PreparedSet, additions: Sequence[Addition], inputs
     report: dict[str, Any] = audit(frame, first.taxonomy, links, strict, official)
     set_aside: dict[str, Any] = {"set_aside": [], "missing": [], "merged": told}
     write_json(work / "audit.json", report | set_aside)
-    info = first.info.model_copy(
-        update={
-            "source": "+".join([first.info.source, *(a.data.info.source for a in additions)]),
-            "n_images": len(frame),
-            "inputs_digest": inputs,
-            "manifest_sha256": digest_file(work / "manifest.csv"),
-            "digest": digest_of(first.spec, first.taxonomy, first.protocol, frame),
-            "test_digest": split_digest(frame, "test"),
-        }
-    )
-    write_json(work / MARKER, info.model_dump(mode="json"))
+    write_json(work / MARKER, _info(work, first, additions, frame, told, inputs))
+
+
+def _info(
+    work: Path,
+    first: PreparedSet,
+    additions: Sequence[Addition],
+    frame: pd.DataFrame,
+    told: Mapping[str, Any],
+    inputs: str,
+) -> dict[str, Any]:
+    # Said only where it matters, so that other sets keep their identity.
+    measured = first.info.measured_images or (told["first_images"] if told["in_a_fold"] else None)
+    changed = {
+        "source": "+".join([first.info.source, *(a.data.info.source for a in additions)]),
+        "n_images": len(frame),
+        "measured_images": measured,
+        "inputs_digest": inputs,
+        "manifest_sha256": digest_file(work / "manifest.csv"),
+        "digest": digest_of(
+            first.spec, first.taxonomy, first.protocol, frame, measured_images=measured
+        ),
+        "test_digest": split_digest(frame, "test"),
+    }
+    return first.info.model_copy(update=changed).model_dump(mode="json")
 
 
 def _added(first: PreparedSet, addition: Addition) -> tuple[pd.DataFrame, NDArray[np.int64]]:

@@ -78,6 +78,8 @@ class PreparedInfo(BaseModel):
     oversampling: Oversampling | None = None
     group_by: str
     n_images: int
+    # So many, the first rows, may validate a fold; None is all. ``merge`` adds images after them.
+    measured_images: int | None = None
     inputs_digest: str
     manifest_sha256: str
     digest: str
@@ -90,12 +92,15 @@ def digest_of(
     protocol: str,
     manifest: pd.DataFrame,
     oversampling: Oversampling | None = None,
+    measured_images: int | None = None,
 ) -> str:
     """The identity of a prepared set, wherever its images lie: 64 hexadecimal digits."""
     drawn = {} if oversampling is None else {"oversampling": oversampling.model_dump(mode="json")}
+    measured = {} if measured_images is None else {"measured_images": measured_images}
     return digest_json(
         {
             **drawn,
+            **measured,
             "schema_version": SCHEMA_VERSION,
             "spec": spec.model_dump(mode="json"),
             "taxonomy": taxonomy.model_dump(mode="json"),
@@ -191,7 +196,8 @@ class PreparedSet:
             split: ``test``; ``train``: all training rows, or with a fold those outside it;
                 ``validation``: with a fold the training rows in it, without one the official
                 validation rows; ``all``: everything but ``excluded``, for tests on images from
-                elsewhere; ``excluded``. Images made after the split only train.
+                elsewhere; ``excluded``. Images made after the split, and those that
+                ``merge`` added, only train.
             fold: 0 to ``folds - 1``.
 
         Returns:
@@ -213,17 +219,23 @@ class PreparedSet:
             chosen = splits == split
         else:
             chosen = (splits == "train") & ((folds == fold) == (split == "validation"))
-            if split == "validation" and self._training_only:
-                chosen &= (self.manifest["parent_id"] == "").to_numpy()
+            if split == "validation":
+                chosen &= ~self._training_only
         found = np.flatnonzero(chosen).astype(np.int64)
         if not len(found) and split != "excluded":
             raise self._empty(split, fold)
         return found
 
     @property
-    def _training_only(self) -> bool:
-        made = self.info.oversampling
-        return made is not None and made.when == "after-split"
+    def _training_only(self) -> NDArray[np.bool_]:
+        """(N,) what has a fold only so that it does not train where its lesion validates."""
+        made, measured = self.info.oversampling, self.info.measured_images
+        only = np.zeros(len(self.manifest), bool)
+        if measured is not None:
+            only[measured:] = True
+        if made is not None and made.when == "after-split":
+            only |= (self.manifest["parent_id"] != "").to_numpy()
+        return only
 
     def _empty(self, split: str, fold: int | None) -> InputError:
         where = f"{self.path} has no {split} images"

@@ -131,6 +131,7 @@ def deal(data: PreparedSet, way: Way, seed: int, up_to: float, path: Path) -> Pr
             "oversampling": made,
             "group_by": "image" if way.leaky else data.info.group_by,
             "n_images": len(manifest),
+            "measured_images": None,
             "manifest_sha256": digest_text(manifest_text(manifest)),
             "digest": digest_of(data.spec, data.taxonomy, protocol, manifest, made),
             "test_digest": split_digest(manifest, "test"),
