@@ -233,6 +233,32 @@ def test_another_picture_of_the_same_name_is_renamed(first: PreparedSet, tmp_pat
     assert len(set(names)) == len(names) == len(first.manifest) + 4
 
 
+def test_cameras_that_name_pictures_alike_lose_none(tmp_path: Path) -> None:
+    sets = [
+        table_set(
+            tmp_path / str(camera),
+            [(noise(20 * camera + i), f"IMG_{i}", "", "") for i in range(6)],
+        )
+        for camera in range(4)
+    ]
+    # The last brings the second's pictures again, under other names that are taken too.
+    again = [(noise(20 + (i + 1) % 6), f"IMG_{i}", "", "") for i in range(6)]
+    sets.append(table_set(tmp_path / "again", again))
+    merged = merge(sets[0], [Addition(each) for each in sets[1:]], tmp_path / "merged")
+    assert merged.audit["merged"]["already_there"] == []
+    names = merged.manifest["image_id"].tolist()
+    assert [each for each in names if each.endswith("IMG_3") or "IMG_3#" in each] == [
+        "IMG_3",
+        "table:IMG_3",
+        "table:IMG_3#2",
+        "table:IMG_3#3",
+        "table:IMG_3#4",
+    ]
+    once_more = merge(merged, [Addition(sets[2])], tmp_path / "once-more")
+    assert len(once_more.audit["merged"]["already_there"]) == 6
+    assert len(once_more.manifest) == len(merged.manifest) == 30
+
+
 def test_held_out_images_of_the_other_set_stay_out(first: PreparedSet, tmp_path: Path) -> None:
     pictures = {f"{k}/{i}": noise(i + 50 * (k == "mole")) for k in MAP for i in range(20)}
     other = folder_set(tmp_path, pictures, test_share=0.25)

@@ -10,7 +10,7 @@ import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,8 @@ def merge(
     excluded, with all that its own set keeps together with it; one that belongs to a fold takes
     that fold, so as not to train where it validates; all others train in every fold. An added
     image of an ``image_id`` that is there already is left out where it is the same picture, and
-    renamed ``source:image_id`` where it is not.
+    renamed ``source:image_id`` where it is not, or ``source:image_id#2`` and so on where that is
+    a third picture's name.
 
     Args:
         first: The set whose test list, folds and classes stand.
@@ -258,18 +259,21 @@ def _named(frame: pd.DataFrame, host: int, links: Links) -> tuple[NDArray[np.boo
     first_of: dict[str, int] = {}
     keep = np.ones(len(frame), bool)
     names = frame["image_id"].tolist()
-    for row, name in enumerate(names):
-        earlier = first_of.setdefault(name, row)
-        if earlier == row:
-            continue
-        if same[earlier] == same[row]:
-            keep[row] = False
-        else:
-            names[row] = f"{frame['source'].iloc[row]}:{name}"
-            keep[row] = names[row] not in first_of
-            first_of.setdefault(names[row], row)
+    for row, source in enumerate(frame["source"].tolist()):
+        for name in _candidates(names[row], source):
+            earlier = first_of.setdefault(name, row)
+            if earlier == row or same[earlier] == same[row]:
+                names[row], keep[row] = name, earlier == row
+                break
     assert keep[:host].all(), "the first set's images have names of their own"
     return keep, frame.assign(image_id=names)
+
+
+def _candidates(name: str, source: str) -> Iterator[str]:
+    """The name, and others for a picture that is not the one called so already."""
+    yield name
+    yield f"{source}:{name}"
+    yield from (f"{source}:{name}#{number}" for number in count(2))
 
 
 def _placed(
