@@ -14,6 +14,7 @@ from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
 from lentigo.data.splits import check_no_group_crosses
 from lentigo.errors import InputError, LeakageError
+from small import lentigo
 
 
 @pytest.fixture(scope="module")
@@ -278,6 +279,18 @@ def test_the_same_call_changes_nothing_and_another_is_refused(
         merge(first, [Addition(a, {"mole": "disc"})], tmp_path / "merged")
 
 
+def test_a_slip_in_the_first_line_of_a_map_loses_no_class(
+    first: PreparedSet, tmp_path: Path
+) -> None:
+    other = folder_set(tmp_path, {"mole/x": noise(1), "other/y": noise(2)})
+    (tmp_path / "map.csv").write_text("moole,disc\nother,ring\n")
+    told = lentigo(
+        "merge", first.path, other.path, "--labels", tmp_path / "map.csv",
+        "--out", tmp_path / "merged", code=2,
+    )  # fmt: skip
+    assert "moole: the set has no such class" in told[1]
+
+
 def test_what_does_not_fit_is_refused(first: PreparedSet, tmp_path: Path) -> None:
     raw = generate(tmp_path / "raw", lesions=42, seed=2, size=64)
     larger = prepare("phantom", raw, tmp_path / "larger", size=64, workers=1)
@@ -292,5 +305,5 @@ def test_what_does_not_fit_is_refused(first: PreparedSet, tmp_path: Path) -> Non
     with pytest.raises(InputError, match="nothing to add"):
         merge(first, [], tmp_path / "m")
     with pytest.raises(InputError, match="2 map"):
-        pair_labels([first.path], [tmp_path / "a", tmp_path / "b"])
+        pair_labels([first.path], [tmp_path / "a", tmp_path / "b"], first.taxonomy.codes)
     assert not (tmp_path / "m").exists()

@@ -180,8 +180,11 @@ def merge(
     need_data()
     from lentigo.data.merge import merge as run
     from lentigo.data.merge import pair_labels
+    from lentigo.data.prepared import open_prepared
 
-    merged = run(first, pair_labels([Path(each) for each in others], labels or []), out)
+    host = open_prepared(first)
+    paths = [Path(each) for each in others]
+    merged = run(host, pair_labels(paths, labels or [], host.taxonomy.codes), out)
     told = merged.audit["merged"]
     if json:
         as_json({"path": str(merged.path), "digest": merged.digest, "merged": told})

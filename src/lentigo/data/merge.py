@@ -55,12 +55,15 @@ class Addition:
     labels: Mapping[str, str] | None = None
 
 
-def pair_labels(others: Sequence[Path], labels: Sequence[Path]) -> list[Addition]:
+def pair_labels(
+    others: Sequence[Path], labels: Sequence[Path], codes: Sequence[str]
+) -> list[Addition]:
     """The sets to add, each with its map of classes.
 
     Args:
         others: Folders of prepared sets.
         labels: Files that ``read_labels_map`` reads: one a set, or none at all.
+        codes: Classes of the first set; a first line that names one is no header.
 
     Raises:
         InputError: Another number of maps than sets, or a file that cannot be read.
@@ -74,7 +77,7 @@ def pair_labels(others: Sequence[Path], labels: Sequence[Path]) -> list[Addition
     if not labels:
         return [Addition(each, None) for each in sets]
     return [
-        Addition(each, read_labels_map(path, each.taxonomy.codes))
+        Addition(each, read_labels_map(path, each.taxonomy.codes, codes))
         for each, path in zip(sets, labels, strict=True)
     ]
 
