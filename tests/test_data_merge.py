@@ -11,7 +11,7 @@ import pytest
 from lentigo.data.merge import Addition, merge, pair_labels
 from lentigo.data.phantom import generate
 from lentigo.data.prepare import prepare
-from lentigo.data.prepared import PreparedSet
+from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.data.splits import check_no_group_crosses
 from lentigo.errors import InputError, LeakageError
 from small import lentigo
@@ -277,6 +277,24 @@ def test_the_same_call_changes_nothing_and_another_is_refused(
     assert (made.path / "prepared.json").stat().st_mtime_ns == before
     with pytest.raises(InputError, match="something else"):
         merge(first, [Addition(a, {"mole": "disc"})], tmp_path / "merged")
+
+
+def test_an_empty_folder_is_filled_through_a_link_and_from_within(
+    first: PreparedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = [Addition(folder_set(tmp_path, {"mole/x": noise(1), "other/y": noise(2)}), MAP)]
+    for name in ("linked", "within"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "linked")
+    monkeypatch.chdir(tmp_path / "within")
+    for out, folder in ((tmp_path / "link", "linked"), (Path(), "within")):
+        digest = merge(first, added, out).digest
+        assert open_prepared(tmp_path / folder).digest == digest
+        assert merge(first, added, out).digest == digest
+    assert sorted(path.name for path in Path().iterdir()) == [
+        "audit.json", "images.npy", "manifest.csv", "prepared.json",
+    ]  # fmt: skip
+    assert not list(tmp_path.glob(".*.merging"))
 
 
 def test_a_slip_in_the_first_line_of_a_map_loses_no_class(

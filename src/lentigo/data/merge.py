@@ -116,13 +116,27 @@ def merge(
     )
     if (done := _finished(out, inputs)) is not None:
         return done
-    with locked(out.resolve().parent / f".{out.name}.lock", out):
-        work = out.parent / f".{out.name}.merging"
+    place = out.resolve()  # a link, or where somebody stands
+    with locked(place.parent / f".{place.name}.lock", out):
+        if (done := _finished(out, inputs)) is not None:  # somebody was quicker
+            return done
+        work = place.parent / f".{place.name}.merging"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         _write(work, first, additions, inputs)
-        work.replace(out)
+        _settle(work, place)
     return open_prepared(out)
+
+
+def _settle(work: Path, place: Path) -> None:
+    """Put what is finished where it belongs, the marker last."""
+    if not place.exists():
+        work.replace(place)
+        return
+    # An empty folder is filled and not replaced: whoever stands in it would see it empty.
+    for each in sorted(work.iterdir(), key=lambda path: path.name == MARKER):
+        each.replace(place / each.name)
+    work.rmdir()
 
 
 def _check(first: PreparedSet, additions: Sequence[Addition]) -> None:
