@@ -239,14 +239,21 @@ def test_a_bundle_knows_how_unlike_its_training_images_an_image_is(trained: Trai
     assert above == 1
 
 
+def damages(path: Path) -> tuple[bytes, ...]:
+    """What a copy that broke off may have left of a file."""
+    content = path.read_bytes()
+    return b"cut short", b"", content[: len(content) // 2]
+
+
 def test_kept_features_are_read_not_computed_again(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = open_run(trained.run)
     (trained.run / "features.npy").unlink(missing_ok=True)
     first = training_features(run, trained.data)
-    (trained.run / "features.npy").write_bytes(b"cut short")
-    np.testing.assert_array_equal(training_features(run, trained.data), first)
+    for damaged in damages(trained.run / "features.npy"):
+        (trained.run / "features.npy").write_bytes(damaged)
+        np.testing.assert_array_equal(training_features(run, trained.data), first)
     monkeypatch.setattr(features_module, "batches_of", None)
     np.testing.assert_array_equal(training_features(run, trained.data), first)
     other = replace(trained.data, info=trained.data.info.model_copy(update={"digest": "e" * 64}))
@@ -258,8 +265,10 @@ def test_kept_subspaces_are_read_not_fitted_again(
     trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = open_run(trained.run)
-    (trained.run / "familiarity.npz").write_bytes(b"cut short")
     first = kept_subspaces(run, trained.data)
+    for damaged in damages(trained.run / "familiarity.npz"):
+        (trained.run / "familiarity.npz").write_bytes(damaged)
+        assert len(kept_subspaces(run, trained.data)) == len(first)
     monkeypatch.setattr(familiar_module, "fit_subspace", None)
     again = kept_subspaces(run, trained.data)
     assert [each.reach for each in again] == [each.reach for each in first]

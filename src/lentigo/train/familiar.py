@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zipfile import BadZipFile
+
 import numpy as np
 
 from lentigo.data.prepared import PreparedSet
@@ -30,10 +32,10 @@ def kept_subspaces(run: NetworkRun, data: PreparedSet) -> tuple[Subspace, ...]:
     """
     rows, path = some_training_rows(run, data, SUBSPACE_IMAGES), run.path / SUBSPACES
     try:
-        with np.load(path) as kept:
+        with path.open("rb") as source, np.load(source) as kept:
             return from_arrays(kept)
-    except (OSError, ValueError, KeyError):  # missing, or cut short on the way from elsewhere
-        pass
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        pass  # missing, or cut short on the way from elsewhere
     pieces = np.array_split(rows, -(-len(rows) // _BATCH))
     seen = [run.see(np.stack([data.images[row] for row in each])).levels for each in pieces]
     found = tuple(fit_subspace(np.concatenate(level)) for level in zip(*seen, strict=True))

@@ -60,7 +60,7 @@ def training_features(
     rows, path = training_rows(run, data), run.path / FEATURES
     try:
         kept = np.load(path)
-    except (OSError, ValueError):  # missing, or cut short on the way from elsewhere
+    except (OSError, ValueError, EOFError):  # missing, or cut short on the way from elsewhere
         kept = None
     if kept is not None and len(kept) == len(rows):
         return np.asarray(kept, dtype=np.float16)
