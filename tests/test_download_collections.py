@@ -47,7 +47,7 @@ elif arguments[:2] == ["image", "download"]:
         (out / f"{each}.jpg").write_bytes(content)
     (out / "metadata.csv").write_text("isic_id")
     if plan["code"]:
-        print("the archive is down", file=sys.stderr)
+        sys.stderr.buffer.write(b"the archive is down, caf\\xe9" + bytes([10]))
     sys.exit(plan["code"])
 else:
     sys.exit("unknown arguments")
@@ -113,6 +113,14 @@ def test_an_archive_that_is_down_is_given_up_soon(fake: FakeCli, tmp_path: Path)
     with pytest.raises(DownloadError, match="600 of 600 images"):
         download("ham10000", tmp_path / "ham", isic_command=fake.command)
     assert len(fake.calls()) == 1 + 3 * 3
+
+
+def test_what_isic_cli_says_is_told_where_it_is_not_utf_8_too(
+    fake: FakeCli, tmp_path: Path
+) -> None:
+    fake.plan(ids=["ISIC_0000001"], absent=["ISIC_0000001"], code=1)
+    with pytest.raises(DownloadError, match="the archive is down, caf\ufffd"):
+        download("ham10000", tmp_path / "ham", isic_command=fake.command)
 
 
 def test_an_image_cut_short_on_this_disk_is_fetched_again(fake: FakeCli, tmp_path: Path) -> None:

@@ -174,6 +174,7 @@ def _call(arguments: Sequence[str]) -> str:
             list(arguments),
             capture_output=True,
             text=True,
+            errors="replace",  # a name in it may be in any encoding
             check=False,
             stdin=subprocess.DEVNULL,
             timeout=CALL_TIMEOUT_S,
