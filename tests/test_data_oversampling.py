@@ -149,6 +149,17 @@ def test_copies_made_after_the_split_only_train(after: PreparedSet) -> None:
     assert (parents[after.rows("test")] == "").all()
 
 
+def test_a_set_that_is_for_testing_alone_gets_no_copies(raw: Path, tmp_path: Path) -> None:
+    listed = pd.read_csv(raw / "phantom.csv", dtype=str).assign(split="test")
+    listed["image"] = [str(raw / "images" / f"{each}.jpg") for each in listed["image_id"]]
+    listed[["image", "label", "split"]].to_csv(tmp_path / "list.csv", index=False)
+    data = prepare(
+        "table", tmp_path / "list.csv", tmp_path / "out", size=32, workers=1, oversampling=AFTER
+    )
+    assert len(data.images) == len(data.rows("test")) == len(listed)
+    np.testing.assert_array_equal(data.images[:2], open_prepared(data.path).images[:2])
+
+
 def test_pixels_are_a_function_of_parent_and_seed(published: PreparedSet) -> None:
     frame = published.manifest
     count = int((frame["parent_id"] == "").sum())

@@ -95,6 +95,8 @@ def with_synthetic(manifest: pd.DataFrame, oversampling: Oversampling) -> pd.Dat
     import pandas as pd  # noqa: PLC0415 - as above
 
     training = manifest[manifest["split"] == "train"]
+    if training.empty:  # a set that is for testing alone
+        return appended(manifest, filled_up(training, oversampling))
     folds = [filled_up(rows, oversampling) for _, rows in training.groupby("fold")]
     return appended(manifest, pd.concat(folds, ignore_index=True))
 
