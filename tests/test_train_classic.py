@@ -29,6 +29,7 @@ from lentigo.deploy.export import export
 from lentigo.errors import RecipeError, RunError
 from lentigo.evaluate.predictor import Predictor, Watching
 from lentigo.files import digest_json
+from lentigo.image.handcrafted import Descriptors
 from lentigo.papers.measured import figures_of
 from lentigo.recipe import Kernel, Recipe, load_recipe, parse_recipe, to_toml
 from lentigo.score.classification import roc_auc_macro
@@ -258,6 +259,17 @@ def test_features_that_another_run_kept_give_the_same_machine(
 class Trap:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (Path.touch, (Path("/nowhere/sprung"),))
+
+
+@pytest.mark.parametrize("left", [0, 100])
+def test_what_a_broken_copy_left_of_kept_features_is_computed_anew(
+    data: PreparedSet, tmp_path: Path, left: int
+) -> None:
+    rows, wanted = data.rows("validation", 0)[:2], Descriptors(histogram_bins=4)
+    first = kept.kept_descriptions(data, rows, wanted, tmp_path)
+    (file,) = tmp_path.rglob("*.npz")
+    file.write_bytes(file.read_bytes()[:left])
+    np.testing.assert_array_equal(kept.kept_descriptions(data, rows, wanted, tmp_path), first)
 
 
 def test_a_model_file_from_a_stranger_runs_no_code(run: ClassicRun, tmp_path: Path) -> None:

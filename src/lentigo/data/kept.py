@@ -97,9 +97,10 @@ def _names(data: PreparedSet, rows: NDArray[np.int64]) -> list[str]:
 def _known(files: Iterable[Path]) -> dict[str, Floats]:
     known: dict[str, Floats] = {}
     for path in files:
+        # One may be cut short on the way from elsewhere; NumPy leaves such an archive open.
         try:
-            with np.load(path) as kept:
+            with path.open("rb") as stream, np.load(stream) as kept:
                 known |= dict(zip(kept["names"].tolist(), kept["features"], strict=True))
-        except (OSError, ValueError, KeyError, BadZipFile):  # cut short on the way from elsewhere
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             continue
     return known

@@ -334,4 +334,5 @@ def _save_model(model: keras.Model, path: Path) -> None:
 
 def _weights_digest(recipe: Recipe) -> str | None:
     path = Path(recipe.network.weights)
-    return digest_file(path) if path.is_file() else None
+    named = recipe.network.weights in {"imagenet", "none"}
+    return digest_file(path) if path.is_file() and not named else None
