@@ -68,7 +68,7 @@ def test_pruning_again_finds_the_same_masks() -> None:
 
 
 def test_an_epoch_of_before_a_stage_that_prunes_is_not_kept(tmp_path: Path) -> None:
-    pruning = '[[stages]]\nname = "prune"\nepochs = 1\nsparsity = 0.95\nbatch_size = 16\n'
+    pruning = '[[stages]]\nname = "prune"\nepochs = 1\nsparsity = 0.95\nlearning_rate = 1e-9\n'
     recipe = parse_recipe(SMALL + pruning, "tiny", ("head.hidden=[128]", "stages.0.epochs=3"))
     run = train(recipe, small_set(tmp_path), out=tmp_path / "runs")
     scores = [row["val_balanced_accuracy"] for row in run.history()]

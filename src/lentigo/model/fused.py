@@ -2,8 +2,9 @@
 
 Keras 3 composes batch norm of means, differences and products, each a pass over the whole
 activation, forward and backward. Compiled by XLA they melt into one; on TensorFlow's CPU, where
-XLA does not pay, they took half of a training step. TensorFlow has the operation whole
-(``FusedBatchNormV3``, Ioffe and Szegedy 2015), which Keras 2 used. JAX is left as it is.
+XLA does not pay, they took a third to over a half of a training step. TensorFlow has the
+operation whole (``FusedBatchNormV3``, Ioffe and Szegedy 2015), which Keras 2 used. JAX is left as
+it is.
 """
 
 from __future__ import annotations

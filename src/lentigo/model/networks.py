@@ -19,6 +19,7 @@ from typing import Any, Literal
 import keras
 
 from lentigo.errors import RecipeError, WeightsError
+from lentigo.recipe import NAMED_WEIGHTS
 
 Scaling = Literal["minus-one-to-one", "inside", "bgr-minus-mean"]
 
@@ -104,7 +105,7 @@ def build_backbone(
             raise WeightsError(f"{name} has no ImageNet weights.", todo="Give a path or 'none'.")
     else:
         backbone, scaling = _registered(name, size, alpha, weights)
-    if weights not in {"imagenet", "none"}:
+    if weights not in NAMED_WEIGHTS:
         _load(backbone, Path(weights))
     backbone.name = "backbone"
     return backbone, scaling  # type: ignore[return-value]

@@ -16,6 +16,7 @@ from typing import Any
 
 from lentigo.errors import InputError, LentigoError, MissingExtraError
 from lentigo.papers.running import Task, do
+from lentigo.recipe import NAMED_WEIGHTS
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ def rooted(task: Task) -> Task:
     """The same task with absolute paths, as workers have working folders of their own."""
     recipe = task.recipe
     own: dict[str, Any] = {}
-    if (weights := recipe.network.weights) not in {"imagenet", "none"}:
+    if (weights := recipe.network.weights) not in NAMED_WEIGHTS:
         (path,) = _all_rooted([weights])
         own["network"] = recipe.network.model_copy(update={"weights": path})
     if (taught := recipe.distillation) is not None:

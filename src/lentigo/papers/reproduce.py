@@ -25,6 +25,7 @@ from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import Experiment, experiment, read_paper
 from lentigo.papers.running import Task, Work, do, measure, tasks_of
 from lentigo.papers.schema import PROTOCOLS, Paper, Protocol, Variant
+from lentigo.recipe import NAMED_WEIGHTS
 from lentigo.train import open_run
 from lentigo.train.loop import Report
 
@@ -151,7 +152,7 @@ def _given_problems(paper: Paper, request: Request) -> list[str]:
     for name, weights in request.weights.items():
         if name not in networks:
             told.append(f"{name!r} is no network of it; it has {', '.join(networks)}")
-        elif weights not in {"none", "imagenet"} and not Path(weights).is_file():
+        elif weights not in NAMED_WEIGHTS and not Path(weights).is_file():
             told.append(f"the weights of {name}, {weights}, do not exist")
     return told
 

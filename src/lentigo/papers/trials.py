@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from lentigo.errors import InputError, listed
 from lentigo.outside import Known, Shelf, by_name, problems
+from lentigo.recipe import value_of
 
 # More is a mistyped grid rather than a plan.
 MOST = 1000
@@ -116,17 +117,10 @@ def parse_grid(over: Sequence[str]) -> dict[str, list[Any]]:
         try:
             grid[key] = tomllib.loads(f"values = [{text}]")["values"]
         except tomllib.TOMLDecodeError:
-            grid[key] = [_value(part.strip()) for part in text.split(",")]
+            grid[key] = [value_of(part.strip()) for part in text.split(",")]
     if not grid:
         raise InputError("A sweep needs something to go over.", todo="--over key=a,b,c")
     return grid
-
-
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def trials_of(grid: Mapping[str, Sequence[Any]]) -> list[Trial]:

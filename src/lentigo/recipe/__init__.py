@@ -4,6 +4,7 @@ from lentigo.image.generator import GeneratorRanges
 from lentigo.image.torchvision import TorchvisionRanges
 from lentigo.recipe.metadata import Metadata
 from lentigo.recipe.schema import (
+    NAMED_WEIGHTS,
     Augmentation,
     Classic,
     Distillation,
@@ -18,9 +19,17 @@ from lentigo.recipe.schema import (
     Soup,
 )
 from lentigo.recipe.stage import Stage
-from lentigo.recipe.toml import load_recipe, packaged_as, packaged_recipes, parse_recipe, to_toml
+from lentigo.recipe.toml import (
+    load_recipe,
+    packaged_as,
+    packaged_recipes,
+    parse_recipe,
+    to_toml,
+    value_of,
+)
 
 __all__ = [
+    "NAMED_WEIGHTS",
     "Augmentation",
     "Classic",
     "Distillation",
@@ -42,4 +51,5 @@ __all__ = [
     "packaged_recipes",
     "parse_recipe",
     "to_toml",
+    "value_of",
 ]

@@ -23,6 +23,9 @@ SelectionMetric = Literal[
     "balanced_accuracy", "accuracy", "roc_auc.macro", "roc_auc.malignant", "loss"
 ]
 Kernel = Literal["linear", "rbf", "poly", "sigmoid"]
+NAMED_WEIGHTS = frozenset({"imagenet", "none"})
+"""What ``network.weights`` may be besides a path, whatever file or folder may be called so."""
+
 _LIBRARIES = ("image_data_generator", "torchvision")
 
 

@@ -69,14 +69,19 @@ def parse_recipe(text: str, origin: str, overrides: Sequence[str] = ()) -> Recip
         ) from None
 
 
+def value_of(text: str) -> Any:
+    """What a text means on a command line: a TOML value, or itself where it is none."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
 def _set(content: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key.strip():
         raise RecipeError(f"--set {override!r} is not key=value.")
-    try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value
+    parsed = value_of(value)
     *parents, last = key.strip().split(".")
     here: Any = content
     try:

@@ -12,7 +12,7 @@ from lentigo.data.copies import find_links
 from lentigo.data.fingerprint import fingerprints
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.errors import InputError, LeakageError, RecipeError, RunError, listed
-from lentigo.recipe import Recipe, Soup
+from lentigo.recipe import NAMED_WEIGHTS, Recipe, Soup
 from lentigo.train.earlier import find_model
 from lentigo.train.mean import NO_MEAN, check_mixes
 from lentigo.train.run import MODEL, Run, open_network
@@ -20,7 +20,6 @@ from lentigo.train.second_input import need_image_alone
 
 _NO_BACKBONE = "it has no backbone to go on from"
 NO_TEACHER = "it cannot answer inside a training"
-_NO_PATHS = {"imagenet", "none"}  # whatever folder may be called so
 _NAMES = ("image_id", "lesion_id", "patient_id", "sha256")
 
 
@@ -75,7 +74,7 @@ def follow_runs(recipe: Recipe, data: PreparedSet, fold: int | None) -> Recipe:
 
 def _run_behind(weights: str) -> Path | None:
     """The run's folder, absolute, where weights are named by it or by its model."""
-    if weights in _NO_PATHS:
+    if weights in NAMED_WEIGHTS:
         return None
     path = Path(weights)
     if path.suffix == ".keras":

@@ -19,7 +19,7 @@ from lentigo.data.splits import check_no_group_crosses
 from lentigo.errors import LeakageError, LentigoError, RecipeError
 from lentigo.files import digest_file, locked, write_json, write_text
 from lentigo.model import shift_logits, with_views
-from lentigo.recipe import Recipe, Sampling, load_recipe, to_toml
+from lentigo.recipe import NAMED_WEIGHTS, Recipe, Sampling, load_recipe, to_toml
 from lentigo.train.classic import fit_classic
 from lentigo.train.features import training_features
 from lentigo.train.feeding import predict_rows
@@ -334,5 +334,5 @@ def _save_model(model: keras.Model, path: Path) -> None:
 
 def _weights_digest(recipe: Recipe) -> str | None:
     path = Path(recipe.network.weights)
-    named = recipe.network.weights in {"imagenet", "none"}
-    return digest_file(path) if path.is_file() and not named else None
+    named = recipe.network.weights in NAMED_WEIGHTS
+    return None if named or not path.is_file() else digest_file(path)
