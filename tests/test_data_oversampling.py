@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import tracemalloc
 from pathlib import Path
 
@@ -149,13 +150,17 @@ def test_copies_made_after_the_split_only_train(after: PreparedSet) -> None:
     assert (parents[after.rows("test")] == "").all()
 
 
-def test_a_set_that_is_for_testing_alone_gets_no_copies(raw: Path, tmp_path: Path) -> None:
+def test_a_set_that_is_for_testing_alone_gets_no_copies(
+    raw: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     listed = pd.read_csv(raw / "phantom.csv", dtype=str).assign(split="test")
     listed["image"] = [str(raw / "images" / f"{each}.jpg") for each in listed["image_id"]]
     listed[["image", "label", "split"]].to_csv(tmp_path / "list.csv", index=False)
-    data = prepare(
-        "table", tmp_path / "list.csv", tmp_path / "out", size=32, workers=1, oversampling=AFTER
-    )
+    with caplog.at_level(logging.WARNING):
+        data = prepare(
+            "table", tmp_path / "list.csv", tmp_path / "out", size=32, workers=1, oversampling=AFTER
+        )
+    assert "cannot validate" not in caplog.text, "it has no folds to be short of"
     assert len(data.images) == len(data.rows("test")) == len(listed)
     np.testing.assert_array_equal(data.images[:2], open_prepared(data.path).images[:2])
 

@@ -107,6 +107,9 @@ def test_the_search_answers_as_a_pipeline_that_scales_within_each_fold(
         theirs = cross_val_predict(pipeline, features, labels, cv=split, method="decision_function")
         wanted = -theirs[:, None] if classes == 2 else theirs
         assert np.allclose(found[place], wanted, atol=2e-3)
+    (tmp_path / "grid.npy").write_bytes((tmp_path / "grid.npy").read_bytes()[:100])
+    again = _searched(tmp_path / "grid.npy", recipe, "rbf", features, labels, parts, 0)
+    np.testing.assert_array_equal(again, found, err_msg="what a broken copy left is found anew")
 
 
 def load_changed(change: str) -> Recipe:

@@ -97,6 +97,18 @@ def test_nothing_hard_is_said(
     assert not (tmp_path / "hard.npy").exists()
 
 
+@pytest.mark.parametrize("left", [0, 100])
+def test_a_broken_list_of_hard_images_is_no_traceback(
+    data: PreparedSet, tmp_path: Path, left: int
+) -> None:
+    material = gather_material(parse_recipe(MINED, "mined", ["keep=last"]), data, 0, 0)
+    np.save(tmp_path / "hard.npy", material.training)
+    (tmp_path / "hard.npy").write_bytes((tmp_path / "hard.npy").read_bytes()[:left])
+    with pytest.raises(RunError, match=r"hard\.npy is damaged") as told:
+        mining.hard_rows(keras.Model(), material, 0.5, tmp_path / "hard.npy")
+    assert "--restart" in str(told.value.todo)
+
+
 def test_the_last_epoch_is_kept_where_the_recipe_says_so(
     data: PreparedSet, recipe: Recipe, tmp_path: Path
 ) -> None:

@@ -200,7 +200,8 @@ def _dealt(
 
 def _warn_of_empty_folds(manifest: pd.DataFrame, folds: int) -> None:
     filled = manifest.loc[manifest["split"] == "train", "fold"].nunique()
-    if filled < folds and not (manifest["split"] == "validation").any():
+    # A set without training images is for testing alone: it has no folds to be short of.
+    if 0 < filled < folds and not (manifest["split"] == "validation").any():
         logger.warning(
             "%d of %d folds hold no image and cannot validate: there are too few groups. "
             "Prepare with fewer folds.",

@@ -183,8 +183,10 @@ def _searched(
     seed: int,
 ) -> Floats:
     """Decisions (c, n, pairs) on every training image by a machine that did not see its part."""
-    if path.is_file():
+    try:
         return np.asarray(np.load(path), np.float64)
+    except (OSError, ValueError, EOFError):  # missing, or cut short on the way from elsewhere
+        pass
     plan, pairs = _plan(recipe), _pairs(int(labels.max()) + 1)
     found = np.empty((len(plan.c), len(labels), len(pairs)))
     with ThreadPoolExecutor(usable_cores()) as pool:  # libsvm lets go of the interpreter

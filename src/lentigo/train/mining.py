@@ -49,10 +49,16 @@ def hard_rows(
         kept: The file (.npy).
 
     Raises:
-        RunError: No training image is hard.
+        RunError: No training image is hard, or the file is damaged.
     """
     if kept.is_file():
-        return np.asarray(np.load(kept), np.int64)
+        try:
+            return np.asarray(np.load(kept), np.int64)
+        except (OSError, ValueError, EOFError) as error:
+            raise RunError(
+                f"The list of hard images {kept} is damaged: {error}",
+                todo="Train anew with --restart.",
+            ) from None
     probability = softmax(
         predict_rows(model, material.images, material.training, metadata=material.metadata)
     )
