@@ -28,35 +28,23 @@ from lentigo.recipe import load_recipe
 from lentigo.train import Run, train
 
 CLASSES = {"melanoma": "mel", "nevus": "nv", "seborrheic_keratosis": "bkl"}
-STRONGER = (
-    *("augmentation.zoom=[0.7,1.5]", "augmentation.brightness=0.15"),
-    *("augmentation.contrast=[0.7,1.4]", "augmentation.saturation=[0.6,1.5]"),
-    *("augmentation.hue=0.04", "augmentation.channel_shift=0.08"),
-)
 
 
 @dataclass(frozen=True)
 class Sets:
-    """The prepared sets: crops, frames, and each with the images of ISIC 2017."""
+    """The prepared sets: the frames, and the crops with the images of ISIC 2017."""
 
-    crops: PreparedSet
     frames: PreparedSet
-    more_crops: PreparedSet
-    more_frames: PreparedSet
+    more: PreparedSet
 
 
 def sets_of(crops: Path, frames: Path, isic2017: Path, out: Path) -> Sets:
-    """Prepare and merge; all have the test list and the folds of the crops."""
-    prepared = partial(prepare, "ham10000", folds=10, skip_missing=True)
-    first = prepared(crops, out / "crops")
-    whole = prepared(frames, out / "frames", size=160, splits_of=first.path)
-
-    def with_2017(data: PreparedSet, size: int, name: str) -> PreparedSet:
-        own = out / f"isic2017-{size}"
-        added = prepare("isic2017", isic2017, own, size=size, test_share=0, skip_missing=True)
-        return merge(data, [Addition(added, CLASSES)], out / name)
-
-    return Sets(first, whole, with_2017(first, 224, "more"), with_2017(whole, 160, "more-frames"))
+    """Prepare and merge; both have the test list and the folds of the crops."""
+    prepared = partial(prepare, skip_missing=True)
+    first = prepared("ham10000", crops, out / "crops", folds=10)
+    whole = prepared("ham10000", frames, out / "frames", size=160, folds=10, splits_of=first.path)
+    added = prepared("isic2017", isic2017, out / "isic2017", test_share=0)
+    return Sets(whole, merge(first, [Addition(added, CLASSES)], out / "more"))
 
 
 @dataclass(frozen=True)
@@ -77,14 +65,14 @@ class Trainer:
     weights: dict[str, str]
     changes: tuple[str, ...]
 
-    def first(self, recipe: str, data: PreparedSet, width: str, *changes: str) -> Run:
+    def first(self, recipe: str, data: PreparedSet, width: str) -> Run:
         """A training that begins from ImageNet's weights."""
-        return self.after(self.weights.get(width, "imagenet"), recipe, data, *changes)
+        return self.after(self.weights.get(width, "imagenet"), recipe, data)
 
-    def after(self, weights: Run | str, recipe: str, data: PreparedSet, *changes: str) -> Run:
+    def after(self, weights: Run | str, recipe: str, data: PreparedSet) -> Run:
         """A training that goes on from another."""
         path = weights if isinstance(weights, str) else weights.path
-        settings = [f"network.weights={path}", *changes, *self.changes]
+        settings = [f"network.weights={path}", *self.changes]
         run = train(
             load_recipe(recipe, settings), data, out=self.out, fold=self.fold, seed=self.seed
         )
@@ -93,22 +81,15 @@ class Trainer:
 
 
 def ham10000(sets: Sets, trainer: Trainer) -> Run:
-    """The model that ships: four trainings, and a fifth that has them as teachers."""
+    """The model that ships: two trainings."""
     frames = trainer.first("lentigo-frames", sets.frames, "1.0")
-    strong = trainer.first("lentigo-frames", sets.more_frames, "1.0", *STRONGER)
-    alone, more = (
-        trainer.after(frames, "lentigo-small", data, "stages.0.epochs=8")
-        for data in (sets.crops, sets.more_crops)
-    )
-    teachers = ",".join(f'"{each.path}"' for each in (alone, more, frames, strong))
-    taught = f"distillation={{teachers=[{teachers}],weight=0.6,temperature=2.0}}"
-    return trainer.after(frames, "lentigo-small", sets.more_crops, taught)
+    return trainer.after(frames, "lentigo-small", sets.more)
 
 
 def tiny(sets: Sets, trainer: Trainer) -> Run:
     """The model for the smallest devices: two trainings."""
     frames = trainer.first("lentigo-tiny-frames", sets.frames, "0.35")
-    return trainer.after(frames, "lentigo-tiny", sets.more_crops)
+    return trainer.after(frames, "lentigo-tiny", sets.more)
 
 
 MODELS = {"lentigo-ham10000": ham10000, "lentigo-tiny": tiny}
@@ -132,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     trainer = Trainer(args.out / "runs", args.fold, args.seed, weights, tuple(args.changes))
     for name in args.models:
         run = MODELS[name](sets, trainer)
-        print(f"{name}: lentigo evaluate {run.path} --data {sets.more_crops.path}")  # noqa: T201
+        print(f"{name}: lentigo evaluate {run.path} --data {sets.more.path}")  # noqa: T201
 
 
 if __name__ == "__main__":

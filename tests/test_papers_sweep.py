@@ -234,7 +234,13 @@ def test_a_packaged_row_gives_the_network_metadata_beside_the_others(
 ) -> None:
     first, *_, last = read_trials("lentigo-small").trials
     assert last.name == "metadata"
-    done = sweep(recipe, data, [first, last], out=tmp_path, changes=["stages.0.epochs=1"])
+    done = sweep(
+        recipe,
+        data,
+        [first, last],
+        out=tmp_path,
+        changes=["stages.0.epochs=1", "stages.0.average_from=0"],
+    )
     assert [each.failure for each in done.points] == ["", ""]
     assert done.points[1].apart["accuracy"].by_group.value is not None
     runs = [read_json(path)["metadata"] for path in tmp_path.rglob("run.json")]
