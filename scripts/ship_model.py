@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from lentigo.deploy.bundle import Figure, read_bundle
 from lentigo.deploy.evaluating import findings_of
 from lentigo.deploy.export import Card, export
 from lentigo.evaluate.cards import model_card
+from lentigo.evaluate.facts import Findings
 from lentigo.evaluate.sides import find_evaluation
 from lentigo.files import write_text
 from lentigo.train import Run, open_run
@@ -109,6 +111,12 @@ def remarks(run: Run, biopsied: dict[str, Any], elsewhere: list[Path]) -> list[s
     ]
 
 
+def behind(found: Findings, run: Run) -> Findings:
+    """What a bundle was measured to do, with the history of the run behind it."""
+    told = {key: each for key, each in run.describe().items() if key not in {"history", "caution"}}
+    return replace(found, asked=replace(found.asked, description=told))
+
+
 def main() -> None:
     """Export the bundle into the package and write the card beside it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -122,6 +130,8 @@ def main() -> None:
     evaluation = find_evaluation(measured, "test")
     metrics = json.loads((evaluation / "metrics.json").read_text())
     found = findings_of(measured)
+    if arguments.bundle:
+        found = behind(found, run)
     quant = read_bundle(arguments.bundle).info.quantization if arguments.bundle else "float16"
     told = remarks(run, among_biopsied(evaluation), arguments.elsewhere)
     text = model_card(found, name=arguments.name, license_=LICENSE, remarks=told)
