@@ -6,6 +6,7 @@ import os
 import queue
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ except ImportError:
 # Descriptor 2 belongs to the whole process, so two threads must not redirect it at once.
 _QUIET = threading.Lock()
 _GREETING = b"INFO: "
+_LOOKS = 50
+_BETWEEN_S = 0.001
 
 
 @dataclass(frozen=True)
@@ -140,11 +143,27 @@ def _without_greeting() -> Iterator[None]:
                 yield
             finally:
                 os.dup2(saved, 2)
-                aside.seek(0)
-                kept = [line for line in aside if not line.startswith(_GREETING)]
+                said = _settled(aside.fileno()).splitlines(keepends=True)
+                kept = [line for line in said if not line.startswith(_GREETING)]
                 if kept:
                     os.write(saved, b"".join(kept))
                 os.close(saved)
+
+
+def _settled(descriptor: int) -> bytes:
+    """What was written to a file, once nobody writes any more.
+
+    A thread may be inside a write that it began before the descriptor pointed elsewhere again, so
+    half a line is waited for; and the file's position is its, so it is not moved.
+    """
+    said = b""
+    for _ in range(_LOOKS):
+        now = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+        if now == said and now[-1:] in {b"", b"\n"}:
+            break
+        said = now
+        time.sleep(_BETWEEN_S)
+    return said
 
 
 def _file_aside() -> IO[bytes]:
