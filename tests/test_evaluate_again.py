@@ -119,6 +119,14 @@ def test_the_card_tells_of_the_run_it_began_from_once_and_by_one_name(prepared, 
     assert "`mine`, packaged as `lentigo-small`" in card
 
 
+@pytest.mark.parametrize(("keep", "what"), [("best", "the epoch, the"), ("last", "the")])
+def test_the_card_says_what_the_validation_images_chose(prepared, tmp_path, keep, what) -> None:
+    told = {"kind": "run", "training_images": 9, "validation_images": 4, "keep": keep}
+    predictor = FakePredictor(description=told)
+    card = (measured(prepared, tmp_path / "out", predictor).path / "MODEL_CARD.md").read_text()
+    assert f"9 images; 4 others chose {what} temperature and the thresholds |" in card
+
+
 def test_the_card_and_the_report_name_the_earlier_runs_data(prepared, tmp_path) -> None:
     taught = {**EARLIER, "recipe": "large", "training_images": 4307}
     for described, wanted in (

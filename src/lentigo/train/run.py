@@ -188,9 +188,9 @@ class Run(ABC):
     def describe(self) -> dict[str, Any]:
         """What a report says about this run."""
         described = self.info.model_dump(mode="json", exclude={"taxonomy", "schema_version"})
-        packaged = packaged_as(self.recipe()) or ""
-        return {**described, "kind": "run", "temperature": self.temperature,
-                "packaged_as": packaged, "caution": self.recipe().caution}  # fmt: skip
+        recipe = self.recipe()
+        return {**described, "kind": "run", "temperature": self.temperature, "keep": recipe.keep,
+                "packaged_as": packaged_as(recipe) or "", "caution": recipe.caution}  # fmt: skip
 
 
 class NetworkRun(Run):
@@ -318,8 +318,9 @@ def _earlier(named: str, run: Path, sha256: str | None = None) -> dict[str, Any]
     told = ("name", "recipe", "recipe_digest", "source", "prepared_digest", "training_images",
             "validation_images", "seed", "fold", "protocol", "leaky")  # fmt: skip
     found = {key: getattr(first.info, key) for key in told}
-    found |= {"size": first.spec.size, "packaged_as": packaged_as(first.recipe()) or ""}
-    return found | _met_groups(first)
+    recipe = first.recipe()
+    found |= {"size": first.spec.size, "packaged_as": packaged_as(recipe) or ""}
+    return {**found, "keep": recipe.keep, **_met_groups(first)}
 
 
 def _met_groups(run: Run) -> dict[str, int]:
