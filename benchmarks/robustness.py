@@ -5,8 +5,9 @@ disturbances of sharpness, light, colour, framing and compression, each mild and
 is the ROC area for malignant lesions, the balanced accuracy, and how far each falls from the
 undisturbed images, with an interval of the paired difference (lesions resampled).
 
-Expected: a model that was trained with wider colours, blur and sharpening (lentigo-small) falls
-less under those than one that was not, and no less under what neither was trained with.
+Expected: a model that was trained with wider colours, blur and sharpening (lentigo-small until
+MixUp came) falls less under those than one that was not, and no less under what neither was
+trained with.
 
 No test image is looked at. Every model brings the prepared set that it was trained on; the
 sets must share their folds, and images that not all of them hold are left out.
