@@ -158,12 +158,20 @@ def _settled(descriptor: int) -> bytes:
     """
     said = b""
     for _ in range(_LOOKS):
-        now = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+        now = _whole(descriptor)
         if now == said and now[-1:] in {b"", b"\n"}:
             break
         said = now
         time.sleep(_BETWEEN_S)
     return said
+
+
+def _whole(descriptor: int) -> bytes:
+    size = os.fstat(descriptor).st_size
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, size, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)  # Windows
+    return os.read(descriptor, size)
 
 
 def _file_aside() -> IO[bytes]:
