@@ -22,6 +22,20 @@ from lentigo.image.handcrafted import Descriptors
 Floats = NDArray[np.float64]
 
 
+def read_array(path: Path, *, mapped: bool = False) -> NDArray[Any] | None:
+    """An array (``.npy``), or None where there is none or a copy from elsewhere was cut short."""
+    try:
+        return np.asarray(np.load(path, mmap_mode="r" if mapped else None))
+    except (OSError, ValueError, EOFError):
+        return None
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write an array (``.npy``), whole or not at all."""
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, array)
+
+
 def kept_array(folder: Path, key: Sequence[object], make: Callable[[Path], None]) -> NDArray[Any]:
     """An array by what it is a function of, memory-mapped; made where it is not kept yet.
 
@@ -31,11 +45,10 @@ def kept_array(folder: Path, key: Sequence[object], make: Callable[[Path], None]
         make: Writes it to a path, as ``.npy``.
     """
     path = folder / f"{digest_json(list(key))[:24]}.npy"
-    try:
-        return np.asarray(np.load(path, mmap_mode="r"))
-    except (OSError, ValueError, EOFError):  # missing, or cut short on the way from elsewhere
-        with atomic_path(path) as temporary:
-            make(temporary)
+    if (kept := read_array(path, mapped=True)) is not None:
+        return kept
+    with atomic_path(path) as temporary:
+        make(temporary)
     return np.asarray(np.load(path, mmap_mode="r"))
 
 

@@ -15,11 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.data.kept import kept_descriptions
+from lentigo.data.kept import kept_descriptions, read_array, write_array
 from lentigo.data.prepared import PreparedSet
 from lentigo.data.splits import assign
 from lentigo.errors import MissingExtraError, RecipeError
-from lentigo.files import atomic_path
 from lentigo.machine import usable_cores
 from lentigo.recipe import Classic, Kernel, Recipe, Sampling
 from lentigo.train.machine import Floats, Machine, Scaling, gamma_of, gram
@@ -168,11 +167,6 @@ def _check(data: PreparedSet, labels: Labels, parts: Labels, folds: int) -> None
             )
 
 
-def _save(path: Path, array: Floats) -> None:
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.save(stream, array)
-
-
 def _searched(
     path: Path,
     recipe: Recipe,
@@ -183,10 +177,8 @@ def _searched(
     seed: int,
 ) -> Floats:
     """Decisions (c, n, pairs) on every training image by a machine that did not see its part."""
-    try:
-        return np.asarray(np.load(path), np.float64)
-    except (OSError, ValueError, EOFError):  # missing, or cut short on the way from elsewhere
-        pass
+    if (known := read_array(path)) is not None:
+        return known
     plan, pairs = _plan(recipe), _pairs(int(labels.max()) + 1)
     found = np.empty((len(plan.c), len(labels), len(pairs)))
     with ThreadPoolExecutor(usable_cores()) as pool:  # libsvm lets go of the interpreter
@@ -201,7 +193,7 @@ def _searched(
 
             for place, (weights, offset) in enumerate(pool.map(decide, plan.c)):
                 found[place, out] = across @ weights + offset
-    _save(path, found)
+    write_array(path, found)
     return found
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.data.kept import read_array, write_array
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import RunError
-from lentigo.files import atomic_path
 from lentigo.train.feeding import batches_of
 from lentigo.train.run import NetworkRun, Run
 from lentigo.train.sampling import used_rows
@@ -58,10 +58,7 @@ def training_features(
         progress: Told of (images done, images).
     """
     rows, path = training_rows(run, data), run.path / FEATURES
-    try:
-        kept = np.load(path)
-    except (OSError, ValueError, EOFError):  # missing, or cut short on the way from elsewhere
-        kept = None
+    kept = read_array(path)
     if kept is not None and len(kept) == len(rows):
         return np.asarray(kept, dtype=np.float16)
     found = []
@@ -70,6 +67,5 @@ def training_features(
         if progress is not None:
             progress(min(len(rows), len(found) * _BATCH), len(rows))
     features = np.concatenate(found).clip(-_LARGEST, _LARGEST).astype(np.float16)
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.save(stream, features)
+    write_array(path, features)
     return features

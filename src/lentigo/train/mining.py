@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from lentigo.data.kept import read_array, write_array
 from lentigo.errors import RunError
-from lentigo.files import write_bytes
 from lentigo.score.calibration import softmax
 from lentigo.train.feeding import predict_rows
 from lentigo.train.feeds import Material
@@ -52,13 +51,11 @@ def hard_rows(
         RunError: No training image is hard, or the file is damaged.
     """
     if kept.is_file():
-        try:
-            return np.asarray(np.load(kept), np.int64)
-        except (OSError, ValueError, EOFError) as error:
+        if (known := read_array(kept)) is None:
             raise RunError(
-                f"The list of hard images {kept} is damaged: {error}",
-                todo="Train anew with --restart.",
-            ) from None
+                f"The list of hard images {kept} is damaged.", todo="Train anew with --restart."
+            )
+        return known
     probability = softmax(
         predict_rows(model, material.images, material.training, metadata=material.metadata)
     )
@@ -69,7 +66,5 @@ def hard_rows(
             f"No training image is misclassified or under {below}: there is nothing to mine.",
             todo="Raise hard_below, or leave the stage out.",
         )
-    stream = io.BytesIO()
-    np.save(stream, rows)
-    write_bytes(kept, stream.getvalue())
+    write_array(kept, rows)
     return rows
