@@ -23,7 +23,7 @@ from lentigo.image.spec import PreprocessSpec
 from lentigo.model import Sight, batch_norms, build_model, with_views
 from lentigo.recipe import Head, Network, Recipe, Stage, to_toml
 from lentigo.taxonomy import HAM10000
-from lentigo.train.run import RunInfo
+from lentigo.train.info import RunInfo
 from lentigo.train.seal import seal
 
 SIZE, IMAGES = 96, 48

@@ -24,7 +24,8 @@ from lentigo.evaluate.access import LOG_NAME
 from lentigo.files import write_json, write_text
 from lentigo.recipe import to_toml
 from lentigo.train import open_run
-from lentigo.train.run import NetworkRun, RunInfo
+from lentigo.train.info import RunInfo
+from lentigo.train.run import NetworkRun
 from lentigo.train.seal import seal
 from test_deploy_bundle import GRAPH, info
 

@@ -25,7 +25,7 @@ from lentigo.deploy.export import QUANTIZATIONS
 from lentigo.model import NETWORKS, build_backbone
 from lentigo.recipe import load_recipe, packaged_recipes
 from lentigo.score.panel import RANK_METRICS, THRESHOLD_METRICS, WHOLE_METRICS
-from lentigo.train.run import RunInfo
+from lentigo.train.info import RunInfo
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -22,7 +22,7 @@ from lentigo.files import locked
 from lentigo.recipe import Output, Recipe, parse_recipe
 from lentigo.train import Progress, open_run, train
 from lentigo.train.feeds import FeatureFeed
-from lentigo.train.run import run_name
+from lentigo.train.info import run_name
 from small import SMALL, TINY, KilledError, environment, history, lentigo, small_set
 
 

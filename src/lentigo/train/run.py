@@ -1,130 +1,43 @@
-"""The run: a folder named from recipe digest and seed, and the value that opens it."""
+"""The run: the value that opens its folder."""
 
 from __future__ import annotations
 
 import csv
-import platform
 from abc import ABC, abstractmethod
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from lentigo.data.metadata import nothing_known, vectors
 from lentigo.data.prepared import open_prepared
 from lentigo.errors import InputError, RunError, listed
-from lentigo.files import digest_file, digest_json, read_json
+from lentigo.files import read_json
 from lentigo.image import PreprocessSpec
 from lentigo.image.handcrafted import Descriptors, describe_batch
 from lentigo.model import Seen, Sight, Watcher
 from lentigo.outside import problems
-from lentigo.recipe import Recipe, Soup, load_recipe, packaged_as
+from lentigo.recipe import Recipe, load_recipe, packaged_as
 from lentigo.score.calibration import softmax
 from lentigo.score.operating import OperatingPoint
 from lentigo.taxonomy import Taxonomy
 from lentigo.train.classic import describe_machine
 from lentigo.train.earlier import find_model
 from lentigo.train.feeding import predict_rows
+from lentigo.train.info import SCHEMA_VERSION, RunInfo
 from lentigo.train.machine import Machine
 from lentigo.train.seal import Calibration
-from lentigo.train.second_input import SecondInput
 from lentigo.train.state import HistoryRow
 
-SCHEMA_VERSION = 1
 MODEL = "model.keras"
 MACHINE = "model.npz"
 SIGHT = "sight.json"
 _BATCH = 64
-
-
-class Ingredient(BaseModel):
-    """A run whose weights went into a mean, and the digest of its model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    sha256: str
-
-
-class RunInfo(BaseModel):
-    """What ``run.json`` holds; it is written last, so a run that has it is finished.
-
-    ``half_speed`` is the speed of matrix products in the recipe's half precision where it was
-    trained, as a multiple of float32's. ``made_of`` are the runs that it is the mean of.
-    ``metadata`` is what the network takes beside an image.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: int = SCHEMA_VERSION
-    kind: Literal["network", "classic"] = "network"
-    name: str
-    recipe: str
-    recipe_digest: str
-    seed: int
-    fold: int | None
-    protocol: str
-    leaky: bool
-    source: str
-    prepared_path: str
-    prepared_digest: str
-    test_digest: str
-    taxonomy: Taxonomy
-    spec: PreprocessSpec
-    training_images: int
-    validation_images: int
-    parameters: int
-    weights_sha256: str | None
-    made_of: tuple[Ingredient, ...] = ()
-    best_epoch: int
-    seconds: float
-    epoch_seconds: tuple[float, ...] = ()
-    half_speed: float | None = None
-    metadata: SecondInput | None = None
-    environment: dict[str, str]
-    finished: Literal[True] = True
-
-
-def environment() -> dict[str, str]:
-    """Versions and machine that a figure depends on."""
-    return {
-        "lentigo": version("lentigo"),
-        "python": platform.python_version(),
-        "keras": keras.version(),
-        "backend": keras.backend.backend(),
-        "numpy": np.__version__,
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "devices": ", ".join(keras.distribution.list_devices()),
-    }
-
-
-def run_name(
-    recipe: Recipe, weights_sha256: str | None, data_digest: str, fold: int | None, seed: int
-) -> str:
-    """The folder's name: recipe, digest of recipe and data, fold, seed.
-
-    A weights file counts by its content, not by its path, and so do teachers and what is averaged.
-    """
-    if weights_sha256 is not None:
-        network = recipe.network.model_copy(update={"weights": weights_sha256})
-        recipe = recipe.model_copy(update={"network": network})
-    if recipe.distillation is not None:
-        teachers = tuple(digest_file(Path(each)) for each in recipe.distillation.teachers)
-        named = recipe.distillation.model_copy(update={"teachers": teachers})
-        recipe = recipe.model_copy(update={"distillation": named})
-    if recipe.soup is not None:
-        models = tuple(digest_file(Path(each)) for each in recipe.soup.runs)
-        recipe = recipe.model_copy(update={"soup": Soup(runs=models)})
-    digest = digest_json([recipe.digest, data_digest])[:10]
-    part = "official" if fold is None else f"fold{fold}"
-    return f"{recipe.name}-{digest}-{part}-seed{seed}"
 
 
 class Run(ABC):

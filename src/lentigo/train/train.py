@@ -24,21 +24,12 @@ from lentigo.train.classic import fit_classic
 from lentigo.train.features import training_features
 from lentigo.train.feeding import predict_rows
 from lentigo.train.feeds import gather_material
+from lentigo.train.info import Ingredient, RunInfo, environment, run_name
 from lentigo.train.lineage import follow_runs
 from lentigo.train.loop import Progress, Report, Training
 from lentigo.train.mean import mean_of_runs
 from lentigo.train.precision import half_speed
-from lentigo.train.run import (
-    MACHINE,
-    MODEL,
-    Ingredient,
-    NetworkRun,
-    Run,
-    RunInfo,
-    environment,
-    open_run,
-    run_name,
-)
+from lentigo.train.run import MACHINE, MODEL, NetworkRun, Run, open_run
 from lentigo.train.sampling import drawn_share, spoken_mixture, used_rows
 from lentigo.train.seal import seal
 from lentigo.train.second_input import SecondInput, check_metadata
