@@ -21,7 +21,7 @@ SCHEMA_VERSION = 1
 
 
 class Ingredient(BaseModel):
-    """A run whose weights went into a mean, and the digest of its model."""
+    """A run whose weights went into another, and the digest of its model."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,7 +33,8 @@ class RunInfo(BaseModel):
     """What ``run.json`` holds; it is written last, so a run that has it is finished.
 
     ``half_speed`` is the speed of matrix products in the recipe's half precision where it was
-    trained, as a multiple of float32's. ``made_of`` are the runs that it is the mean of.
+    trained, as a multiple of float32's. ``made_of`` are the runs that it is the mean of,
+    ``first_stages`` is the one that went through its first stages, where it went on from there.
     ``metadata`` is what the network takes beside an image.
     """
 
@@ -59,6 +60,7 @@ class RunInfo(BaseModel):
     parameters: int
     weights_sha256: str | None
     made_of: tuple[Ingredient, ...] = ()
+    first_stages: Ingredient | None = None
     best_epoch: int
     seconds: float
     epoch_seconds: tuple[float, ...] = ()

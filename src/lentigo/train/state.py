@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lentigo.errors import RunError
 from lentigo.files import atomic_path
+from lentigo.train.info import Ingredient
 from lentigo.train.sampling import DROPOUT
 
 HistoryRow = dict[str, float | int | str]
@@ -36,6 +37,7 @@ class Standing(BaseModel):
         epoch_seconds: Spent in each.
         backend: Keras's backend that it began on.
         history: A row an epoch.
+        first_stages: The run that went through the first of them, if another did.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -53,6 +55,7 @@ class Standing(BaseModel):
     epoch_seconds: list[float] = []
     backend: str = ""
     history: list[HistoryRow] = []
+    first_stages: Ingredient | None = None
 
 
 def rekey_seeds(model: keras.Model, *, seed: int, epoch: int) -> None:

@@ -20,6 +20,7 @@ from lentigo.errors import LeakageError, LentigoError, RecipeError
 from lentigo.files import digest_file, locked, write_json, write_text
 from lentigo.model import shift_logits, with_views
 from lentigo.recipe import NAMED_WEIGHTS, Recipe, Sampling, load_recipe, to_toml
+from lentigo.train.begun import find_begun
 from lentigo.train.classic import fit_classic
 from lentigo.train.features import training_features
 from lentigo.train.feeding import predict_rows
@@ -57,6 +58,8 @@ def train(
     kept: Path | str | None = None,
 ) -> Run:
     """Train a recipe on a prepared set; a killed training goes on where it was.
+
+    Where a finished run in ``out`` was through the recipe's first stages, it goes on from there.
 
     Args:
         recipe: A recipe, the name of a packaged one, or a path to a TOML file.
@@ -144,6 +147,7 @@ class _Made:
     parameters: int
     seconds: float
     epoch_seconds: tuple[float, ...] = ()
+    first_stages: Ingredient | None = None
 
 
 def _make(
@@ -172,7 +176,9 @@ def _train_network(
     kept: Path | None,
 ) -> _Made:
     material = gather_material(recipe, data, fold, seed)
-    training = Training(recipe, material, data.taxonomy.malignant, path / CHECKPOINT, tell, kept)
+    begun = find_begun(recipe, data, path.parent, fold, seed)
+    malignant, folder = data.taxonomy.malignant, path / CHECKPOINT
+    training = Training(recipe, material, malignant, folder, tell, kept, begun)
     write_text(path / "recipe.toml", to_toml(recipe))
     training.to_the_end()
     standing, classes = training.standing, len(data.taxonomy.codes)
@@ -190,6 +196,7 @@ def _train_network(
         training.model.count_params(),
         standing.seconds,
         tuple(standing.epoch_seconds),
+        standing.first_stages,
     )
 
 
@@ -273,6 +280,7 @@ def _finish(
         parameters=made.parameters,
         weights_sha256=weights,
         made_of=_ingredients(recipe),
+        first_stages=made.first_stages,
         best_epoch=made.best,
         seconds=round(made.seconds, 1),
         epoch_seconds=made.epoch_seconds,
