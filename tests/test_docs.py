@@ -126,7 +126,7 @@ def test_files_page_names_every_column_key_and_field() -> None:
     missing += [name for name in RANK_METRICS if f"`{name}.WHAT`" not in text]
     assert missing == []
     # A new field of run.json is to be described too.
-    assert len(RunInfo.model_fields) == 27
+    assert len(RunInfo.model_fields) == 28
 
 
 def test_every_function_of_the_python_api_takes_paths_as_texts() -> None:
