@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lentigo.data.prepared import open_prepared
-from lentigo.deploy.bundle import Figure, read_bundle
+from lentigo.deploy.bundle import Figure, Quantization, read_bundle
 from lentigo.deploy.evaluating import findings_of
 from lentigo.deploy.export import Card, export
 from lentigo.evaluate.cards import model_card
@@ -111,9 +111,10 @@ def remarks(run: Run, biopsied: dict[str, Any], elsewhere: list[Path]) -> list[s
     ]
 
 
-def behind(found: Findings, run: Run) -> Findings:
+def behind(found: Findings, run: Run, quant: Quantization) -> Findings:
     """What a bundle was measured to do, with the history of the run behind it."""
     told = {key: each for key, each in run.describe().items() if key not in {"history", "caution"}}
+    told["exported"] = quant
     return replace(found, asked=replace(found.asked, description=told))
 
 
@@ -130,9 +131,10 @@ def main() -> None:
     evaluation = find_evaluation(measured, "test")
     metrics = json.loads((evaluation / "metrics.json").read_text())
     found = findings_of(measured)
+    quant: Quantization = "float16"
     if arguments.bundle:
-        found = behind(found, run)
-    quant = read_bundle(arguments.bundle).info.quantization if arguments.bundle else "float16"
+        quant = read_bundle(arguments.bundle).info.quantization
+        found = behind(found, run, quant)
     told = remarks(run, among_biopsied(evaluation), arguments.elsewhere)
     text = model_card(found, name=arguments.name, license_=LICENSE, remarks=told)
     kept = {key: Figure(**metrics[key]) for key in SHOWN}

@@ -89,6 +89,17 @@ def test_the_commands_name_everything_that_was_asked_for(prepared, tmp_path) -> 
         assert again == ["lentigo", "report", "RUN", "--split", "test-labels"]
 
 
+def test_a_bundle_with_the_history_of_its_run_is_made_and_measured_again(
+    prepared, tmp_path
+) -> None:
+    told = {"kind": "run", "recipe": "own", "seed": 3, "fold": 1, "exported": "float16"}
+    done = measured(prepared, tmp_path / "out", FakePredictor(description=told))
+    _, exported, asked, again = commands(done.report.read_text())[-4:]
+    assert exported == ["lentigo", "export", "RUN", "--quant", "float16", "--out", "BUNDLE"]
+    assert asked[:3] == ["lentigo", "evaluate", "BUNDLE"]
+    assert again == ["lentigo", "report", "BUNDLE"]
+
+
 def test_every_option_of_the_commands_exists(prepared, tmp_path) -> None:
     prepared.info = FullInfo(protocol="leak-free", leaky=False, digest=prepared.digest)
     prepared.audit = {**prepared.audit, "missing": ["a"]}

@@ -25,6 +25,9 @@ def commands(findings: Findings) -> tuple[str, ...]:
         weights = " --set network.weights=FIRST" if first else ""
         found.append(_train("RUN", told, data) + weights)
     model = "RUN" if told.get("kind") == "run" else "BUNDLE"
+    if quant := told.get("exported"):  # a run's history, a bundle's figures
+        found.append(f"lentigo export RUN --quant {quant} --out BUNDLE")
+        model = "BUNDLE"
     return (*found, _evaluate(findings, model), f"lentigo report {model}{_named(findings)}")
 
 
