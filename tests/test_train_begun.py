@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from lentigo.data.prepared import PreparedSet
 from lentigo.files import digest_file
 from lentigo.recipe import Recipe, parse_recipe
 from lentigo.train import Progress, Run, train
+from lentigo.train.begun import Begun, find_begun
+from lentigo.train.feeds import gather_material
+from lentigo.train.loop import Training
 from small import SMALL, KilledError, small_set
 
 LONGER = (
@@ -62,6 +66,10 @@ def epochs_of(recipe: Recipe, data: PreparedSet, out: Path) -> tuple[Run, list[i
             epochs.append(progress.epoch)
 
     return train(recipe, data, out=out, report=report), epochs
+
+
+def found(recipe: Recipe, data: PreparedSet, out: Path) -> Begun | None:
+    return find_begun(recipe, data, out, None, 0, 0)
 
 
 def copied(begun: tuple[Path, Run], tmp_path: Path) -> Path:
@@ -124,8 +132,8 @@ def test_what_differs_in_more_than_its_last_stages_begins_anew(
     fold: int | None,
 ) -> None:
     recipe = parse_recipe(LONGER, "longer", ["keep=last", "name=longer", *changes])
-    run = train(recipe, data, out=copied(begun, tmp_path), seed=seed, fold=fold)
-    assert run.info.first_stages is None
+    out = copied(begun, tmp_path)
+    assert find_begun(recipe, data, out, None, fold or 0, seed) is None
 
 
 @pytest.mark.parametrize(
@@ -147,9 +155,65 @@ def test_a_model_that_is_not_where_its_last_stage_ended_is_not_gone_on_from(
     assert run.info.first_stages is None
 
 
+@pytest.mark.parametrize(
+    ("file", "left"),
+    [
+        ("run.json", 100),
+        ("calibration.json", 2),
+        ("calibration.json", None),
+        ("history.csv", None),
+        ("history.csv", 120),
+        ("model.keras", None),
+        ("model.keras", 1000),
+    ],
+)
 def test_a_damaged_run_beside_it_is_passed_over(
-    data: PreparedSet, longer: Recipe, begun: tuple[Path, Run], tmp_path: Path
+    data: PreparedSet,
+    longer: Recipe,
+    begun: tuple[Path, Run],
+    tmp_path: Path,
+    file: str,
+    left: int | None,
 ) -> None:
     out = copied(begun, tmp_path)
-    (out / begun[1].name / "calibration.json").write_text("{}")
-    assert train(longer, data, out=out).info.first_stages is None
+    damaged = out / begun[1].name / file
+    if left is None:
+        damaged.unlink()
+    else:
+        damaged.write_bytes(damaged.read_bytes()[:left])
+    assert found(longer, data, out) is None
+
+
+def test_a_run_that_another_teacher_taught_is_passed_over(
+    data: PreparedSet, begun: tuple[Path, Run], tmp_path: Path
+) -> None:
+    teacher = tmp_path / "teacher"
+    shutil.copytree(begun[1].path, teacher)
+    changes = ["keep=last", f'distillation.teachers=["{teacher / "model.keras"}"]']
+    out = tmp_path / "runs"
+    train(parse_recipe(SMALL, "short", changes), data, out=out)
+    longer = parse_recipe(LONGER, "longer", changes)
+    assert found(longer, data, out) is not None
+    other = train(parse_recipe(SMALL, "short", ["keep=last"]), data, out=tmp_path / "o", seed=1)
+    (other.path / "model.keras").replace(teacher / "model.keras")
+    assert found(longer, data, out) is None
+
+
+def test_what_no_longer_fits_the_network_is_not_taken(
+    data: PreparedSet, longer: Recipe, begun: tuple[Path, Run], tmp_path: Path
+) -> None:
+    left = found(longer, data, begun[0])
+    assert left is not None
+    left = replace(left, values=[*left.values[:-1], np.zeros(3)])
+    material = gather_material(longer, data, 0, 0)
+    training = Training(
+        longer, material, data.taxonomy.malignant, tmp_path, lambda _: None, begun=left
+    )
+    assert training.standing.epoch == 0
+
+
+def test_restart_begins_anew(
+    data: PreparedSet, longer: Recipe, begun: tuple[Path, Run], tmp_path: Path
+) -> None:
+    run = train(longer, data, out=copied(begun, tmp_path), restart=True)
+    assert run.info.first_stages is None

@@ -28,20 +28,19 @@ from lentigo.model import (
 from lentigo.recipe import Recipe, Sampling, Stage
 from lentigo.train.accuracy import TrainingAccuracy
 from lentigo.train.averaging import WeightAverage
-from lentigo.train.begun import standing_after
+from lentigo.train.begun import Begun
 from lentigo.train.feeds import FeatureFeed, Feed, ImageFeed, Material
 from lentigo.train.mining import hard_rows
-from lentigo.train.run import NetworkRun
 from lentigo.train.sampling import drawn_share
 from lentigo.train.stages import build_optimizer, rate_shares, set_trainable
 from lentigo.train.state import (
     HistoryRow,
     Standing,
     assign,
+    fits,
     load_checkpoint,
     rekey_seeds,
     save_checkpoint,
-    values_of,
 )
 from lentigo.train.statistics import StatisticsEstimator
 from lentigo.train.teachers import open_teachers
@@ -85,7 +84,7 @@ class Training:
         folder: Where the checkpoints lie.
         report: Told after each batch and epoch.
         kept: Where features of frozen backbones are kept; None is ``folder``.
-        begun: A run that went through the first stages (`find_begun`).
+        begun: What a run of the first stages left (`find_begun`); not taken where it does not fit.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class Training:
         folder: Path,
         report: Report,
         kept: Path | None = None,
-        begun: NetworkRun | None = None,
+        begun: Begun | None = None,
     ) -> None:
         self.recipe, self.material, self._malignant = recipe, material, malignant
         self._folder, self._report, self._kept = folder, report, kept or folder
@@ -114,10 +113,9 @@ class Training:
             assign(self.model.variables, values)
             self._check_backend()
             _log.info("resumed after epoch %d", self.standing.epoch)
-        elif begun is not None:
-            self.standing = standing_after(begun)
-            assign(self.model.variables, values_of(begun.model.variables))
-            _log.info("goes on from %s", begun.path)
+        elif begun is not None and fits(self.model.variables, begun.values):
+            self.standing = begun.standing
+            assign(self.model.variables, begun.values)
 
     def _adopt_head(self) -> None:
         adopt_head(self.model, Path(self.recipe.network.weights))

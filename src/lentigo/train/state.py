@@ -71,14 +71,18 @@ def values_of(variables: Sequence[keras.Variable]) -> list[NDArray[Any]]:
     return [np.asarray(keras.ops.convert_to_numpy(v)) for v in variables]
 
 
+def fits(variables: Sequence[keras.Variable], values: Sequence[NDArray[Any]]) -> bool:
+    """Whether there are as many values as variables, of their shapes."""
+    return [tuple(v.shape) for v in variables] == [value.shape for value in values]
+
+
 def assign(variables: Sequence[keras.Variable], values: Sequence[NDArray[Any]]) -> None:
     """Set the variables.
 
     Raises:
         RunError: Another number or shape of values than the variables have.
     """
-    shapes = [tuple(v.shape) for v in variables]
-    if shapes != [value.shape for value in values]:
+    if not fits(variables, values):
         raise RunError(
             "A checkpoint does not fit the model of its recipe.",
             todo="It was written by another version: train anew with --restart.",

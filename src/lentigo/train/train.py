@@ -24,7 +24,7 @@ from lentigo.train.begun import find_begun
 from lentigo.train.classic import fit_classic
 from lentigo.train.features import training_features
 from lentigo.train.feeding import predict_rows
-from lentigo.train.feeds import gather_material
+from lentigo.train.feeds import Material, gather_material
 from lentigo.train.info import Ingredient, RunInfo, environment, run_name
 from lentigo.train.lineage import follow_runs
 from lentigo.train.loop import Progress, Report, Training
@@ -93,6 +93,7 @@ def train(
     recipe = follow_runs(recipe, data, fold)
     weights = _weights_digest(recipe)
     path = Path(out) / run_name(recipe, weights, data.digest, fold, seed)
+    job = _Job(recipe, data, fold, seed, weights, path, kept, anew=restart)
     if (path / "run.json").is_file():
         _log.info("%s is finished", path)
         shutil.rmtree(path / CHECKPOINT, ignore_errors=True)  # of a kill after its last write
@@ -103,12 +104,12 @@ def train(
         if restart:
             _empty(path)
         try:
-            made = _make(recipe, data, fold, seed, path, tell, kept)
+            made = _make(job, tell)
         except LentigoError:
             if not existed and not (path / "recipe.toml").is_file():
                 shutil.rmtree(path)  # refused before it began: no run to go on with
             raise
-        _finish(path, recipe, made, data, fold, seed, weights)
+        _finish(job, made)
     run = open_run(path)
     if isinstance(run, NetworkRun):
         kept_sight(run, data)
@@ -137,6 +138,29 @@ def _teller(report: Report | None, trackers: Sequence[Tracker]) -> Report:
 
 
 @dataclass(frozen=True)
+class _Job:
+    """What is trained on what, and where it is written."""
+
+    recipe: Recipe
+    data: PreparedSet
+    fold: int | None
+    seed: int
+    weights: str | None
+    path: Path
+    kept: Path | None
+    anew: bool
+
+    @property
+    def material(self) -> Material:
+        """The images and their labels, in memory or mapped."""
+        return gather_material(self.recipe, self.data, self.fold, self.seed)
+
+    def begin(self) -> None:
+        """Write the resolved recipe: from now on the folder is an unfinished run."""
+        write_text(self.path / "recipe.toml", to_toml(self.recipe))
+
+
+@dataclass(frozen=True)
 class _Made:
     """What either kind of training ends with; its model lies in the run's folder."""
 
@@ -150,36 +174,22 @@ class _Made:
     first_stages: Ingredient | None = None
 
 
-def _make(
-    recipe: Recipe,
-    data: PreparedSet,
-    fold: int | None,
-    seed: int,
-    path: Path,
-    tell: Report,
-    kept: Path | None,
-) -> _Made:
-    if recipe.classic is not None:
-        return _fit_classic(recipe, data, fold, seed, path, tell, kept)
-    if recipe.soup is not None:
-        return _average_networks(recipe, data, fold, seed, path)
-    return _train_network(recipe, data, fold, seed, path, tell, kept)
+def _make(job: _Job, tell: Report) -> _Made:
+    if job.recipe.classic is not None:
+        return _fit_classic(job, tell)
+    if job.recipe.soup is not None:
+        return _average_networks(job)
+    return _train_network(job, tell)
 
 
-def _train_network(
-    recipe: Recipe,
-    data: PreparedSet,
-    fold: int | None,
-    seed: int,
-    path: Path,
-    tell: Report,
-    kept: Path | None,
-) -> _Made:
-    material = gather_material(recipe, data, fold, seed)
-    begun = find_begun(recipe, data, path.parent, fold, seed)
-    malignant, folder = data.taxonomy.malignant, path / CHECKPOINT
-    training = Training(recipe, material, malignant, folder, tell, kept, begun)
-    write_text(path / "recipe.toml", to_toml(recipe))
+def _train_network(job: _Job, tell: Report) -> _Made:
+    recipe, data, material = job.recipe, job.data, job.material
+    begun = None
+    if not job.anew:
+        begun = find_begun(recipe, data, job.path.parent, job.weights, job.fold, job.seed)
+    malignant, folder = data.taxonomy.malignant, job.path / CHECKPOINT
+    training = Training(recipe, material, malignant, folder, tell, job.kept, begun)
+    job.begin()
     training.to_the_end()
     standing, classes = training.standing, len(data.taxonomy.codes)
     labels = material.labels[material.training]
@@ -187,7 +197,7 @@ def _train_network(
         share = drawn_share(labels, Sampling(), classes)
         shift_logits(training.model, recipe.output.prior_power * np.log(share))
     model = with_views(training.model, recipe.output.views)
-    _save_model(model, path / MODEL)
+    _save_model(model, job.path / MODEL)
     return _Made(
         standing.history,
         standing.best_epoch,
@@ -200,16 +210,14 @@ def _train_network(
     )
 
 
-def _average_networks(
-    recipe: Recipe, data: PreparedSet, fold: int | None, seed: int, path: Path
-) -> _Made:
+def _average_networks(job: _Job) -> _Made:
     start = time.perf_counter()
-    material = gather_material(recipe, data, fold, seed)
+    recipe, data, material = job.recipe, job.data, job.material
     model, mixture = mean_of_runs(recipe, material, len(data.taxonomy.codes))
-    write_text(path / "recipe.toml", to_toml(recipe))
+    job.begin()
     parameters = model.count_params()
     model = with_views(model, recipe.output.views)
-    _save_model(model, path / MODEL)
+    _save_model(model, job.path / MODEL)
     logits = predict_rows(model, data.images, material.validation, metadata=material.metadata)
     labels = data.labels[material.validation]
     scores = validation_scores(logits, labels, data.taxonomy.malignant)
@@ -218,24 +226,17 @@ def _average_networks(
     return _Made([row], 1, logits, mixture, parameters, time.perf_counter() - start)
 
 
-def _fit_classic(
-    recipe: Recipe,
-    data: PreparedSet,
-    fold: int | None,
-    seed: int,
-    path: Path,
-    tell: Report,
-    kept: Path | None,
-) -> _Made:
+def _fit_classic(job: _Job, tell: Report) -> _Made:
     start = time.perf_counter()
 
     def step(what: str, done: int, steps: int) -> None:
         if not done:  # nothing stood in the way of a beginning
-            write_text(path / "recipe.toml", to_toml(recipe))
+            job.begin()
         tell(Progress(what, 1, 1, done, steps, 0.0))
 
-    fitted = fit_classic(recipe, data, fold, seed, path / CHECKPOINT, step, kept)
-    fitted.machine.save(path / MACHINE)
+    folder = job.path / CHECKPOINT
+    fitted = fit_classic(job.recipe, job.data, job.fold, job.seed, folder, step, job.kept)
+    fitted.machine.save(job.path / MACHINE)
     return _Made(
         fitted.history,
         fitted.best,
@@ -246,16 +247,9 @@ def _fit_classic(
     )
 
 
-def _finish(
-    path: Path,
-    recipe: Recipe,
-    made: _Made,
-    data: PreparedSet,
-    fold: int | None,
-    seed: int,
-    weights: str | None,
-) -> None:
+def _finish(job: _Job, made: _Made) -> None:
     """Write what the model predicts, its calibration, and last ``run.json``."""
+    path, recipe, data, fold, seed = job.path, job.recipe, job.data, job.fold, job.seed
     write_text(path / "history.csv", pd.DataFrame(made.history).to_csv(index=False))
     rows = data.rows("validation", fold)
     used = used_rows(data, recipe.sampling, fold=fold, seed=seed)
@@ -278,7 +272,7 @@ def _finish(
         training_images=len(used),
         validation_images=len(rows),
         parameters=made.parameters,
-        weights_sha256=weights,
+        weights_sha256=job.weights,
         made_of=_ingredients(recipe),
         first_stages=made.first_stages,
         best_epoch=made.best,
