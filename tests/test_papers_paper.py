@@ -215,3 +215,20 @@ def test_every_packaged_paper_can_be_run(name: str) -> None:
         published = experiment(paper, variant, "as-published")
         assert published.recipe.protocol == "as-published"
         assert experiment(paper, variant, "leak-free").split.group_by is None
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("agarwal2025", {"black (constant)", "ImageDataGenerator", "contrast"}),
+        ("guntara2024", {"synthetic", "nearest pixel"}),
+        ("sun2023", {"mirror image (reflect)"}),
+        ("yilmaz2021", {"nearest pixel"}),
+    ],
+)
+def test_what_lies_beyond_the_border_is_marked_as_our_choice(name: str, named: set[str]) -> None:
+    paper = read_paper(name)
+    fills = {"constant": "(constant)", "nearest": "nearest pixel", "reflect": "(reflect)"}
+    beyond = next(each for each in paper.choices if "beyond the border" in each)
+    assert fills[paper.recipe["augmentation"]["fill"]] in beyond
+    assert all(any(each in choice for choice in paper.choices) for each in named)
