@@ -10,12 +10,23 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import keras
 import pytest
 
 from lentigo.data.phantom import generate
-from lentigo.errors import InputError
-from lentigo.papers.cluster import check_address, rooted
+from lentigo.errors import InputError, RunError
+from lentigo.papers.cluster import (
+    RETRIES,
+    THREADS,
+    _begin,
+    _reason,
+    _results,
+    check_address,
+    rooted,
+)
 from lentigo.papers.reproduce import Request, reproduce
 from lentigo.papers.running import Task
 from lentigo.recipe import Distillation, Network, load_recipe
@@ -96,6 +107,8 @@ def test_a_killed_worker_loses_its_unsaved_epochs_and_nothing_else(tmp_path: Pat
         time.sleep(0.05)
     assert before is not None, (tmp_path / "said").read_text()
     assert process.wait(300) == 1, (tmp_path / "said").read_text()  # one variant cannot be
+    written = out / "spread2031"
+    assert all((written / name).is_file() for name in ("reproduction.html", "table.csv"))
     assert b"TF_NUM_INTRAOP_THREADS=1" in threads
     run, standing = before
     assert 0 < standing.epoch < EPOCHS
@@ -113,6 +126,60 @@ def test_a_killed_worker_loses_its_unsaved_epochs_and_nothing_else(tmp_path: Pat
     again = reproduce(str(paper), request, out / "spread2031", report=steps.append)
     assert not steps
     assert all(each.figures for each in again.outcomes)
+
+
+def test_a_failed_training_is_told_with_its_reason_and_what_to_do() -> None:
+    told = _reason(RunError("Training diverged.", todo="Lower the learning rate."))
+    assert told == "Training diverged.\n  -> Lower the learning rate."
+    assert _reason(RuntimeError("Traceback ...\nMemoryError: too large")) == (
+        "MemoryError: too large"
+    )
+    assert _reason(KeyError()) == "KeyError"
+
+
+class FakeRay:
+    """Remembers what it was asked for; each task answers its key."""
+
+    def __init__(self, **resources: float) -> None:
+        self.resources, self.asked = resources, list[dict[str, Any]]()
+
+    def init(self, **options: Any) -> None:
+        self.asked.append(options)
+
+    def cluster_resources(self) -> dict[str, float]:
+        return self.resources
+
+    def remote(self, **options: Any) -> Any:
+        self.asked.append(options)
+        return lambda _: SimpleNamespace(remote=lambda task: task.key)
+
+    def wait(self, waiting: list[str], **_: Any) -> Any:
+        return waiting[:1], waiting[1:]
+
+    def get(self, key: str) -> Path:
+        return Path(key)
+
+
+@pytest.mark.parametrize(("there", "wanted"), [({"GPU": 2.0}, 1), ({}, 0)])
+def test_a_training_gets_an_accelerator_where_the_cluster_has_some(
+    there: dict[str, float], wanted: int
+) -> None:
+    ray = FakeRay(CPU=8.0, **there)
+    task = Task(load_recipe("phantom-quick"), Path("prepared"), Path("runs"), 0, None, "test")
+    assert _results(ray, {task.key: task}, 2, None) == {task.key: Path(rooted(task).key)}
+    assert ray.asked == [{"num_cpus": 2, "num_gpus": wanted, "max_retries": RETRIES}]
+
+
+@pytest.mark.parametrize(
+    ("address", "threads"), [("local", "2"), ("local:1", "1"), ("ray://head:10001", "2")]
+)
+def test_workers_train_on_the_same_backend_with_as_many_threads_as_they_were_given(
+    address: str, threads: str
+) -> None:
+    ray = FakeRay()
+    _begin(ray, address)
+    told = ray.asked[0]["runtime_env"]["env_vars"]
+    assert told == dict.fromkeys(THREADS, threads) | {"KERAS_BACKEND": keras.backend.backend()}
 
 
 def test_workers_are_told_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import get_args
@@ -310,6 +311,21 @@ def test_inference_is_timed_over_all_measured_images_once(done: Reproduction) ->
         assert outcome.figures["inference_s"].value == kept["seconds"] > 0
     others = (o.figures for o in done.outcomes if o.figures and o.variant != "grey")
     assert not any("inference_s" in figures for figures in others)
+
+
+def test_a_damaged_model_costs_its_figure_and_not_the_page(
+    done: Reproduction, sixth_images: Path, sixth_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(done.page.parent, out)
+    for model in out.glob("runs/*/model.keras"):
+        model.write_bytes(b"")
+    request = Request(given={"phantom": sixth_images}, scale=0.5, seeds=2)
+    again = reproduce(str(sixth_file), request, out)
+    page = again.page.read_text()
+    assert "Not drawn: " in page
+    assert "model.keras is damaged" in page
+    assert again.csv.read_text() == done.csv.read_text()
 
 
 def test_leak_free_alone_is_not_stamped(

@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from lentigo.errors import InputError, LentigoError, MissingExtraError
 from lentigo.papers.running import Task, do
 from lentigo.recipe import NAMED_WEIGHTS
@@ -82,14 +84,18 @@ def run_all(
 
 
 def _begin(ray: Any, address: str) -> None:
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    # TensorFlow takes every core that it sees, whatever Ray gave it.
+    told = {name: str(_cores(address)) for name in THREADS}
+    told["KERAS_BACKEND"] = keras.backend.backend()
+    options = {
+        "runtime_env": {"env_vars": told},
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+    }
     if address.startswith(LOCAL):
-        # TensorFlow takes every core that it sees, whatever Ray gave it.
-        threads = {name: str(_cores(address)) for name in THREADS} if ":" in address else {}
-        environment = {"env_vars": threads}
-        ray.init(address=LOCAL, include_dashboard=False, runtime_env=environment, **quiet)
+        ray.init(address=LOCAL, include_dashboard=False, **options)
     else:
-        ray.init(address=address, **quiet)
+        ray.init(address=address, **options)
 
 
 def _cores(address: str) -> int:
@@ -102,8 +108,11 @@ def _results(
     ray: Any, by_key: Mapping[str, Task], cores: int, say: Callable[[str], None] | None
 ) -> dict[str, Path | str]:
     """The folder of every task by its key, or why it has none."""
-    cores = min(cores, int(ray.cluster_resources().get("CPU", 1)))
-    remote = ray.remote(num_cpus=cores, max_retries=RETRIES)(do)
+    there = ray.cluster_resources()
+    cores = min(cores, int(there.get("CPU", 1)))
+    # Ray hides every accelerator from a task that asks for none.
+    accelerators = 1 if there.get("GPU", 0) >= 1 else 0
+    remote = ray.remote(num_cpus=cores, num_gpus=accelerators, max_retries=RETRIES)(do)
     waiting = {remote.remote(rooted(task)): key for key, task in by_key.items()}
     found: dict[str, Path | str] = {}
     while waiting:
@@ -115,11 +124,18 @@ def _results(
             # Whatever one training raised, or its machine's end: the others go on.
             cause = getattr(error, "cause", None) or error
             logger.exception("%s failed", by_key[key].recipe.name)
-            found[key] = str(cause).strip().rpartition("\n")[2] or type(cause).__name__
+            found[key] = _reason(cause)
         if say is not None:
             task = by_key[key]
             say(f"{len(found)}/{len(by_key)}: {task.recipe.name}, {task.recipe.protocol}")
     return found
+
+
+def _reason(cause: BaseException) -> str:
+    """What is told of a failure; what Ray itself raises ends in the line that matters."""
+    if isinstance(cause, LentigoError):
+        return str(cause)
+    return str(cause).strip().rpartition("\n")[2] or type(cause).__name__
 
 
 def rooted(task: Task) -> Task:

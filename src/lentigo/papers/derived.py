@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lentigo.data.prepared import open_prepared
+from lentigo.errors import LentigoError
 from lentigo.papers.measured import Outcome, figures_of
 from lentigo.papers.schema import Derived, Differing, Mean, Paper, Protocol, SpeedUp
 from lentigo.score.estimate import Estimate, summarise
@@ -30,8 +31,12 @@ def derive(
     for row in paper.derived:
         for protocol in protocols:
             parts = [by_place[n, protocol] for n in row.variants if (n, protocol) in by_place]
-            if len(parts) == len(row.variants):
+            if len(parts) != len(row.variants):
+                continue
+            try:
                 found.append(_derived(row, protocol, parts))
+            except LentigoError as error:  # a damaged run costs its row, not the page
+                found.append(Outcome(row.name, protocol, failure=str(error), derived=True))
     return found
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from lentigo.data.prepared import PreparedSet
+from lentigo.errors import LentigoError
 from lentigo.papers import plots
 from lentigo.papers.measured import Outcome
 from lentigo.papers.pictures import altered, class_examples, hair_pairs, image_grid
@@ -44,7 +45,11 @@ def draw(
     found = []
     for name in paper.figures:
         heading, drawer = FIGURES[name]
-        if figures := drawer(shown):
+        try:
+            figures = drawer(shown)
+        except LentigoError as error:  # a damaged model costs its figure, not a night's page
+            figures = [Figure(f"Not drawn: {error}", False)]
+        if figures:
             found.append((heading, figures))
     return found
 

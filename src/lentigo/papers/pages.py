@@ -306,7 +306,7 @@ def html(
     links = [
         (
             f"{e.variant}, {e.protocol}, training {i + 1}",
-            report.relative_to(out).as_posix(),
+            report.resolve().relative_to(out.resolve()).as_posix(),
             e.leaky,
         )
         for e in outcomes

@@ -255,7 +255,7 @@ def _all_tasks(paper: Paper, chosen: Sequence[Variant], request: Request, out: P
     tasks = []
     for variant in chosen:
         for protocol in request.protocols:
-            with contextlib.suppress(LentigoError):
+            with contextlib.suppress(Exception):
                 plan = experiment(
                     paper, variant, protocol, scale=request.scale, weights=request.weights
                 )
