@@ -202,6 +202,33 @@ def test_what_the_paper_prints_of_each_epoch_stands_beside_ours(done: Reproducti
     assert "LEAKY" not in curves.split("<figure")[1]
 
 
+def test_what_is_printed_of_each_epoch_has_its_tables_beside_the_papers_others(
+    done: Reproduction,
+) -> None:
+    found = {(r["protocol"], r["column"], r["row"]): r for r in rows(done) if "by_ep" in r["key"]}
+    assert len(found) == 2 * 5 * 3
+    for outcome in (o for o in done.outcomes if o.variant == "small-batch"):
+        runs = [open_run(report.parents[2]) for report in outcome.reports]
+        for epoch in (1, 2):
+            row = found[outcome.protocol, "Validation loss", str(epoch)]
+            each = [run.history()[epoch - 1]["val_loss"] for run in runs]
+            assert float(row["value"]) == pytest.approx(sum(each) / 2)
+            assert float(row["low"]) <= min(each) <= max(each) <= float(row["high"])
+            seconds = [run.info.epoch_seconds[epoch - 1] for run in runs]
+            row = found[outcome.protocol, "Tiny, batch 8", str(epoch)]
+            assert float(row["value"]) == pytest.approx(sum(seconds) / 2)
+        row = found[outcome.protocol, "Training accuracy", "3"]  # half as many epochs were run
+        assert (row["claimed"], row["value"]) == ("61%", "")
+    text = done.markdown.read_text()
+    log = text.split("## Epoch by epoch, Tiny, batch 8\n")[1].split("\n## ")[0].splitlines()
+    last = "| 3 | 1.1 | not reached | not reached | 61% | not reached"
+    assert "Validation accuracy, as published (LEAKY) | Validation accuracy, leak-free |" in log[1]
+    assert [line[:11] for line in log[3:5]] == ["| 1 | 1.5 |", "| 2 | 1.2 |"]
+    assert log[5].startswith(last)
+    assert "## Seconds an epoch (of ours, the first compiles)\n" in text
+    assert "not reached" not in done.page.read_text()
+
+
 def test_the_confusion_matrix_of_the_page_is_that_of_the_evaluation(done: Reproduction) -> None:
     outcome = next(o for o in done.outcomes if o.variant == "small-batch")
     frame = pd.read_csv(outcome.reports[0].parent / "confusion.csv", index_col=0)

@@ -20,6 +20,7 @@ from lentigo.errors import in_one_line
 from lentigo.files import write_text
 from lentigo.papers import figures
 from lentigo.papers.check_scores import Finding, check_scores, packaged_scores
+from lentigo.papers.epochs import KEY, with_epochs
 from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import scale_stamp
 from lentigo.papers.schema import Paper, Protocol
@@ -28,6 +29,10 @@ from lentigo.score.estimate import NONE, Estimate
 from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
 PAGE, CSV, MARKDOWN = "reproduction.html", "table.csv", "table.md"
+COLUMNS = (
+    *("paper", "table", "variant", "row", "column", "key", "claimed", "protocol", "stamp"),
+    *("value", "low", "high", "images", "groups", "seeds", "scale", "status", "remark"),
+)
 HEADINGS = {"as-published": "as published (LEAKY)", "leak-free": "leak-free"}
 
 
@@ -82,13 +87,15 @@ def write(
     Returns:
         Their paths.
     """
-    tables = [filled(paper, table, protocols, outcomes) for table in paper.tables]
-    tables = [table for table in tables if table.rows]
     findings = check_scores(paper.name) if paper.name in packaged_scores() else []
     stamps = stamps_of(scale, outcomes)
+    tables = all_filled(paper, protocols, outcomes)
+    write_text(out / PAGE, html(paper, stamps, protocols, tables, outcomes, findings, out))
+    # The page draws what is printed of each epoch; the others have it as tables.
+    paper, outcomes = with_epochs(paper, outcomes)
+    tables = all_filled(paper, protocols, outcomes)
     write_text(out / CSV, csv_text(paper, scale, protocols, outcomes))
     write_text(out / MARKDOWN, markdown(paper, stamps, protocols, tables, outcomes, findings))
-    write_text(out / PAGE, html(paper, stamps, protocols, tables, outcomes, findings, out))
     return out / PAGE, out / CSV, out / MARKDOWN
 
 
@@ -101,6 +108,14 @@ def stamps_of(scale: float, outcomes: Sequence[Outcome]) -> list[str]:
             "or may have seen. They flatter."
         )
     return stamps
+
+
+def all_filled(
+    paper: Paper, protocols: Sequence[Protocol], outcomes: Sequence[Outcome]
+) -> list[FilledTable]:
+    """The printed tables of which something was run."""
+    tables = [filled(paper, table, protocols, outcomes) for table in paper.tables]
+    return [table for table in tables if table.rows]
 
 
 def filled(
@@ -142,6 +157,8 @@ def _cell(place: Place, outcome: Outcome | None) -> Cell:
     if not place.key:
         return Cell("not measured" if place.claim else "", leaky=False)
     estimate = outcome.figures.get(place.key)
+    if estimate is None and place.key.startswith(KEY):
+        return Cell("not reached", leaky=False)
     if estimate is None or estimate.value is None:
         reason = "no such figure" if estimate is None else str(estimate.reason)
         return Cell(reason if outcome.derived else "undefined", leaky=False, note=reason)
@@ -154,30 +171,10 @@ def _cell(place: Place, outcome: Outcome | None) -> Cell:
 def csv_text(
     paper: Paper, scale: float, protocols: Sequence[Protocol], outcomes: Sequence[Outcome]
 ) -> str:
-    """A line a cell and protocol, every stamp in the line itself."""
+    """A line a cell and protocol, every stamp and remark in the line itself."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(
-        [
-            "paper",
-            "table",
-            "variant",
-            "row",
-            "column",
-            "key",
-            "claimed",
-            "protocol",
-            "stamp",
-            "value",
-            "low",
-            "high",
-            "images",
-            "groups",
-            "seeds",
-            "scale",
-            "status",
-        ]
-    )
+    writer.writerow(COLUMNS)
     by_place = {(each.variant, each.protocol): each for each in outcomes}
     for table in paper.tables:
         for place in (place for line in table.lines for place in line):
@@ -188,11 +185,21 @@ def csv_text(
                     continue
                 start = [paper.name, table.title, name, place.row, place.column, place.key]
                 stamp = "LEAKY" if outcome.leaky else ""
-                value = _triple((outcome.figures or {}).get(place.key))
+                estimate = (outcome.figures or {}).get(place.key)
                 counts = [outcome.images, outcome.groups, outcome.seeds, f"{scale:g}"]
                 status = f"failed: {in_one_line(outcome.failure)}" if outcome.failure else "done"
-                writer.writerow([*start, place.claim, protocol, stamp, *value, *counts, status])
+                told = [*stamps_of(scale, [outcome]), *_remarks(paper, outcome, outcomes)]
+                told += [f"{estimate.reason}."] if estimate and estimate.reason else []
+                rest = [*_triple(estimate), *counts, status, " ".join(told)]
+                writer.writerow([*start, place.claim, protocol, stamp, *rest])
     return stream.getvalue()
+
+
+def _remarks(paper: Paper, outcome: Outcome, outcomes: Sequence[Outcome]) -> list[str]:
+    """What is said of an outcome's data and weights, and of those that it follows from."""
+    behind = {n for row in paper.derived if row.name == outcome.variant for n in row.variants}
+    parts = [e for e in outcomes if e.variant in behind and e.protocol == outcome.protocol]
+    return list(dict.fromkeys(remark for each in (outcome, *parts) for remark in each.remarks))
 
 
 def _triple(estimate: Estimate | None) -> list[str]:
@@ -270,7 +277,7 @@ def notes(
 def _without_interval(paper: Paper, outcomes: Sequence[Outcome]) -> list[str]:
     """Why figures of the tables stand without an interval: a sentence a reason."""
     found: dict[str, list[str]] = {}
-    for place in (each for table in paper.tables for line in table.lines for each in line):
+    for table, place in ((t, each) for t in paper.tables for line in t.lines for each in line):
         name = _asked(place, outcomes)
         for outcome in (each for each in outcomes if each.variant == name):
             estimate = (outcome.figures or {}).get(place.key)
@@ -279,6 +286,8 @@ def _without_interval(paper: Paper, outcomes: Sequence[Outcome]) -> list[str]:
             # Counts and facts of a run have none for other reasons, which need no saying.
             if (reason := estimate.reason or "").startswith(NONE):
                 where = f"{place.row}, {place.column}, {outcome.protocol}"
+                if place.key.startswith(KEY):  # a hundred cells for one reason
+                    where = f"{table.title}, {outcome.protocol}"
                 found.setdefault(reason.removeprefix(NONE), []).append(where)
     return [f"{why}: {'; '.join(dict.fromkeys(places))}." for why, places in found.items()]
 
