@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import InputError
 from lentigo.papers.schema import Protocol
-from lentigo.score.bootstrap import REPLICATES, grouped_bootstrap
+from lentigo.score.bootstrap import REPLICATES, group_numbers, grouped_bootstrap
 from lentigo.score.calibration import softmax
 from lentigo.score.estimate import LEVEL, Estimate, summarise
 from lentigo.score.panel import Panel
+from lentigo.score.trainings import mean_estimates, scarce_groups
 from lentigo.train import Run
 
 NO_INTERVAL = "a fact of the run, not an estimate"
@@ -81,10 +82,7 @@ def figures_of(runs: Sequence[Run], evaluations: Sequence[Path], data: PreparedS
     tables = [_answers(each) for each in evaluations]
     places, groups = _places(tables, data)
     panels = [_panel(table, data) for table in tables]
-    if len(panels) > 1:
-        found = _mean_of(panels, places, groups)
-    else:
-        found = panels[0].estimates(groups[places[0]])
+    found = mean_estimates(panels, places, groups)
     facts = _facts(runs)
     facts |= _validation(runs, facts, data)
     figures = found | _false_positives(found) | facts
@@ -135,21 +133,20 @@ def differences_of(
     panels = [(_panel(ours, data), _panel(theirs, data)) for ours, theirs in pairs]
     keys = panels[0][0].keys
 
-    def gaps(weights: Any) -> Any:
-        return [
-            ours.compute(weights[own]) - theirs.compute(weights[own])
-            for (ours, theirs), own in zip(panels, places, strict=True)
-        ]
+    def drawn_gaps(weights: Any) -> Any:
+        own = zip(panels, places, strict=True)
+        return np.mean([a.draw(weights[rows]) - b.draw(weights[rows]) for (a, b), rows in own], 0)
 
-    observed = np.asarray(gaps(np.ones((len(groups), 1))))[:, :, 0]
-    drawn = grouped_bootstrap(
-        lambda weights: np.mean(gaps(weights), axis=0), groups, replicates=REPLICATES
-    )
-    n_groups = len(set(groups.tolist()))
+    alone = [(np.ones((len(rows), 1)), pair) for pair, rows in zip(panels, places, strict=True)]
+    observed = np.array([(a.compute(one) - b.compute(one))[:, 0] for one, (a, b) in alone])
+    drawn = grouped_bootstrap(drawn_gaps, groups, replicates=REPLICATES)
+    numbers, n_groups = group_numbers(groups)
+    parts = [numbers[rows] for rows in places]
+    scarce = partial(scarce_groups, [first for first, _ in panels], parts)
     units, what = _units(observed, folds)
     return {
         key: Difference(
-            summarise(float(observed[:, row].mean()), drawn[row], n_groups),
+            summarise(float(observed[:, row].mean()), drawn[row], n_groups, scarce=scarce(key)),
             student(units[:, row].tolist(), what),
         )
         for row, key in enumerate(keys)
@@ -209,24 +206,6 @@ def _panel(table: pd.DataFrame, data: PreparedSet) -> Panel:
     codes = data.taxonomy.codes
     labels = table["label"].map({code: i for i, code in enumerate(codes)}).to_numpy()
     return Panel.of(labels, table[list(codes)].to_numpy(), codes, data.taxonomy.malignant)
-
-
-def _mean_of(
-    panels: Sequence[Panel], places: Sequence[Any], groups: np.ndarray[Any, Any]
-) -> dict[str, Estimate]:
-    """The mean of all panels, each of which scores its own ``places`` in ``groups`` (n,)."""
-
-    def compute(weights: Any) -> Any:
-        each = [p.compute(weights[own]) for p, own in zip(panels, places, strict=True)]
-        return np.mean(each, axis=0)
-
-    observed = compute(np.ones((len(groups), 1)))[:, 0]
-    replicates = grouped_bootstrap(compute, groups, replicates=REPLICATES)
-    n_groups = len(set(groups.tolist()))
-    return {
-        key: summarise(float(observed[row]), replicates[row], n_groups)
-        for row, key in enumerate(panels[0].keys)
-    }
 
 
 def _false_positives(found: Mapping[str, Estimate]) -> dict[str, Estimate]:

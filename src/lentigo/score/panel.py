@@ -35,11 +35,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from lentigo.errors import InputError
 from lentigo.score.arrays import Floats, Integers, checked, mean_defined, predicted, ratio
-from lentigo.score.bootstrap import REPLICATES, group_numbers, grouped_bootstrap
+from lentigo.score.bootstrap import REPLICATES
 from lentigo.score.calibration import BINS, confidence_bin, squared_errors
 from lentigo.score.classification import Counts
-from lentigo.score.estimate import Estimate, summarise
+from lentigo.score.estimate import Estimate
 from lentigo.score.rank import Ranking
+from lentigo.score.trainings import mean_estimates
 
 THRESHOLD_METRICS = (
     "sensitivity",
@@ -163,6 +164,18 @@ class Panel:
             rows.append(ratio((true[:k] * values).sum(axis=0), total))
         return np.array(rows)
 
+    def draw(self, weights: Floats) -> Floats:
+        """As ``compute``, but means over the classes are NaN in draws that lack one of them.
+
+        Over the others they are another figure.
+        """
+        drawn = self.compute(weights)
+        own = [f"sensitivity.{self.codes[c]}.argmax" for c in np.unique(self.labels)]
+        lacking = np.isnan(drawn[[self.keys.index(key) for key in own]]).any(axis=0)
+        means = np.array([self._is_plain_mean(key) for key in self.keys])
+        drawn[means[:, None] & lacking] = np.nan
+        return drawn
+
     def estimates(
         self, group_ids: NDArray[np.generic], *, replicates: int = REPLICATES, seed: int = 0
     ) -> dict[str, Estimate]:
@@ -173,32 +186,12 @@ class Panel:
             replicates: How many.
             seed: Of the resampling.
         """
-        observed = self.compute(np.ones((len(self.labels), 1)))[:, 0]
-        drawn = grouped_bootstrap(self.compute, group_ids, replicates=replicates, seed=seed)
-        self._forget_means_without_a_class(drawn)
-        numbers, _ = group_numbers(group_ids)
-        return {
-            key: summarise(
-                float(observed[row]),
-                drawn[row],
-                self._groups(key, numbers),
-                proportion=key.split(".")[0] in _PROPORTIONS and not self._is_mean(key),
-                bounded=True,
-                scarce=self._scarce(key, numbers),
-                reason=self._reason(key, float(observed[row])),
-            )
-            for row, key in enumerate(self.keys)
-        }
+        everything = np.arange(len(self.labels))
+        return mean_estimates([self], [everything], group_ids, replicates=replicates, seed=seed)
 
-    def _forget_means_without_a_class(self, drawn: Floats) -> None:
-        """Make means over the classes NaN in draws (keys, r) that lack one of the classes.
-
-        Over the others they are another figure.
-        """
-        own = [f"sensitivity.{self.codes[c]}.argmax" for c in np.unique(self.labels)]
-        lacking = np.isnan(drawn[[self.keys.index(key) for key in own]]).any(axis=0)
-        means = np.array([self._is_plain_mean(key) for key in self.keys])
-        drawn[means[:, None] & lacking] = np.nan
+    def is_share(self, key: str) -> bool:
+        """Whether a score is a share of independent trials."""
+        return key.split(".", maxsplit=1)[0] in _PROPORTIONS and not self._is_mean(key)
 
     def _is_plain_mean(self, key: str) -> bool:
         return key == "balanced_accuracy" or (self._is_mean(key) and "weighted" not in key)
@@ -206,37 +199,36 @@ class Panel:
     def _is_mean(self, key: str) -> bool:
         return key in THRESHOLD_METRICS or not set(MEANS).isdisjoint(key.split("."))
 
-    def _groups(self, key: str, numbers: Integers) -> int:
-        """Groups in the denominator of a score."""
+    def denominator(self, key: str) -> NDArray[np.bool_]:
+        """Images (n,) in the denominator of a score."""
         metric, _, what = key.partition(".")
-        rows = np.ones(len(numbers), dtype=bool)
-        if what in self.names:
-            truth = self.truths[:, self.names.index(what)]
-            called = self.decisions[:, self.names.index(what)]
-            rows = {
-                "sensitivity": truth,
-                "specificity": ~truth,
-                "precision": called,
-                "negative_predictive_value": ~called,
-            }.get(metric, rows)
-        return len(np.unique(numbers[rows]))
+        everything = np.ones(len(self.labels), dtype=bool)
+        if what not in self.names:
+            return everything
+        place = self.names.index(what)
+        truth, called = self.truths[:, place], self.decisions[:, place]
+        return {
+            "sensitivity": truth,
+            "specificity": ~truth,
+            "precision": called,
+            "negative_predictive_value": ~called,
+        }.get(metric, everything)
 
-    def _scarce(self, key: str, numbers: Integers) -> int | None:
-        """Groups that a figure turns on: with its class, on the scarcer side, of each class."""
+    def kinds(self, key: str) -> list[NDArray[np.bool_]]:
+        """Images (n,) of each kind that a score turns on: of each class, of both sides."""
         if self._is_plain_mean(key):
-            return min(len(np.unique(numbers[self.labels == c])) for c in np.unique(self.labels))
+            return [self.labels == c for c in range(len(self.codes))]
         metric, _, what = key.partition(".")
         if metric in WHOLE_METRICS or "weighted" in what:
-            return len(np.unique(numbers))
+            return [np.ones(len(self.labels), dtype=bool)]
         what = f"{what}.argmax" if metric in RANK_METRICS else what
         if metric not in {*RANK_METRICS, "f1"} or what not in self.names:
-            return None
+            return []
         truth = self.truths[:, self.names.index(what)]
-        own, rest = len(np.unique(numbers[truth])), len(np.unique(numbers[~truth]))
-        return min(own, rest) if metric == "roc_auc" else own
+        return [truth, ~truth] if metric == "roc_auc" else [truth]
 
-    def _reason(self, key: str, value: float) -> str | None:
-        """What must be said beside a score."""
+    def reason(self, key: str, value: float) -> str | None:
+        """What must be said beside a score; None where nothing is."""
         absent = [code for c, code in enumerate(self.codes) if not (self.labels == c).any()]
         if np.isfinite(value):
             averaged = self._is_mean(key) or key == "balanced_accuracy"
