@@ -14,13 +14,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from lentigo.papers import binary_search, class_search
 from lentigo.papers.printed import Printed
-from lentigo.papers.second_opinion import second_opinion
+from lentigo.papers.second_opinion import class_opinion, second_opinion
 
 Verdict = Literal["consistent", "inconsistent", "undecidable"]
 Positive = Annotated[int, Field(ge=1)]
 AVERAGES = tuple(f"{s}_{m}" for s, m in product(class_search.AVERAGED, ("macro", "weighted")))
 # The search looks at every pair of (positives + 1) x (negatives + 1), for every size it may have.
 MOST_PAIRS = 2_000_000_000
+SIGNIFICANT = 1.96
+"""Standard errors that chance alone exceeds in 5% of comparisons."""
 
 
 def _one_of(*known: str) -> AfterValidator:
@@ -108,9 +110,10 @@ class Classes(_Check):
         return self
 
     def answer(self) -> tuple[Verdict, tuple[str, ...]]:
-        """Choose a pair of margins a class by integer programming."""
+        """Choose a pair of margins a class by integer programming, and ask mlscorecheck."""
         fits, told = class_search.explain(self.supports, self.rows, self.whole)
-        return "consistent" if fits else "inconsistent", told
+        opinion = class_opinion(self.supports, self.rows, self.whole, fits=fits)
+        return "consistent" if fits else "inconsistent", (*told, *([opinion] if opinion else ()))
 
 
 class Counts(_Check):
@@ -226,7 +229,41 @@ class Candidates(_Check):
         )
 
 
-Check = Annotated[Binary | Classes | Counts | Derived | Candidates, Field(discriminator="kind")]
+class Significance(_Check):
+    """Whether the best of several shares of a test set is further from the worst than by chance.
+
+    As of separate sets, and by McNemar (1947) for every number of images that both may have
+    right, which papers do not print.
+    """
+
+    kind: Literal["significance"]
+    total: Positive
+    figures: dict[str, Printed] = Field(min_length=2)
+
+    def answer(self) -> tuple[Verdict, tuple[str, ...]]:
+        """Standard errors between the two: ``SIGNIFICANT`` are wanted."""
+        n, names = self.total, sorted(self.figures, key=lambda name: self.figures[name].value)
+        worst, best = (round(self.figures[names[end]].value * n) for end in (0, -1))
+        more, both = best - worst, max(0, best + worst - n)
+        error = math.sqrt((best * (n - best) + worst * (n - worst)) / n) or math.inf
+        # Images that one of them alone has right: at most where they share the fewest.
+        apart = (best + worst - 2 * both, more)
+        low, high = (more / math.sqrt(each) if more else 0.0 for each in apart)
+        told = (
+            f"{names[-1]} has {best} of {n} right, {names[0]} {worst}: {more} more.",
+            f"As of two separate sets, z = {more} / {error:.2f} = {more / error:.2f}.",
+            f"On the same images z is {low:.2f} to {high:.2f}, by how many both have right, which "
+            f"is not given. At 5%, {SIGNIFICANT} is wanted of two models that were named before"
+            + (f", and more of the best and the worst of {len(names)}." * (len(names) > 2) or "."),
+        )
+        if high < SIGNIFICANT:
+            return "inconsistent", told
+        return "consistent" if low >= SIGNIFICANT else "undecidable", told
+
+
+Check = Annotated[
+    Binary | Classes | Counts | Derived | Candidates | Significance, Field(discriminator="kind")
+]
 
 
 class ScoreFile(BaseModel):
