@@ -211,6 +211,7 @@ def test_every_packaged_paper_can_be_run(name: str) -> None:
     assert claimed
     assert paper.contradictions
     assert paper.choices
+    assert paper.gaps
     for variant in paper.variants:
         published = experiment(paper, variant, "as-published")
         assert published.recipe.protocol == "as-published"
