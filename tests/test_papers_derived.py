@@ -12,9 +12,10 @@ import pytest
 from lentigo.data.phantom import generate
 from lentigo.errors import InputError
 from lentigo.files import write_json
-from lentigo.papers.derived import derive, speed_up, timing_told
+from lentigo.papers.derived import derive
 from lentigo.papers.paper import read_paper
 from lentigo.papers.reproduce import Reproduction, Request, reproduce
+from lentigo.papers.timing import seconds_per_epoch, speed_up, timing_told
 from lentigo.train import open_run, precision
 
 PAPER = """
@@ -194,6 +195,42 @@ def test_what_is_said_of_seconds_is_true_of_these_trainings(
     said = timing_told(runs, runs)
     assert told in said
     assert never not in said
+
+
+def _timed(*seconds: tuple[float, ...]) -> list[SimpleNamespace]:
+    return [SimpleNamespace(info=SimpleNamespace(epoch_seconds=each)) for each in seconds]
+
+
+def test_seconds_an_epoch_leave_out_the_first_which_compiles() -> None:
+    found = seconds_per_epoch(_timed((60.0, *[9.0, 11.0] * 10)))
+    assert found.value == pytest.approx(10.0)
+    assert 9.0 < found.low < 10.0 < found.high < 11.0
+    assert found.n_groups == 20
+    assert found.reason == (
+        "over 20 epochs of 1 training; the first epoch of each training compiles and is left out"
+    )
+
+
+def test_seconds_an_epoch_of_several_trainings_scatter_with_the_trainings() -> None:
+    one = seconds_per_epoch(_timed((60.0, *[9.0, 11.0] * 10)))
+    two = seconds_per_epoch(_timed((60.0, *[9.0, 11.0] * 10), (60.0, *[19.0, 21.0] * 10)))
+    assert two.value == pytest.approx(15.0)
+    assert two.high - two.low > 5 * (one.high - one.low)
+    assert "a rough guide" in seconds_per_epoch(_timed((60.0, 9.0, 11.0))).reason
+
+
+@pytest.mark.parametrize(
+    ("seconds", "value", "told"),
+    [
+        ((3.0,), 3.0, "no interval: one epoch"),
+        ((9.0, 3.0), 3.0, "no interval: one epoch is left after the first, which compiles"),
+    ],
+)
+def test_one_epoch_has_seconds_and_no_interval(
+    seconds: tuple[float, ...], value: float, told: str
+) -> None:
+    found = seconds_per_epoch(_timed(seconds))
+    assert (found.value, found.low, found.high, found.reason) == (value, None, None, told)
 
 
 def test_work_that_slows_both_precisions_does_not_make_half_precision_look_fast(

@@ -16,6 +16,7 @@ from lentigo.papers.measured import NO_INTERVAL, Outcome
 from lentigo.papers.paper import experiment, read_paper
 from lentigo.papers.reproduce import Request, reproduce
 from lentigo.papers.schema import PROTOCOLS, DataPlan
+from lentigo.papers.tables import ClaimRow, Column
 from lentigo.score.estimate import Estimate, summarise
 from small import lentigo
 
@@ -120,8 +121,27 @@ def test_a_figure_without_an_interval_says_why_beneath_the_tables(sixth_file: Pa
     assert told[0].startswith(
         f"no draw moves it, so resampling cannot tell how sure it is: {where}"
     )
-    known = Outcome(place.of[0], "as-published", figures={"epochs": figures["epochs"]})
+    fact = Estimate(4.0, None, None, 0, NO_INTERVAL)
+    outcomes = [Outcome(place.of[0], p, figures={place.key: fact}) for p in PROTOCOLS]
+    told = dict(pages.notes(paper, outcomes, []))["Why there is no interval"]
+    assert len(told) == 1
+    assert told[0].startswith(f"{NO_INTERVAL}: {paper.tables[0].title}, {place.column}")
+    known = Outcome(place.of[0], "as-published", figures={place.key: Estimate(0.5, 0.4, 0.6, 9)})
     assert "Why there is no interval" not in dict(pages.notes(paper, [known], []))
+
+
+def test_what_seconds_an_epoch_are_is_told_beneath_the_tables(sixth_file: Path) -> None:
+    paper = read_paper(str(sixth_file))
+    table = paper.tables[0].model_copy(
+        update={"columns": (Column(title="Seconds an epoch", key="seconds_per_epoch"),)}
+    )
+    rows = {name: ClaimRow(claimed=("",)) for name in table.rows}
+    paper = paper.model_copy(update={"tables": (table.model_copy(update={"rows": rows}),)})
+    name = next(iter(rows))
+    timed = Estimate(3.0, 2.0, 4.0, 19, "over 19 epochs of 1 training; the first compiles")
+    outcomes = [Outcome(name, "leak-free", figures={"seconds_per_epoch": timed})]
+    told = dict(pages.notes(paper, outcomes, []))["What the seconds an epoch are"]
+    assert told == [f"{timed.reason}: {name}, Seconds an epoch, leak-free."]
 
 
 def test_a_missing_source_is_asked_for_with_what_may_stand_in_for_it(tmp_path: Path) -> None:

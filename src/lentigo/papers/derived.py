@@ -7,17 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lentigo.data.prepared import open_prepared
 from lentigo.errors import LentigoError
 from lentigo.papers.measured import Outcome, figures_of
 from lentigo.papers.schema import Derived, Differing, Mean, Paper, Protocol, SpeedUp
-from lentigo.score.estimate import Estimate, summarise
+from lentigo.papers.timing import epochs_of, speed_up, timing_told
+from lentigo.score.estimate import Estimate
 from lentigo.score.exchange import PERMUTATIONS, exchange_p
 from lentigo.train import Run, open_run
 
-REPLICATES = 1000
 FAST = 1.2
 """Matrix products in half precision must be this much faster for a speed-up to mean anything."""
 
@@ -151,56 +150,4 @@ def _speed_up(
         return {"speed_up": none, "time_saved": none}, (f"{row.title}: {told}.",)
     before, after = runs[row.baseline], runs[row.variant]
     remark = f"{row.title}: {timing_told(before, after)}."
-    return speed_up(_epochs(before), _epochs(after)), (remark,)
-
-
-def timing_told(before: Sequence[Run], after: Sequence[Run]) -> str:
-    """What the seconds of these trainings rest on, in words."""
-    epochs = [len(run.info.epoch_seconds) for run in (*before, *after)]
-    if min(epochs) > 1:
-        told = "the first epoch of each training compiles and is left out"
-    else:
-        told = "a training of one epoch is counted with the compiling in it"
-    if min(sum(map(len, _epochs(each))) for each in (before, after)) < 2:
-        return f"{told}; one epoch gives no interval"
-    if max(len(before), len(after)) < 2:
-        return f"{told}; of one training each, the interval draws epochs alone"
-    return f"{told}; the interval draws trainings, and epochs within them"
-
-
-def _epochs(runs: Sequence[Run]) -> list[NDArray[np.float64]]:
-    """Seconds of each training's epochs; the first compiles and is left out where others are."""
-    seconds = [np.array(run.info.epoch_seconds) for run in runs]
-    return [each[1:] if len(each) > 1 else each for each in seconds]
-
-
-def speed_up(
-    before: Sequence[NDArray[np.float64]], after: Sequence[NDArray[np.float64]], seed: int = 0
-) -> dict[str, Estimate]:
-    """``speed_up``, mean seconds an epoch before / after, and ``time_saved``, 1 - after / before.
-
-    The percentile interval of a bootstrap in two steps: trainings are drawn, then epochs
-    within each. One epoch of either kind scatters not at all, and gives none.
-
-    Args:
-        before: Seconds of the epochs of each training, one array a seed.
-        after: Of the other kind.
-        seed: Of the bootstrap.
-    """
-    random = np.random.default_rng(seed)
-
-    def drawn(trainings: Sequence[NDArray[np.float64]]) -> float:
-        chosen = [trainings[i] for i in random.integers(0, len(trainings), len(trainings))]
-        return float(np.concatenate([random.choice(e, len(e)) for e in chosen]).mean())
-
-    ratio = float(np.concatenate(before).mean() / np.concatenate(after).mean())
-    if min(sum(map(len, before)), sum(map(len, after))) < 2:
-        told = "one epoch has no interval"
-        values = {"speed_up": ratio, "time_saved": 1 - 1 / ratio}
-        return {key: Estimate(each, None, None, 2, told) for key, each in values.items()}
-    ratios = np.array([drawn(before) / drawn(after) for _ in range(REPLICATES)])
-    count = len(before) + len(after)
-    return {
-        "speed_up": summarise(ratio, ratios, count),
-        "time_saved": summarise(1 - 1 / ratio, 1 - 1 / ratios, count),
-    }
+    return speed_up(epochs_of(before), epochs_of(after)), (remark,)

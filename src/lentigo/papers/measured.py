@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lentigo.data.prepared import PreparedSet
 from lentigo.errors import InputError
 from lentigo.papers.schema import Protocol
+from lentigo.papers.timing import seconds_per_epoch
 from lentigo.score.bootstrap import REPLICATES, group_numbers, grouped_bootstrap
 from lentigo.score.calibration import softmax
 from lentigo.score.estimate import LEVEL, Estimate, summarise
@@ -283,9 +284,11 @@ def _facts(runs: Sequence[Run]) -> dict[str, Estimate]:
         row = {f"history.{k}": v for k, v in best.items() if isinstance(v, int | float)}
         row |= {"parameters": run.info.parameters, "seconds": run.info.seconds}
         if run.info.kind == "network":  # a classic model's rows are points of a grid
-            row |= {"epochs": len(history), "seconds_per_epoch": run.info.seconds / len(history)}
+            row["epochs"] = len(history)
         rows.append(row)
     means = pd.DataFrame(rows).mean()
-    return {
+    found = {
         str(key): Estimate(float(value), None, None, 0, NO_INTERVAL) for key, value in means.items()
     }
+    timed = all(run.info.kind == "network" for run in runs)
+    return found | ({"seconds_per_epoch": seconds_per_epoch(runs)} if timed else {})

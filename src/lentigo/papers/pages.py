@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -269,27 +269,40 @@ def notes(
         ("What is not reproduced", list(paper.gaps)),
         ("Data and weights of these runs", remarks),
         ("What was measured", measured),
-        ("Why there is no interval", _without_interval(paper, outcomes)),
+        ("Why there is no interval", _reasons(paper, outcomes, _has_no_interval)),
+        ("What the seconds an epoch are", _reasons(paper, outcomes, _is_timed)),
     ]
     return [(title, sentences) for title, sentences in found if sentences]
 
 
-def _without_interval(paper: Paper, outcomes: Sequence[Outcome]) -> list[str]:
-    """Why figures of the tables stand without an interval: a sentence a reason."""
+def _reasons(
+    paper: Paper, outcomes: Sequence[Outcome], told: Callable[[Place, Estimate], bool]
+) -> list[str]:
+    """What is said of the tables' figures that are to be ``told`` of: a sentence a reason."""
     found: dict[str, list[str]] = {}
     for table, place in ((t, each) for t in paper.tables for line in t.lines for each in line):
         name = _asked(place, outcomes)
         for outcome in (each for each in outcomes if each.variant == name):
             estimate = (outcome.figures or {}).get(place.key)
-            if estimate is None or estimate.value is None or estimate.low is not None:
+            if estimate is None or estimate.value is None or not told(place, estimate):
                 continue
-            # Counts and facts of a run have none for other reasons, which need no saying.
-            if (reason := estimate.reason or "").startswith(NONE):
-                where = f"{place.row}, {place.column}, {outcome.protocol}"
-                if place.key.startswith(KEY):  # a hundred cells for one reason
-                    where = f"{table.title}, {outcome.protocol}"
-                found.setdefault(reason.removeprefix(NONE), []).append(where)
+            reason = estimate.reason or "unknown"
+            where = f"{place.row}, {place.column}, {outcome.protocol}"
+            if place.key.startswith(KEY):  # a hundred cells for one reason
+                where = f"{table.title}, {outcome.protocol}"
+            elif not estimate.n_groups:  # facts and counts, for whichever row they are of
+                turned = any(column.of for column in table.columns)
+                where = f"{table.title}, {place.row if turned else place.column}"
+            found.setdefault(reason.removeprefix(NONE), []).append(where)
     return [f"{why}: {'; '.join(dict.fromkeys(places))}." for why, places in found.items()]
+
+
+def _has_no_interval(_: Place, estimate: Estimate) -> bool:
+    return estimate.low is None
+
+
+def _is_timed(place: Place, estimate: Estimate) -> bool:
+    return place.key == "seconds_per_epoch" and estimate.low is not None
 
 
 def _trainings(outcome: Outcome) -> str:

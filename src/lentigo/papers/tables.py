@@ -27,7 +27,8 @@ class Column(Known):
     """A column: a key of `lentigo.score.panel`, a fact of the run, or what is only printed.
 
     ``false_positive_rate.WHAT.POINT`` is 1 less the specificity. Facts of the run:
-    ``parameters``, ``seconds``, ``seconds_per_epoch``, ``epochs``, and ``history.NAME``, a
+    ``parameters``, ``seconds``, ``epochs``, ``seconds_per_epoch`` (without the first of each
+    training, which compiles; `lentigo.papers.timing`), and ``history.NAME``, a
     value of the epoch that is kept (``history.val_accuracy``). Of the exported file: ``file_mb``,
     ``response_ms`` and ``response_p95_ms`` on this machine; ``inference_s`` is what the run
     itself takes for all measured images. ``images.SIDE`` and ``images.SIDE.CLASS`` count images
