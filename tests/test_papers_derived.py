@@ -7,12 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lentigo.data.phantom import generate
 from lentigo.errors import InputError
 from lentigo.files import write_json
-from lentigo.papers.derived import derive
+from lentigo.papers.derived import _difference, _spread, derive
 from lentigo.papers.paper import read_paper
 from lentigo.papers.reproduce import Reproduction, Request, reproduce
 from lentigo.papers.timing import seconds_per_epoch, speed_up, timing_told
@@ -75,9 +76,13 @@ b = ["0.8"]
 mean-ab = ["0.85"]
 [[tables]]
 title = "Differences"
-columns = [{ title = "p", key = "p_value" }, { title = "Spread", key = "spread" }]
+columns = [
+  { title = "p", key = "p_value" },
+  { title = "Spread", key = "spread" },
+  { title = "b less a", key = "difference" },
+]
 [tables.rows]
-differ = ["", ""]
+differ = ["", "", ""]
 [[tables]]
 title = "Files"
 columns = [{ title = "MB", key = "file_mb" }, { title = "ms", key = "response_ms" }]
@@ -122,6 +127,44 @@ def test_the_spread_is_that_of_the_levels_and_p_a_probability(done: Reproduction
     assert found["spread"].value == pytest.approx(abs(a - b))
     assert 0 < found["p_value"].value <= 1
     assert "does not know how other trainings would differ" in done.markdown.read_text()
+
+
+def test_a_difference_of_two_levels_says_which_is_better_and_how_sure(
+    done: Reproduction,
+) -> None:
+    found = figures(done, "differ")["difference"]
+    a, b = (figures(done, name)["accuracy"].value for name in "ab")
+    assert found.value == pytest.approx(b - a)
+    assert found.low <= found.value <= found.high
+    text = done.markdown.read_text()
+    assert f"| {found.value:+z.3f} [{found.low:+z.3f}, {found.high:+z.3f}] |" in text
+    assert "a or b: accuracy of b less that of a on the same images." in text
+
+
+def test_a_difference_is_paired_and_draws_groups() -> None:
+    hard = np.arange(40) % 2  # what is hard for both cancels
+    right = pd.DataFrame({"plain": hard * 1.0, "mined": hard * 1.0})
+    still, told = _difference(right, np.arange(40))
+    assert (still.value, still.low, still.high) == (0.0, 0.0, 0.0)
+    assert told == "accuracy of mined less that of plain on the same images"
+    right["mined"] = np.maximum(hard, np.arange(40) < 20)
+    alone, _ = _difference(right, np.arange(40))
+    together, _ = _difference(right, np.arange(40) // 4)
+    assert alone.value == together.value == 0.25
+    assert _difference(right[["mined", "plain"]], np.arange(40))[0].value == -0.25
+    assert together.high - together.low > alone.high - alone.low > 0
+    few, _ = _difference(right, np.arange(40) // 8)
+    assert "rests on 5 group(s)" in few.reason
+
+
+def test_of_three_levels_there_is_a_range_without_an_interval_and_no_difference() -> None:
+    right = pd.DataFrame({"a": [1.0, 0.0], "b": [1.0, 1.0], "c": [0.0, 0.0]})
+    apart, told = _difference(right, np.arange(2))
+    assert (apart.value, told) == (None, "")
+    assert "more than two levels" in apart.reason
+    spread = _spread(right, 2)
+    assert (spread.value, spread.low) == (1.0, None)
+    assert spread.reason == "no interval: a range, from c to b, widens with every draw"
 
 
 def test_a_run_knows_the_seconds_of_its_epochs(done: Reproduction) -> None:

@@ -17,7 +17,7 @@ from lentigo.score.panel import Panel
 
 _OF_RUNS = ("parameters", "seconds", "seconds_per_epoch", "epochs")
 _OF_FILES = ("file_mb", "response_ms", "response_p95_ms", "inference_s")
-_OF_ROWS = ("p_value", "spread", "speed_up", "time_saved")
+_OF_ROWS = ("p_value", "difference", "spread", "speed_up", "time_saved")
 # Two classes of any name.
 _ANY = ("<a>", "<b>")
 _HISTORY = (

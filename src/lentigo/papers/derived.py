@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lentigo.data.prepared import open_prepared
 from lentigo.errors import LentigoError
 from lentigo.papers.measured import Outcome, figures_of
 from lentigo.papers.schema import Derived, Differing, Mean, Paper, Protocol, SpeedUp
 from lentigo.papers.timing import epochs_of, speed_up, timing_told
-from lentigo.score.estimate import Estimate
+from lentigo.score.bootstrap import group_numbers, grouped_bootstrap
+from lentigo.score.estimate import NONE, Estimate, summarise
 from lentigo.score.exchange import PERMUTATIONS, exchange_p
 from lentigo.train import Run, open_run
 
@@ -105,17 +108,44 @@ def _differing(
     variants = pd.DataFrame(right)
     levels = {level: variants[list(names)].mean(axis=1) for level, names in row.levels.items()}
     table = pd.DataFrame(levels)
-    by_group = table.groupby(table.index.map(group_of)).sum().to_numpy(np.float64)
-    means = table.mean().to_numpy()
+    groups = table.index.map(group_of).to_numpy()
+    by_group = table.groupby(groups).sum().to_numpy(np.float64)
     told = (
         f"over {len(by_group)} groups, {PERMUTATIONS} permutations (Pitman 1938); it tells these "
         "trained models apart, and does not know how other trainings would differ"
     )
-    p = exchange_p(by_group)
+    apart, remark = _difference(table, groups)
+    remarks = [f"The p-values of differences: {told}."]
     return {
-        "p_value": Estimate(p, None, None, len(by_group), told),
-        "spread": Estimate(float(means.max() - means.min()), None, None, len(by_group), told),
-    }, (f"The p-values of differences: {told}.",)
+        "p_value": Estimate(exchange_p(by_group), None, None, len(by_group), told),
+        "spread": _spread(table, len(by_group)),
+        "difference": apart,
+    }, (*remarks, *([f"{row.title}: {remark}."] if remark else []))
+
+
+def _difference(right: pd.DataFrame, groups: NDArray[Any]) -> tuple[Estimate, str]:
+    """The accuracy of the second of two levels less that of the first, and what it is in words.
+
+    Args:
+        right: (n, levels) how surely each image is called right.
+        groups: (n,) the group of each image; they are drawn for both levels together.
+    """
+    numbers, count = group_numbers(groups)
+    if right.shape[1] != 2:
+        none = "of more than two levels only the spread is given"
+        return Estimate(None, None, None, count, none), ""
+    first, second = right.columns
+    gap = (right[second] - right[first]).to_numpy(np.float64)
+    drawn = grouped_bootstrap(lambda weights: gap @ weights / weights.sum(axis=0), numbers)
+    told = f"accuracy of {second} less that of {first} on the same images"
+    return summarise(float(gap.mean()), drawn, count, scarce=count), told
+
+
+def _spread(right: pd.DataFrame, count: int) -> Estimate:
+    """The best level's accuracy less the worst's: a range, which every draw would widen."""
+    means = right.mean()
+    told = f"{NONE}a range, from {means.idxmin()} to {means.idxmax()}, widens with every draw"
+    return Estimate(float(means.max() - means.min()), None, None, count, told)
 
 
 def _right(outcome: Outcome, codes: Sequence[str]) -> pd.Series:

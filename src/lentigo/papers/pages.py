@@ -162,9 +162,11 @@ def _cell(place: Place, outcome: Outcome | None) -> Cell:
     if estimate is None or estimate.value is None:
         reason = "no such figure" if estimate is None else str(estimate.reason)
         return Cell(reason if outcome.derived else "undefined", leaky=False, note=reason)
-    value, digits = f"{estimate.value:,.{place.digits}f}", place.digits
-    known = estimate.low is not None and estimate.high is not None
-    interval = f"[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]" if known else ""
+    sign, digits = "+z" if place.key == "difference" else "", place.digits
+    value = f"{estimate.value:{sign},.{digits}f}"
+    interval = ""
+    if estimate.low is not None and estimate.high is not None:
+        interval = f"[{estimate.low:{sign}.{digits}f}, {estimate.high:{sign}.{digits}f}]"
     return Cell(value, outcome.leaky, estimate.reason or "", interval)
 
 

@@ -163,7 +163,9 @@ class Mean(_Derived):
 class Differing(_Derived):
     """Whether it makes a difference to right answers which level a variant belongs to.
 
-    Columns: ``p_value``, and ``spread``, the best level's accuracy less the worst's.
+    Columns: ``p_value``; ``difference``, of two levels the second's accuracy less the first's,
+    with its sign and an interval; and ``spread``, of more the best's less the worst's, which
+    has none.
     """
 
     kind: Literal["difference"]
