@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import re
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import get_args
-from unittest.mock import create_autospec
 
 import pandas as pd
 import pytest
 
-from lentigo.papers import pages, plots
+from lentigo.papers import pages
 from lentigo.papers.figures import FIGURES
 from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import read_paper
 from lentigo.papers.reproduce import Reproduction, Request, reproduce
 from lentigo.papers.schema import PROTOCOLS, FigureName
 from lentigo.score.estimate import Estimate
-from lentigo.train import ClassicRun, open_run
+from lentigo.train import open_run
 from small import lentigo
+
+LOGGED = {"Training accuracy": "accuracy", "Validation accuracy": "val_accuracy"}
 
 
 @pytest.fixture(scope="module")
@@ -91,22 +90,6 @@ def test_validation_figures_have_intervals_over_groups(
         assert figure.low <= figure.value <= figure.high
         assert figure.low < figure.high
         assert figure.n_groups > 1
-
-
-def test_an_epoch_without_a_figure_leaves_a_gap_and_no_broken_curve() -> None:
-    rows = [{"epoch": e, "loss": 1.0 / e, "accuracy": math.nan} for e in (1, 2)]
-    figure = plots._curves("here", [*rows, {"epoch": 3, "loss": math.nan}], leaky=False)
-    assert "nan" not in figure.picture
-    assert figure.picture.count('class="line s') == 1
-    assert figure.table.rows[0] == ("1", "1.0000", "–")
-
-
-def test_the_grid_of_a_classic_model_is_no_curve_by_epochs() -> None:
-    points = [{"epoch": e, "stage": "linear", "c": 0.1, "val_loss": 0.4} for e in (1, 2)]
-    run = create_autospec(ClassicRun, instance=True)
-    run.history.return_value = points
-    grid = SimpleNamespace(run=run, training="A machine", leaky=False, claimed_history=[])
-    assert plots.curves([grid]) == []
 
 
 def test_every_fold_validates_once_a_seed_and_all_images_count(done: Reproduction) -> None:
@@ -214,6 +197,14 @@ def test_what_is_printed_of_each_epoch_has_its_tables_beside_the_papers_others(
             each = [run.history()[epoch - 1]["val_loss"] for run in runs]
             assert float(row["value"]) == pytest.approx(sum(each) / 2)
             assert float(row["low"]) <= min(each) <= max(each) <= float(row["high"])
+            for column in LOGGED:
+                row = found[outcome.protocol, column, str(epoch)]
+                logged = [run.history()[epoch - 1][LOGGED[column]] for run in runs]
+                if len(set(logged)) == 1:
+                    assert row["low"] == row["high"] == ""
+                    assert row["remark"].endswith("single epochs that all trainings have alike.")
+                else:
+                    assert 0 <= float(row["low"]) < float(row["value"]) < float(row["high"]) <= 1
             seconds = [run.info.epoch_seconds[epoch - 1] for run in runs]
             row = found[outcome.protocol, "Tiny, batch 8", str(epoch)]
             assert float(row["value"]) == pytest.approx(sum(seconds) / 2)

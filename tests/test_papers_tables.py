@@ -1,16 +1,20 @@
-"""What a paper's tables say beside their figures: stamps, remarks, and epochs one by one."""
+"""What a paper's tables say beside their figures: stamps, remarks, epochs and their curves."""
 
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import create_autospec
 
-from lentigo.papers import pages
+from lentigo.papers import pages, plots
 from lentigo.papers.epochs import with_epochs
 from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import read_paper
 from lentigo.papers.schema import PROTOCOLS
 from lentigo.score.estimate import Estimate
+from lentigo.train import ClassicRun
 
 
 def test_each_line_of_the_csv_says_what_the_page_says_of_it() -> None:
@@ -54,3 +58,19 @@ def test_logs_of_one_training_have_one_reason_for_having_no_interval(
     tables = {each.title: each for each in pages.all_filled(paper, ("leak-free",), measured)}
     claims = [row.cells[0][0] for row in tables[title].rows]
     assert claims == ["10", "11", "12.5", "–", "–"]
+
+
+def test_an_epoch_without_a_figure_leaves_a_gap_and_no_broken_curve() -> None:
+    rows = [{"epoch": e, "loss": 1.0 / e, "accuracy": math.nan} for e in (1, 2)]
+    figure = plots._curves("here", [*rows, {"epoch": 3, "loss": math.nan}], leaky=False)
+    assert "nan" not in figure.picture
+    assert figure.picture.count('class="line s') == 1
+    assert figure.table.rows[0] == ("1", "1.0000", "–")
+
+
+def test_the_grid_of_a_classic_model_is_no_curve_by_epochs() -> None:
+    points = [{"epoch": e, "stage": "linear", "c": 0.1, "val_loss": 0.4} for e in (1, 2)]
+    run = create_autospec(ClassicRun, instance=True)
+    run.history.return_value = points
+    grid = SimpleNamespace(run=run, training="A machine", leaky=False, claimed_history=[])
+    assert plots.curves([grid]) == []

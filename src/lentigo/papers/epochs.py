@@ -6,6 +6,7 @@ The page draws the same as logs, seconds and curves (`lentigo.papers.figures`).
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ _LOGGED: dict[EpochFigure, str] = {
 _Wanted = tuple[str, str, EpochFigure]
 """A column: its title, the variant, and the figure."""
 _ALONE = f"{NONE}single epochs of one training"
+_ALIKE = f"{NONE}single epochs that all trainings have alike"
 
 
 def with_epochs(paper: Paper, outcomes: Sequence[Outcome]) -> tuple[Paper, list[Outcome]]:
@@ -94,7 +96,7 @@ def _table(
 def _figures(outcome: Outcome) -> dict[str, Estimate]:
     logs = [_log(report.parents[2]) for report in outcome.reports]
     reached = [key for key in logs[0] if all(key in log for log in logs)] if logs else []
-    return {key: _estimate([log[key] for log in logs]) for key in reached}
+    return {key: _estimate(key, [log[key] for log in logs]) for key in reached}
 
 
 def _log(run_path: Path) -> dict[str, float]:
@@ -112,7 +114,14 @@ def _log(run_path: Path) -> dict[str, float]:
     return {**seconds, **logged}
 
 
-def _estimate(values: Sequence[float]) -> Estimate:
+def _estimate(key: str, values: Sequence[float]) -> Estimate:
     found = student(values, "trainings")
-    alone = len(values) == 1 and found.value is not None
-    return dataclasses.replace(found, reason=_ALONE) if alone else found
+    if len(values) == 1 and found.value is not None:
+        return dataclasses.replace(found, reason=_ALONE)
+    if found.low is None or found.high is None:
+        return found
+    if found.low == found.high:  # which is no certainty
+        return dataclasses.replace(found, low=None, high=None, reason=_ALIKE)
+    # Student knows of no bounds; neither seconds nor losses fall below 0.
+    most = 1.0 if "accuracy" in key else math.inf
+    return dataclasses.replace(found, low=max(found.low, 0.0), high=min(found.high, most))
