@@ -130,7 +130,7 @@ def test_a_figure_without_an_interval_says_why_beneath_the_tables(sixth_file: Pa
     assert "Why there is no interval" not in dict(pages.notes(paper, [known], []))
 
 
-def test_what_seconds_an_epoch_are_is_told_beneath_the_tables(sixth_file: Path) -> None:
+def test_what_an_interval_rests_on_is_told_beneath_the_tables(sixth_file: Path) -> None:
     paper = read_paper(str(sixth_file))
     table = paper.tables[0].model_copy(
         update={"columns": (Column(title="Seconds an epoch", key="seconds_per_epoch"),)}
@@ -140,7 +140,7 @@ def test_what_seconds_an_epoch_are_is_told_beneath_the_tables(sixth_file: Path) 
     name = next(iter(rows))
     timed = Estimate(3.0, 2.0, 4.0, 19, "over 19 epochs of 1 training; the first compiles")
     outcomes = [Outcome(name, "leak-free", figures={"seconds_per_epoch": timed})]
-    told = dict(pages.notes(paper, outcomes, []))["What the seconds an epoch are"]
+    told = dict(pages.notes(paper, outcomes, []))["What to know of intervals"]
     assert told == [f"{timed.reason}: {name}, Seconds an epoch, leak-free."]
 
 

@@ -162,6 +162,8 @@ def test_every_fold_validates_in_turn_and_differences_are_paired(
     assert "no interval: undefined in" in unsure.reason
     text = done.markdown.read_text()
     assert "| one epoch |" in text
+    told = next(line for line in text.splitlines() if line.startswith(f"- {unsure.reason}"))
+    assert "again: difference of balanced_accuracy" in told
     assert "| roc_auc.pale |" in text
     with done.csv.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))

@@ -114,10 +114,11 @@ def _differing(
         f"over {len(by_group)} groups, {PERMUTATIONS} permutations (Pitman 1938); it tells these "
         "trained models apart, and does not know how other trainings would differ"
     )
+    none = f"{NONE}a p-value, over {len(by_group)} groups"
     apart, remark = _difference(table, groups)
     remarks = [f"The p-values of differences: {told}."]
     return {
-        "p_value": Estimate(exchange_p(by_group), None, None, len(by_group), told),
+        "p_value": Estimate(exchange_p(by_group), None, None, len(by_group), none),
         "spread": _spread(table, len(by_group)),
         "difference": apart,
     }, (*remarks, *([f"{row.title}: {remark}."] if remark else []))

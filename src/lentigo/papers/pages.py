@@ -272,7 +272,7 @@ def notes(
         ("Data and weights of these runs", remarks),
         ("What was measured", measured),
         ("Why there is no interval", _reasons(paper, outcomes, _has_no_interval)),
-        ("What the seconds an epoch are", _reasons(paper, outcomes, _is_timed)),
+        ("What to know of intervals", _reasons(paper, outcomes, _has_a_caution)),
     ]
     return [(title, sentences) for title, sentences in found if sentences]
 
@@ -303,8 +303,8 @@ def _has_no_interval(_: Place, estimate: Estimate) -> bool:
     return estimate.low is None
 
 
-def _is_timed(place: Place, estimate: Estimate) -> bool:
-    return place.key == "seconds_per_epoch" and estimate.low is not None
+def _has_a_caution(_: Place, estimate: Estimate) -> bool:
+    return estimate.low is not None and estimate.reason is not None
 
 
 def _trainings(outcome: Outcome) -> str:

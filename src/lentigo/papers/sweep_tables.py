@@ -104,6 +104,8 @@ def as_markdown(table: Table, points: Sequence[Point]) -> str:
     ]
     if any(point.apart for point in points):
         lines += ["", *_differences(table, points)]
+    if said := _said(table, points):
+        lines += ["", "Of these figures and their intervals:", "", *said]
     if table.choices:
         lines += ["", *(f"- {sentence}" for sentence in table.choices)]
     return "\n".join([*lines, "", NOT_A_MEDICAL_DEVICE, ""])
@@ -151,6 +153,21 @@ def _differences(table: Table, points: Sequence[Point]) -> list[str]:
         "",
         *_lines(rows),
     ]
+
+
+def _said(table: Table, points: Sequence[Point]) -> list[str]:
+    """What must be said of figures and intervals over groups: a line a reason."""
+    keys, found = _keys(points), dict[str, list[str]]()
+    for point in points:
+        row = ", ".join(_called(point, keys))
+        for name in table.shown:
+            apart = point.apart.get(name)
+            gap = apart.by_group if apart else None
+            each = {name: point.figures.get(name), f"difference of {name}": gap}
+            for what, estimate in each.items():
+                if estimate is not None and estimate.reason:
+                    found.setdefault(estimate.reason, []).append(f"{row}: {what}")
+    return [f"- {reason} ({'; '.join(places)})." for reason, places in found.items()]
 
 
 def _keys(points: Sequence[Point]) -> list[str]:
