@@ -210,6 +210,29 @@ def test_seeds_are_kept_apart_from_test_noise(data: PreparedSet, tmp_path: Path)
     assert family.test_noise > 0
 
 
+def test_each_models_figures_are_as_cautious_as_its_own_evaluation(
+    data: PreparedSet, tmp_path: Path
+) -> None:
+    about = {"kind": "run", "recipe": "r", "recipe_digest": "d", "prepared_digest": "p"}
+    perfect = [
+        evaluated(tmp_path, data, np.eye(7)[data.labels[data.rows("test")]], name=name, **about)
+        for name in ("one", "other")
+    ]
+    sides = read_sides([find_evaluation(each, "test") for each in perfect])
+    keys = ("accuracy", "sensitivity.star.argmax", "roc_auc.star", "balanced_accuracy")
+    found = compare(sides, keys, replicates=300)
+    alone = sides[0].panel.estimates(sides[0].groups, replicates=300)
+    for key in keys:
+        assert found.scores["one"][key] == alone[key]
+        assert next(each.mean for each in found.families if each.metric == key) == alone[key]
+    # Nothing was missed, and some could be: a bootstrap alone would say [1, 1].
+    low = found.scores["one"]["sensitivity.star.argmax"].low
+    assert low is not None
+    assert low < 1
+    difference = next(e for e in found.differences if e.metric == "sensitivity.star.argmax")
+    assert difference.estimate.n_groups == alone["sensitivity.star.argmax"].n_groups
+
+
 def test_other_images_are_refused_with_their_number(data: PreparedSet, tmp_path: Path) -> None:
     a, b = two(tmp_path, data, a=2.0, b=2.0)
     path = b / "evaluation" / "test" / "predictions.csv"

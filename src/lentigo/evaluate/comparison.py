@@ -15,10 +15,11 @@ import numpy as np
 from lentigo.errors import InputError, listed
 from lentigo.evaluate.sides import Side
 from lentigo.score.arrays import Floats
-from lentigo.score.bootstrap import REPLICATES, grouped_bootstrap
+from lentigo.score.bootstrap import REPLICATES, group_numbers, grouped_bootstrap
 from lentigo.score.estimate import Estimate, summarise
 from lentigo.score.paired import delong, holm, mcnemar
 from lentigo.score.panel import Panel
+from lentigo.score.trainings import groups_of_mean, mean_estimates, scarce_groups
 
 DEFAULT_METRICS = ("balanced_accuracy", "accuracy", "roc_auc.macro", "roc_auc.malignant")
 # Below: the smaller the better.
@@ -177,7 +178,7 @@ def compare(
 
     def all_sides(weights: Floats) -> Floats:
         return np.concatenate(
-            [panel.compute(weights)[own] for panel, own in zip(panels, rows, strict=True)]
+            [panel.draw(weights)[own] for panel, own in zip(panels, rows, strict=True)]
         )
 
     groups = sides[0].groups
@@ -185,21 +186,17 @@ def compare(
     observed = all_sides(np.ones((len(groups), 1)))[:, 0].reshape(shape)
     drawn = grouped_bootstrap(all_sides, groups, replicates=replicates, seed=seed)
     drawn = drawn.reshape(*shape, -1)
-    n_groups = len(set(groups.tolist()))
-    scores = {
-        side.name: {
-            key: summarise(observed[i, j], drawn[i, j], n_groups, bounded=True)
-            for j, key in enumerate(keys)
-        }
-        for i, side in enumerate(sides)
-    }
+    alone = [panel.estimates(groups, replicates=replicates, seed=seed) for panel in panels]
     return Comparison(
         images=len(groups),
-        groups=n_groups,
+        groups=len(np.unique(groups)),
         replicates=replicates,
-        scores=scores,
-        differences=_differences(sides, keys, observed, drawn, n_groups),
-        families=_families(sides, keys, observed, drawn, n_groups),
+        scores={
+            side.name: {key: estimates[key] for key in keys}
+            for side, estimates in zip(sides, alone, strict=True)
+        },
+        differences=_differences(sides, panels, keys, observed, drawn),
+        families=_families(sides, panels, keys, observed, drawn, seed),
     )
 
 
@@ -229,16 +226,22 @@ def _keys(
 
 def _differences(
     sides: Sequence[Side],
+    panels: Sequence[Panel],
     keys: Sequence[str],
     observed: Floats,
     drawn: Floats,
-    n_groups: int,
 ) -> tuple[Difference, ...]:
-    found = []
+    found, (numbers, _) = [], group_numbers(sides[0].groups)
     for (i, first), (j, second) in itertools.combinations(enumerate(sides), 2):
         for k, key in enumerate(keys):
             gap, replicates = observed[i, k] - observed[j, k], drawn[i, k] - drawn[j, k]
-            estimate = summarise(gap, replicates, n_groups)
+            pair = [panels[i], panels[j]]
+            estimate = summarise(
+                gap,
+                replicates,
+                groups_of_mean([each.denominator(key) for each in pair], [numbers, numbers]),
+                scarce=scarce_groups(pair, [numbers, numbers], key),
+            )
             found.append((key, first, second, estimate, *_test(key, first, second, replicates)))
     corrected = holm([each[-1] for each in found])
     return tuple(
@@ -259,34 +262,45 @@ def _test(key: str, first: Side, second: Side, replicates: Floats) -> tuple[str,
         if 2 <= positive.sum() <= len(positive) - 2:
             pair = delong(positive, [first.score_of(what), second.score_of(what)])
             return "DeLong", pair.difference()[2]
+    replicates = replicates[np.isfinite(replicates)]  # draws without a class have no mean
     below, above = (replicates <= 0).sum(), (replicates >= 0).sum()
     return "bootstrap", float(min(1.0, 2 * (min(below, above) + 1) / (len(replicates) + 1)))
 
 
 def _families(
     sides: Sequence[Side],
+    panels: Sequence[Panel],
     keys: Sequence[str],
     observed: Floats,
     drawn: Floats,
-    n_groups: int,
+    seed: int,
 ) -> tuple[Family, ...]:
+    groups, replicates = sides[0].groups, drawn.shape[-1]
     members: dict[tuple[str, str], list[int]] = {}
     for place, side in enumerate(sides):
         if side.family is not None:
             members.setdefault(side.family, []).append(place)
+    members = {family: places for family, places in members.items() if len(places) > 1}
+    means = {
+        family: mean_estimates(
+            [panels[place] for place in places],
+            [np.arange(len(groups))] * len(places),
+            groups,
+            replicates=replicates,
+            seed=seed,
+        )
+        for family, places in members.items()
+    }
     return tuple(
         Family(
             recipe=family[0],
             runs=tuple(sides[place].name for place in places),
             metric=key,
-            mean=summarise(
-                float(observed[places, k].mean()), drawn[places, k].mean(axis=0), n_groups
-            ),
+            mean=means[family][key],
             between_runs=float(observed[places, k].std(ddof=1)),
             test_noise=float(np.nanstd(drawn[places, k].mean(axis=0), ddof=1)),
         )
         for family, places in members.items()
-        if len(places) > 1
         for k, key in enumerate(keys)
     )
 
