@@ -298,7 +298,11 @@ def test_mixed_batches_mix_their_labels_and_statistics_see_them_unmixed(
     (_, told), labels, weighed = batches[1]
     share = told[:, SHARE]
     np.testing.assert_array_equal(share, parameters[3:, SHARE])
-    np.testing.assert_allclose(labels[0], share[0] * targets[2] + (1 - share[0]) * targets[0])
+    own = share * np.array([2, 1, 0], np.float32)
+    expected = own[0] * targets[2] + (1 - share[0]) * 0 * targets[0]
+    np.testing.assert_allclose(weighed[0] * labels[0], expected, rtol=1e-6)
+    expected = own[1] * targets[1] + (1 - share[1]) * 2 * targets[2]
+    np.testing.assert_allclose(weighed[1] * labels[1], expected, rtol=1e-6)
     np.testing.assert_allclose(weighed, mix(np.array([2, 1, 0], np.float32), share))
     assert (batches.unmixed(1)[1][:, SHARE] == 1).all()
     assert (batches.unmixed(1)[1][:, BOX:] == 0).all()

@@ -355,7 +355,7 @@ def _blurred(images: Any) -> Any:
 
 
 def mix(values: NDArray[np.float32], share: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What MixUp or CutMix makes of a batch's targets (B, k) or weights (B,), by ``share`` (B,).
+    """What MixUp or CutMix makes of a batch's values (B, ...), by ``share`` (B,) of each's own.
 
     Every image is mixed with the one before it, the first with the last (Zhang 2018).
     """

@@ -58,7 +58,10 @@ class EpochBatches(keras.utils.PyDataset):
         targets, weights = self._targets[rows], self._weights[rows]
         if self._parameters is not None:
             share = inputs[1][:, SHARE]
-            targets, weights = mix(targets, share), mix(weights, share)
+            mixed = mix(weights, share)
+            # Each label keeps the weight of its own image, whatever it is mixed with.
+            own = share * weights / np.maximum(mixed, np.finfo(np.float32).tiny)
+            targets, weights = mix(targets, own), mixed
             inputs = (*inputs[:2], *(mix(each, share) for each in inputs[2:]))
         if len(rows) > self._batch_size:
             weights = weights * np.float32(len(rows) / self._batch_size)
