@@ -247,6 +247,16 @@ def test_focal_loss_with_gamma_0_is_cross_entropy_and_downweights_what_is_easy()
     np.testing.assert_allclose(two[0], -((1 - p) ** 2) * np.log(p), rtol=1e-4)
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_focal_loss_can_be_descended_where_the_answer_is_certain(gamma: float) -> None:
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, use_bias=False)])
+    model.layers[0].set_weights([120 * np.eye(3, dtype=np.float32)])
+    model.compile(keras.optimizers.SGD(0.1), FocalLoss(gamma), jit_compile=False)
+    certain_and_wrong = np.array([[1.0, 0, 0], [0, 1, 0]])
+    model.train_on_batch(np.eye(3, dtype=np.float32)[[0, 2]], certain_and_wrong)
+    assert np.isfinite(model.layers[0].get_weights()[0]).all()
+
+
 def test_balanced_class_weights_are_scikit_learns() -> None:
     from sklearn.utils.class_weight import compute_class_weight
 

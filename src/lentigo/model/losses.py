@@ -27,7 +27,9 @@ class FocalLoss(keras.losses.Loss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Loss (B,) of one-hot or smoothed labels and logits, both (B, k)."""
         log_p = keras.ops.log_softmax(y_pred, axis=-1)
-        weight = keras.ops.power(1.0 - keras.ops.exp(log_p), self.gamma)
+        # Below gamma 1 the slope of the power has no bound where p is 1.
+        doubt = keras.ops.maximum(1.0 - keras.ops.exp(log_p), keras.config.epsilon())
+        weight = keras.ops.power(doubt, self.gamma)
         return -keras.ops.sum(y_true * weight * log_p, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
