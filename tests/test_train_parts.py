@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from lentigo.errors import RecipeError, RunError
 from lentigo.model import BOX, SHARE, batch_norms, build_model, draw_parameters, mix
@@ -185,6 +186,12 @@ def test_the_cosine_schedule_rises_peaks_and_ends_at_a_hundredth() -> None:
     assert rates[1] == pytest.approx(1e-2)
     assert rates[-1] == pytest.approx(1e-4)
     assert rates[1:] == sorted(rates[1:], reverse=True)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "plateau"])
+def test_a_warm_up_that_a_schedule_does_not_have_is_refused(schedule: str) -> None:
+    with pytest.raises(ValidationError, match="warmup_epochs needs schedule = 'cosine'"):
+        Stage.model_validate({"epochs": 2, "schedule": schedule, "warmup_epochs": 0.5})
 
 
 def test_the_learning_rate_falls_on_a_geometric_line_from_the_head_to_the_stem() -> None:

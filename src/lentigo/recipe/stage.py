@@ -67,6 +67,12 @@ class Stage(Part):
         return self
 
     @model_validator(mode="after")
+    def _only_a_cosine_warms_up(self) -> Stage:
+        if self.warmup_epochs and self.schedule != "cosine":
+            raise ValueError(f"stage {self.name!r}: warmup_epochs needs schedule = 'cosine'")
+        return self
+
+    @model_validator(mode="after")
     def _masks_outlive_no_average(self) -> Stage:
         if self.sparsity and self.average_decay:
             raise ValueError(f"stage {self.name!r}: sparsity excludes average_decay")
