@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gc
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from lentigo.files import read_json
 from lentigo.image.spec import PreprocessSpec
 from lentigo.papers.running import Task, Work, do
 from lentigo.papers.sweep import sweep
-from lentigo.papers.trials import Trial, parse_grid, read_trials, trials_of
+from lentigo.papers.trials import Trial, overrides, parse_grid, read_trials, trials_of
+from lentigo.recipe import load_recipe
 from small import SMALL, history, small_set
 
 GRID = trials_of({"stages.0.batch_size": [8, 32], "network.alpha": [1.0, 2.0]})
@@ -131,9 +133,10 @@ def test_every_fold_validates_in_turn_and_differences_are_paired(
         Trial(name="as it is"),
         Trial(name="again"),
         Trial(name="other", title="one epoch", set={"stages.0.epochs": 1}),
+        Trial(name="back", against="other"),
     ]
     done = sweep(recipe, data, trials, out=tmp_path, folds=None, metrics=["roc_auc.pale"])
-    first, again, other = done.points
+    first, again, other, back = done.points
     assert len(list((tmp_path / "runs").iterdir())) == 2 * data.folds
 
     def measured(epochs: int) -> list[float]:
@@ -162,6 +165,8 @@ def test_every_fold_validates_in_turn_and_differences_are_paired(
     assert "no interval: undefined in" in unsure.reason
     text = done.markdown.read_text()
     assert "| one epoch |" in text
+    assert back.apart["balanced_accuracy"].by_group.value == pytest.approx(-gaps.mean())
+    assert "| back (from: one epoch) |" in text
     told = next(line for line in text.splitlines() if line.startswith(f"- {unsure.reason}"))
     assert "again: difference of balanced_accuracy" in told
     assert "| roc_auc.pale |" in text
@@ -169,6 +174,7 @@ def test_every_fold_validates_in_turn_and_differences_are_paired(
         rows = list(csv.DictReader(stream))
     assert float(rows[2]["difference.balanced_accuracy"]) == pytest.approx(gaps.mean())
     assert [rows[0]["folds"], rows[0]["difference.accuracy"]] == [str(data.folds), ""]
+    assert [each["against"] for each in rows] == ["", "", "", "other"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="counts what is mapped")
@@ -230,6 +236,9 @@ def test_trials_are_read_whole_or_refused_with_all_that_is_wrong(tmp_path: Path)
     path.write_text('title = "t"\n[[trials]]\nname = "a"\n[[trials]]\nname = "a"\n')
     with pytest.raises(InputError, match="trials stand twice: a"):
         read_trials(str(path))
+    path.write_text('title = "t"\n[[trials]]\nname = "a"\nagainst = "b"\n[[trials]]\nname = "b"\n')
+    with pytest.raises(InputError, match="'a' is against 'b', no row before it"):
+        read_trials(str(path))
     path.write_text('title = "t"\n[[trials]]\nnome = "a"\n')
     with pytest.raises(InputError, match="nome"):
         read_trials(str(path))
@@ -238,12 +247,11 @@ def test_trials_are_read_whole_or_refused_with_all_that_is_wrong(tmp_path: Path)
 def test_a_packaged_row_gives_the_network_metadata_beside_the_others(
     data: PreparedSet, recipe: str, tmp_path: Path
 ) -> None:
-    first, *_, last = read_trials("lentigo-small").trials
-    assert last.name == "metadata"
+    rows = {each.name: each for each in read_trials("lentigo-small").trials}
     done = sweep(
         recipe,
         data,
-        [first, last],
+        [rows["as-it-is"], rows["metadata"]],
         out=tmp_path,
         changes=["stages.0.epochs=1", "stages.0.average_from=0"],
     )
@@ -251,6 +259,17 @@ def test_a_packaged_row_gives_the_network_metadata_beside_the_others(
     assert done.points[1].apart["accuracy"].by_group.value is not None
     runs = [read_json(path)["metadata"] for path in tmp_path.rglob("run.json")]
     assert sorted(each is None for each in runs) == [False, True]
+
+
+def test_every_packaged_row_changes_its_recipe_and_takes_the_size_of_its_images() -> None:
+    tried = read_trials("lentigo-small")
+    recipes = {}
+    for each in tried.trials:
+        changed = load_recipe("lentigo-small", [*overrides(tried.set), *each.overrides])
+        named = re.search(r"\d+", each.data or "c96f5")
+        assert changed.network.size == int(named[0])
+        recipes[each.name] = (changed.model_dump_json(), each.data)
+    assert len(set(recipes.values())) == len(recipes)
 
 
 def test_grids_are_read_from_text() -> None:

@@ -59,14 +59,15 @@ def sweep(
     """Train a recipe in several ways, measure all on the same images, write tables.
 
     Every figure is the mean of the trainings of a trial. What sets a trial apart from the first
-    one is given twice: with an interval over groups, the trainings being what they are, and
-    over the folds, each being the mean of its seeds. Finished runs and evaluations under
-    ``out`` are used again. A trial that fails is told in its row, and the others go on.
+    one, or from the one it is against, is given twice: with an interval over groups, the
+    trainings being what they are, and over the folds, each being the mean of its seeds.
+    Finished runs and evaluations under ``out`` are used again. A trial that fails is told in
+    its row, and the others go on.
 
     Args:
         recipe: A packaged recipe's name or a path.
         data: A prepared set or its folder.
-        trials: What is tried; the first is what the others are compared with.
+        trials: What is tried; what each is compared with stands before it.
         out: The folder of runs and tables.
         seeds: Trainings a trial and fold.
         folds: The folds that validate in turn; None is all that the set has.
@@ -106,13 +107,14 @@ def sweep(
     shown = (*SHOWN, *(name for name in metrics if name not in SHOWN))
     table = Table(title or recipe, data, split, seeds, folds, shown, tuple(choices))
     points: list[Point] = []
-    baseline: Sequence[Path] = ()
+    evaluations: dict[str, Sequence[Path]] = {}
     csv, markdown = out / "sweep.csv", out / "sweep.md"
     for trial, tasks in zip(trials, plan, strict=True):
         if say is not None:
             say(f"{len(points) + 1}/{len(trials)}: {trial.name or words(trial.set)}")
-        point, evaluations = _point(trial, tasks, sets[trial.data], work, baseline)
-        baseline = evaluations if not points else baseline
+        baseline = evaluations.get(trial.against or trials[0].name, ())
+        point, found = _point(trial, tasks, sets[trial.data], work, baseline)
+        evaluations.setdefault(trial.name, found)  # the points of a grid have no names
         points.append(point)
         # A long sweep is read while it runs.
         write_text(csv, as_csv(table, points))

@@ -24,7 +24,7 @@ class Point:
     Attributes:
         trial: What was done.
         figures: By key; empty where it failed.
-        apart: By key: how far it lies from the first trial; empty for that one.
+        apart: By key: how far it lies from the trial it is against; empty for the first one.
         failure: Why there are no figures; empty where there are.
     """
 
@@ -70,9 +70,8 @@ def as_csv(table: Table, points: Sequence[Point]) -> str:
     columns = [kind.format(name) + end for kind in kinds for name in table.shown for end in ends]
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(
-        ["trial", "data", *keys, *columns, "seconds", "split", "folds", "seeds", "stamp", "status"]
-    )
+    facts = ("seconds", "split", "folds", "seeds", "stamp", "status")
+    writer.writerow(["trial", "data", "against", *keys, *columns, *facts])
     stamp = "LEAKY" if table.data.leaky else ""
     for point in points:
         apart = [point.apart.get(name) for name in table.shown]
@@ -84,13 +83,14 @@ def as_csv(table: Table, points: Sequence[Point]) -> str:
         values = [
             "" if key not in point.trial.set else _plain(point.trial.set[key]) for key in keys
         ]
-        facts = [round(point.seconds, 1), table.split, len(table.folds), table.seeds, stamp, status]
-        writer.writerow([point.trial.name, point.trial.data, *values, *cells, *facts])
+        how = [round(point.seconds, 1), table.split, len(table.folds), table.seeds, stamp, status]
+        trial = point.trial
+        writer.writerow([trial.name, trial.data, trial.against, *values, *cells, *how])
     return stream.getvalue()
 
 
 def as_markdown(table: Table, points: Sequence[Point]) -> str:
-    """The table of figures, that of differences from the first trial, and what to know."""
+    """The table of figures, that of differences between trials, and what to know."""
     lines = [f"# {table.title}", ""]
     if table.data.leaky:
         lines += ["**LEAKY: what was trained on also sits among these images.**", ""]
@@ -137,17 +137,22 @@ def _differences(table: Table, points: Sequence[Point]) -> list[str]:
     over = "folds" if len(table.folds) > 1 else "seeds" if table.seeds > 1 else ""
     rows = [[*keys, *table.shown]]
     for point in points[1:]:
+        called = _called(point, keys)
+        if against := point.trial.against:
+            other = next(each for each in points if each.trial.name == against)
+            called = [f"{called[0]} (from: {_called(other, keys)[0]})"]
         cells = []
         for name in table.shown:
             each = point.apart.get(name)
             second = f"; {_ends(each.by_fold, signed=True)}" if each and over else ""
             cells.append(shown(each.by_group, signed=True) + second if each else "–")
-        rows.append([*_called(point, keys), *cells])
+        rows.append([*called, *cells])
     second = f"; [Student's over {over}]" if over else ""
     told = "" if over else " One training a row does not tell how another would differ."
     return [
         (
-            "Difference from the first row on the same images: [95% interval over groups]"
+            "Difference from the first row, or from the one that is named, on the same images: "
+            "[95% interval over groups]"
             f"{second}.{told}"
         ),
         "",

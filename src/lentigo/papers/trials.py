@@ -28,12 +28,14 @@ class Trial(Known):
         set: Dotted key of the recipe to value.
         data: Another prepared set, beside the first one or by its path, that holds the same
             images otherwise prepared (``--splits-of``); empty is the first one.
+        against: The earlier row that it differs from in one thing; empty is the first one.
     """
 
     name: str = ""
     title: str = ""
     set: dict[str, Any] = Field(default_factory=dict)
     data: str = ""
+    against: str = ""
 
     @property
     def overrides(self) -> list[str]:
@@ -42,7 +44,7 @@ class Trial(Known):
 
 
 class Trials(Known):
-    """Trials on one recipe; the first is what the others are compared with.
+    """Trials on one recipe; each is compared with the first, or with an earlier one it names.
 
     Attributes:
         title: What they are to settle.
@@ -64,6 +66,9 @@ class Trials(Known):
             raise ValueError("every trial needs a name")
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"trials stand twice: {', '.join(twice)}")
+        for place, each in enumerate(self.trials):
+            if each.against and each.against not in names[:place]:
+                raise ValueError(f"{each.name!r} is against {each.against!r}, no row before it")
         return self
 
 
