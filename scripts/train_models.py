@@ -1,4 +1,4 @@
-"""Train the models that ship again, from the public images to finished runs, by one command.
+"""Train the models that ship again, from the public images to bundles, by one command.
 
     python scripts/train_models.py HAM10000 FRAMES ISIC2017 --out models
         [--models lentigo-ham10000 lentigo-tiny] [--fold 0] [--seed 0]
@@ -16,7 +16,7 @@ Each model is some trainings that go on from one another; ``docs/results.md`` ha
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,8 @@ from pathlib import Path
 from lentigo.data.merge import Addition, merge
 from lentigo.data.prepare import prepare
 from lentigo.data.prepared import PreparedSet
+from lentigo.deploy.bundle import Quantization
+from lentigo.deploy.export import export
 from lentigo.recipe import load_recipe
 from lentigo.train import Run, train
 
@@ -92,11 +94,14 @@ def tiny(sets: Sets, trainer: Trainer) -> Run:
     return trainer.after(frames, "lentigo-tiny", sets.more)
 
 
-MODELS = {"lentigo-ham10000": ham10000, "lentigo-tiny": tiny}
+MODELS: dict[str, tuple[Callable[[Sets, Trainer], Run], Quantization]] = {
+    "lentigo-ham10000": (ham10000, "float16"),
+    "lentigo-tiny": (tiny, "dynamic"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prepare, train, and name each finished run."""
+    """Prepare, train, export, and say how each bundle is measured."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("ham10000", type=Path)
     parser.add_argument("frames", type=Path)
@@ -112,8 +117,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     weights = dict(each.split("=", 1) for each in args.weights)
     trainer = Trainer(args.out / "runs", args.fold, args.seed, weights, tuple(args.changes))
     for name in args.models:
-        run = MODELS[name](sets, trainer)
-        print(f"{name}: lentigo evaluate {run.path} --data {sets.more.path}")  # noqa: T201
+        train_it, quant = MODELS[name]
+        run = train_it(sets, trainer)
+        bundle = export(run, data=sets.more, quant=quant, out=args.out / f"{name}.tflite")
+        print(f"{name}: lentigo evaluate {bundle.path} --data {sets.more.path}")  # noqa: T201
 
 
 if __name__ == "__main__":
