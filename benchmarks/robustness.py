@@ -20,6 +20,7 @@ Run::
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -129,8 +130,13 @@ def difference(a: Callable[[Any], Any], b: Callable[[Any], Any], weights: Any) -
     return a(weights) - b(weights)
 
 
-def measure(model: Path, data: Path, ids: list[str], groups: dict[str, str]) -> None:
-    """Print one model's table."""
+Estimates = dict[str, Any]
+
+
+def measure(
+    model: Path, data: Path, ids: list[str], groups: dict[str, str]
+) -> dict[str, dict[str, Estimates]]:
+    """Print one model's table, and give its changes by disturbance and figure, as JSON has them."""
     from lentigo.data.prepared import open_prepared
     from lentigo.deploy.evaluating import open_predictor
     from lentigo.score.bootstrap import bootstrap_estimate
@@ -156,6 +162,7 @@ def measure(model: Path, data: Path, ids: list[str], groups: dict[str, str]) -> 
         "undisturbed",
         [bootstrap_estimate(each, group_ids, replicates=REPLICATES) for each in calm.values()],
     )
+    found = {}
     for name, disturb in DISTURBANCES.items():
         shaken = answers(disturb)
         fell = [
@@ -167,6 +174,8 @@ def measure(model: Path, data: Path, ids: list[str], groups: dict[str, str]) -> 
             for key in calm
         ]
         line(name, fell)
+        found[name] = {key: each.to_dict() for key, each in zip(calm, fell, strict=True)}
+    return found
 
 
 def main() -> None:
@@ -174,6 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("pairs", type=Path, nargs="+", metavar="MODEL DATA")
     parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="the changes as JSON, by model")
     arguments = parser.parse_args()
     if len(arguments.pairs) % 2:
         parser.error("each MODEL needs its DATA")
@@ -187,8 +197,9 @@ def main() -> None:
         here = dict(zip(rows["image_id"], rows["group_id"], strict=True))
         shared = here if shared is None else {k: v for k, v in shared.items() if k in here}
     assert shared
-    for model, data in pairs:
-        measure(model, data, sorted(shared), shared)
+    found = {str(model): measure(model, data, sorted(shared), shared) for model, data in pairs}
+    if arguments.out:
+        arguments.out.write_text(json.dumps(found, indent=2), "utf-8")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,16 @@ def share(of: Flags, right: Flags) -> Estimate:
     return bootstrap_estimate(weighted, np.arange(len(of)), replicates=2000, proportion=True)
 
 
+def found_at(
+    validation: Path, test: Path, code: str = "mel", wanted: float = 0.9
+) -> tuple[float, Estimate, Estimate]:
+    """The threshold that finds ``wanted`` of validation's, and sensitivity, specificity on test."""
+    threshold = threshold_for_sensitivity(*read(validation, code), wanted)
+    truth, probability = read(test, code)
+    called = probability >= threshold
+    return threshold, share(truth, called), share(~truth, ~called)
+
+
 def main() -> None:
     """Print the threshold, and sensitivity and specificity at it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -51,14 +61,10 @@ def main() -> None:
     parser.add_argument("--of", default="mel", metavar="CLASS")
     parser.add_argument("--sensitivity", type=float, default=0.9)
     args = parser.parse_args()
-    threshold = threshold_for_sensitivity(*read(args.validation, args.of), args.sensitivity)
-    truth, probability = read(args.test, args.of)
-    called = probability >= threshold
+    threshold, *shares = found_at(args.validation, args.test, args.of, args.sensitivity)
+    truth, _ = read(args.test, args.of)
     told = [f"{args.of} from {threshold:.4f} on; {truth.sum()} of {len(truth)} images are it"]
-    for name, each in (
-        ("sensitivity", share(truth, called)),
-        ("specificity", share(~truth, ~called)),
-    ):
+    for name, each in zip(("sensitivity", "specificity"), shares, strict=True):
         told.append(f"{name}  {each.value:.3f} [{each.low:.3f}, {each.high:.3f}]")
     sys.stdout.write("\n".join([*told, ""]))
 
