@@ -130,7 +130,8 @@ def panel(
             plot.line(np.array([at, at]), np.array([point.low, point.high]), "interval")
         plot.dot(at, point.score or 0, "ours" if point.ours else "published")
         # Ours at the end of their intervals, and no name out of the picture: so none meets another.
-        beside, anchor = (-6, "end") if plot.across(at) > 0.7 * plot.width else (6, "start")
+        room = plot.width - plot.across(at) > 7 * len(point.name) + 20
+        beside, anchor = (6, "start") if room else (-6, "end")
         x, y = plot.across(at) + beside, plot.up(point.low or point.score or 0)
         plot.text(x, y + (0 if point.ours else -5), point.name, anchor, kind="name")
     return plot
@@ -175,17 +176,18 @@ def main() -> None:
         points.append(Point(name, graph, size, found["value"], found["low"], found["high"]))
     for name, score in PUBLISHED.items():
         points.append(Point(name, *plain_graph(name), score))
-    points.append(Point(PLAIN, *plain_graph(PLAIN), *(args.plain or (None,))))
+    plain = Point(PLAIN, *plain_graph(PLAIN), *(args.plain or (None,)))
+    points.append(plain)
     measure(points, args.rounds)
-    base = next(point.ms for point in points if point.name == PLAIN)
     print(f"{'':28s} {'MB':>7s} {'ms':>7s} {'RATIO':>6s}  balanced accuracy")
     for point in points:
         told = "" if point.score is None else f"{point.score:.3f}"
         told += f" [{point.low:.3f}, {point.high:.3f}]" if point.ours else ""
         print(
-            f"{point.name:28s} {point.megabytes:7.2f} {point.ms:7.2f} {point.ms / base:6.2f}"
+            f"{point.name:28s} {point.megabytes:7.2f} {point.ms:7.2f} {point.ms / plain.ms:6.2f}"
             f"  {told}"
         )
+    plain.name += ", plain script"
     lines = {"wanted": args.wanted, "six networks": SIX_NETWORKS}
     write_text(args.out, picture(points, lines))
 
