@@ -7,8 +7,8 @@ nothing of lentigo: it reads ``images.npy`` and ``manifest.csv``. Only the score
 come from ``lentigo.score``, so that both sides get the same intervals.
 
 Expected: about 0.75 balanced accuracy and 0.92 melanoma AUC on HAM10000's crops (0.629 and 0.902
-were measured on the test fifth: docs/results.md); lentigo is
-to be better. The test rows are looked at once, after the last epoch.
+were measured on the test fifth: docs/results.md); lentigo is to be better. The test rows are
+looked at once, after the last epoch.
 
 Run (twenty minutes or more on two cores; ``lentigo compare RUN baseline.csv`` then gives the
 paired difference)::

@@ -130,13 +130,8 @@ def difference(a: Callable[[Any], Any], b: Callable[[Any], Any], weights: Any) -
     return a(weights) - b(weights)
 
 
-Estimates = dict[str, Any]
-
-
-def measure(
-    model: Path, data: Path, ids: list[str], groups: dict[str, str]
-) -> dict[str, dict[str, Estimates]]:
-    """Print one model's table, and give its changes by disturbance and figure, as JSON has them."""
+def measure(model: Path, data: Path, ids: list[str], groups: dict[str, str]) -> dict[str, Any]:
+    """Print one model's table; its changes by disturbance, figure and part of an estimate."""
     from lentigo.data.prepared import open_prepared
     from lentigo.deploy.evaluating import open_predictor
     from lentigo.score.bootstrap import bootstrap_estimate
