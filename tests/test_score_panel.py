@@ -168,6 +168,13 @@ def test_a_share_of_few_groups_gets_wilsons_interval() -> None:
     assert summarise(0.75, draws, 40, proportion=True).reason is None
 
 
+def test_any_figure_of_few_groups_is_called_a_rough_guide() -> None:
+    draws = np.random.default_rng(0).normal(0.3, 0.1, 400)
+    assert "rests on 4 group(s)" in (summarise(0.3, draws, 4).reason or "")
+    assert "rests on 3 group(s)" in (summarise(0.3, draws, 40, scarce=3).reason or "")
+    assert summarise(0.3, draws, 40).reason is None
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_a_figure_at_its_end_that_no_draw_moves_has_no_interval(value: float) -> None:
     found = summarise(value, np.full(200, value), 50, bounded=True)

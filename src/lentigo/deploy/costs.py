@@ -25,10 +25,10 @@ from lentigo.deploy.bundle import Quantization, write_bundle
 from lentigo.deploy.export import Draft, draft
 from lentigo.deploy.parity import demand
 from lentigo.errors import LentigoError, ParityError, RunError
-from lentigo.score.arrays import Floats
 from lentigo.score.bootstrap import group_numbers, grouped_bootstrap
 from lentigo.score.estimate import Estimate, summarise
 from lentigo.score.panel import Panel
+from lentigo.score.trainings import scarce_groups
 from lentigo.train.run import NetworkRun, Run, open_network
 from lentigo.train.second_input import need_image_alone
 
@@ -184,21 +184,23 @@ def _paired(
         if key in panel.keys
     ]
     places = [panel.keys.index(key) for key in keys]
-
-    def both(weights: Floats) -> Floats:
-        own = panel.compute(weights)[places]
-        return np.concatenate([own, own - first.compute(weights)[places]])
-
-    observed = both(np.ones((len(panel.labels), 1)))[:, 0]
-    drawn = grouped_bootstrap(both, groups, replicates=replicates, seed=seed)
-    count = group_numbers(groups)[1]
-    made = [
-        summarise(float(value), values, count)
-        for value, values in zip(observed, drawn, strict=True)
-    ]
-    return dict(zip(keys, made[: len(keys)], strict=True)), dict(
-        zip(keys, made[len(keys) :], strict=True)
+    scores = panel.estimates(groups, replicates=replicates, seed=seed)
+    ones = np.ones((len(panel.labels), 1))
+    gaps = (panel.compute(ones) - first.compute(ones))[places, 0]
+    drawn = grouped_bootstrap(
+        lambda weights: (panel.draw(weights) - first.draw(weights))[places],
+        groups,
+        replicates=replicates,
+        seed=seed,
     )
+    numbers, n_groups = group_numbers(groups)
+    differences: dict[str, Estimate] = {
+        key: summarise(
+            float(gap), values, n_groups, scarce=scarce_groups([panel, first], [numbers] * 2, key)
+        )
+        for key, gap, values in zip(keys, gaps, drawn, strict=True)
+    }
+    return {key: scores[key] for key in keys}, differences
 
 
 def _on_device(drafted: Draft, rounds: int) -> dict[str, Any]:
@@ -245,9 +247,8 @@ HEADINGS = (
 
 def cells(cost: Cost) -> list[str]:
     """The row's cells under `HEADINGS`; the ROC area is of malignant where none is of melanoma."""
-    ranked = "roc_auc.mel" if "roc_auc.mel" in cost.scores else "roc_auc.malignant"
     scored = []
-    for key in ("balanced_accuracy", ranked):
+    for key in _shown(cost):
         scored += [_figure(cost.scores.get(key)), _figure(cost.differences.get(key), "+.3f")]
     return [
         cost.model if cost.zeros < _WORTH_SAYING else f"{cost.model} ({cost.zeros:.0%} zeros)",
@@ -263,6 +264,11 @@ def cells(cost: Cost) -> list[str]:
     ]
 
 
+def _shown(cost: Cost) -> tuple[str, str]:
+    ranked = "roc_auc.mel" if "roc_auc.mel" in cost.scores else "roc_auc.malignant"
+    return "balanced_accuracy", ranked
+
+
 def _figure(each: Estimate | None, form: str = ".3f") -> str:
     if each is None or each.value is None:
         return "–"
@@ -272,9 +278,23 @@ def _figure(each: Estimate | None, form: str = ".3f") -> str:
 
 
 def as_markdown(table: Sequence[Cost]) -> str:
-    """The table in Markdown."""
+    """The table in Markdown, and beneath it what must be known of its figures."""
     lines = [HEADINGS, ["---"] * len(HEADINGS), *map(cells, table)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    rows = ["| " + " | ".join(line) + " |" for line in lines]
+    told = [f"\n- {reason}: {', '.join(of)}" for reason, of in _reasons(table).items()]
+    return "\n".join([*rows, *told]) + "\n"
+
+
+def _reasons(table: Sequence[Cost]) -> dict[str, list[str]]:
+    """Which figures each reason is told of, by the reason."""
+    found: dict[str, list[str]] = {}
+    for cost in table:
+        for kind, estimates in (("", cost.scores), ("difference of ", cost.differences)):
+            for key in _shown(cost):
+                reason = None if key not in estimates else estimates[key].reason
+                if reason is not None:
+                    found.setdefault(reason, []).append(f"{kind}{key} ({cost.variant})")
+    return found
 
 
 def as_csv(table: Sequence[Cost]) -> str:
@@ -291,6 +311,7 @@ def as_csv(table: Sequence[Cost]) -> str:
                     f"{kind}{key}": estimate.value,
                     f"{kind}{key}.low": estimate.low,
                     f"{kind}{key}.high": estimate.high,
+                    f"{kind}{key}.reason": estimate.reason,
                 }
         for threads, (p50, p95) in each.latency_ms.items():
             row |= {f"p50_ms.{threads}": p50, f"p95_ms.{threads}": p95}

@@ -24,6 +24,8 @@ from lentigo.score.trainings import mean_estimates, scarce_groups
 from lentigo.train import Run
 
 NO_INTERVAL = "a fact of the run, not an estimate"
+# Differences of the same figures in another order are not the same to the last digit.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -173,13 +175,16 @@ def student(values: Sequence[float], what: str) -> Estimate:
         what: What they are one each of, in the plural.
 
     Returns:
-        Its ``n_groups`` is n; without an interval where n is 1.
+        Its ``n_groups`` is n; without an interval where n is 1, or where all are the same:
+        that says how rough the figure is, and nothing of how sure.
     """
     mean = float(np.mean(values))
     if not np.isfinite(mean):
         return Estimate(None, None, None, len(values), f"undefined with some {what}")
     if len(values) < 2:
         return Estimate(mean, None, None, len(values), f"one of {what} has no interval")
+    if np.ptp(values) < _ROUNDING:
+        return Estimate(mean, None, None, len(values), f"all {what} gave the same: no interval")
     from scipy.stats import t  # noqa: PLC0415 - comes with scikit-learn, and takes a while
 
     reach = float(t.ppf((1 + LEVEL) / 2, len(values) - 1) * np.std(values, ddof=1))

@@ -86,7 +86,8 @@ def summarise(
         proportion: Whether the figure is a share in [0, 1] of independent trials.
         bounded: Whether it lies in [0, 1] for other reasons, as a ROC area does.
         scarce: Groups of the kind that it turns on, at most ``n_groups``: a ROC area of 500
-            groups with three melanomas turns on three, and so does a mean over the classes.
+            groups with three melanomas turns on three, and so does a mean over the classes;
+            ``n_groups`` where none is given.
         reason: What to say about the figure, e.g. why it is undefined.
     """
     if not math.isfinite(value):
@@ -109,7 +110,8 @@ def summarise(
         blind = "no draw moves it, so resampling cannot tell how sure it is"
         text = f"{NONE}{'there is one group' if n_groups == 1 else blind}"
         return Estimate(value, None, None, n_groups, reason or text)
-    if scarce is not None and scarce < FEW_GROUPS:
+    scarce = n_groups if scarce is None else scarce
+    if scarce < FEW_GROUPS:
         text = f"rests on {scarce} group(s) where it is scarcest: the interval is a rough guide"
         reason = reason or text
     low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
