@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable, Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +13,13 @@ from lentigo.data.prepared import PreparedSet
 from lentigo.deploy.bench import bench
 from lentigo.deploy.bundle import read_bundle
 from lentigo.deploy.export import export
-from lentigo.errors import InputError, LentigoError
+from lentigo.errors import InputError, LentigoError, in_one_line
 from lentigo.files import read_json, write_json
 from lentigo.papers.schema import Paper
 from lentigo.score.estimate import Estimate
 from lentigo.train import Run
+
+logger = logging.getLogger(__name__)
 
 KEYS = ("file_mb", "response_ms", "response_p95_ms")
 INFERENCE = "inference_s"
@@ -28,6 +32,25 @@ def wanted(paper: Paper, variant: str) -> set[str]:
     places = (place for table in paper.tables for line in table.lines for place in line)
     asked = {place.key for place in places if variant in place.of}
     return asked & {*KEYS, INFERENCE}
+
+
+def cost_of(
+    run: Run, data: PreparedSet, rows: NDArray[np.int64], asked: Collection[str]
+) -> dict[str, Estimate]:
+    """What is asked for of a finished run's size and speed; where that fails, the reason."""
+    ways: dict[tuple[str, ...], Callable[[], dict[str, Estimate]]]
+    ways = {(INFERENCE,): lambda: inference(run, data, rows), KEYS: lambda: deployed(run)}
+    found: dict[str, Estimate] = {}
+    for keys, way in ways.items():
+        if set(keys).isdisjoint(asked):
+            continue
+        try:
+            found |= way()
+        except Exception as error:  # the training's figures are not lost with its last minute's
+            logger.exception("%s could not be timed", run.path)
+            told = f"not measured: {in_one_line(str(error) or type(error).__name__)}"
+            found |= {key: Estimate(None, None, None, 0, told) for key in keys}
+    return found
 
 
 def deployed(run: Run) -> dict[str, Estimate]:

@@ -19,7 +19,7 @@ from lentigo.papers import pages
 from lentigo.papers.cluster import check_address, run_all
 from lentigo.papers.collect import collect
 from lentigo.papers.counts import image_counts
-from lentigo.papers.deployed import INFERENCE, deployed, inference, wanted
+from lentigo.papers.deployed import cost_of, wanted
 from lentigo.papers.derived import derive
 from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import Experiment, experiment, read_paper
@@ -183,13 +183,10 @@ def _outcome(
         plan = experiment(paper, variant, protocol, scale=request.scale, weights=request.weights)
         data, remarks = _prepared(plan, request, out)
         outcome = _measured(plan, data, remarks, request.seeds, out, work)
-        run, own = open_run(outcome.reports[0].parents[2]), dict(outcome.figures or {})
-        asked = wanted(paper, variant.name)
-        if INFERENCE in asked:
-            own |= inference(run, data, data.rows(plan.split.measured, _folds(plan, data)[0]))
-        if asked - {INFERENCE}:
-            own |= deployed(run)
-        return dataclasses.replace(outcome, figures=own)
+        rows = data.rows(plan.split.measured, _folds(plan, data)[0])
+        run = open_run(outcome.reports[0].parents[2])
+        cost = cost_of(run, data, rows, wanted(paper, variant.name))
+        return dataclasses.replace(outcome, figures={**(outcome.figures or {}), **cost})
     except InputError as error:
         # Data that are not given would fail every variant alike.
         if "--data" in (error.todo or ""):
