@@ -6,7 +6,10 @@ import csv
 import math
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import create_autospec
+
+import pandas as pd
 
 from lentigo.papers import pages, plots
 from lentigo.papers.epochs import with_epochs
@@ -74,3 +77,20 @@ def test_the_grid_of_a_classic_model_is_no_curve_by_epochs() -> None:
     run.history.return_value = points
     grid = SimpleNamespace(run=run, training="A machine", leaky=False, claimed_history=[])
     assert plots.curves([grid]) == []
+
+
+def test_each_set_of_images_has_its_own_class_distribution() -> None:
+    def shown(title: str, labels: str) -> Any:
+        images = {"image_id": [f"i{n}" for n in range(len(labels))], "label": list(labels)}
+        manifest = pd.DataFrame(images | {"split": "train", "parent_id": ""})
+        data = SimpleNamespace(manifest=manifest, taxonomy=SimpleNamespace(codes=("a", "b")))
+        return SimpleNamespace(
+            title=title, data=data, outcome=SimpleNamespace(protocol="leak-free")
+        )
+
+    found = plots.classes([shown("SVM", "aab"), shown("VGG16", "aaab"), shown("ResNet50", "aaab")])
+    assert [each.caption.split(";")[0] for each in found] == [
+        "Class distribution, leak-free, as SVM has it",
+        "Class distribution, leak-free, as VGG16 has it",
+    ]
+    assert [row[1] for row in found[1].table.rows] == ["3", "1"]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lentigo.evaluate.svg import Plot, percent_ticks, round_ticks
+from lentigo.files import digest_list
 from lentigo.papers.shown import HEADINGS, Figure, Shown, Table, by_protocol, with_claims
 from lentigo.train import NetworkRun
 
@@ -70,10 +71,10 @@ def roc_by_class(shown: Sequence[Shown]) -> list[Figure]:
 
 
 def classes(shown: Sequence[Shown]) -> list[Figure]:
-    """How many images each class has, a plot a protocol."""
+    """How many images each class has, a plot for each set of images that a protocol has."""
     found = []
-    for group in by_protocol(shown):
-        data = group[0].data
+    for each in _of_other_images(shown):
+        data = each.data
         counts = data.manifest["label"].value_counts()
         codes = [code for code in data.taxonomy.codes if code in counts]
         most = int(counts.max())
@@ -94,10 +95,20 @@ def classes(shown: Sequence[Shown]) -> list[Figure]:
             share = f"{len(own) / len(data.manifest):.1%}"
             rows.append((code, f"{len(own):,}", share, *of_side, synthetic))
         heads = ("class", "images", "share", *sides, "of them synthetic")
-        where = HEADINGS[group[0].outcome.protocol]
+        where = f"{HEADINGS[each.outcome.protocol]}, as {each.title} has it"
         caption = f"Class distribution, {where}; train includes the folds that validate."
         found.append(Figure(caption, False, plot.render(), (), Table(heads, tuple(rows))))
     return found
+
+
+def _of_other_images(shown: Sequence[Shown]) -> list[Shown]:
+    """The first of each protocol, and those that have other images than all before them."""
+    found: dict[tuple[str, str], Shown] = {}
+    for each in shown:
+        sides = zip(each.data.manifest["image_id"], each.data.manifest["split"], strict=True)
+        listed = digest_list([f"{image} {side}" for image, side in sides])
+        found.setdefault((each.outcome.protocol, listed), each)
+    return list(found.values())
 
 
 def curves(shown: Sequence[Shown]) -> list[Figure]:
