@@ -65,6 +65,8 @@ class FakePrepared:
         self.manifest = pd.DataFrame(
             {
                 "image_id": [f"img_{i:04d}" for i in range(IMAGES)],
+                "lesion_id": [f"les_{i // 2:04d}" for i in range(IMAGES)],
+                "patient_id": [""] * IMAGES,
                 "group_id": [f"les_{i // 2:04d}" for i in range(IMAGES)],
                 "split": ["train" if i % 4 == 0 else "test" for i in range(IMAGES)],
                 "age": [np.nan if i % 9 == 0 else float(i % 90) for i in range(IMAGES)],

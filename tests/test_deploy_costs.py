@@ -18,6 +18,7 @@ from lentigo.deploy.costs import HEADINGS, VARIANTS, Cost, as_csv, as_markdown, 
 from lentigo.errors import InputError
 from lentigo.recipe import parse_recipe
 from lentigo.score.estimate import Estimate
+from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 from lentigo.train import Run, train
 from small import SMALL, small_set
 
@@ -78,6 +79,16 @@ def test_why_a_figure_has_no_interval_stands_beneath_the_table(table: Sequence[C
     assert f"- {told}: balanced_accuracy (float32)" in as_markdown([changed])
     row = next(csv.DictReader(io.StringIO(as_csv([changed]))))
     assert row["balanced_accuracy.reason"] == told
+
+
+def test_a_leaky_run_and_a_look_are_stamped(table: Sequence[Cost]) -> None:
+    assert "LEAKY" not in as_markdown(table)
+    stamped = [replace(each, leaky=True, caution="SCALE 0.05: a look.") for each in table]
+    text = as_markdown(stamped)
+    assert text.count(f"LEAKY: {table[0].model} ") == 1
+    assert text.count("SCALE 0.05") == 1
+    assert text.endswith(f"{NOT_A_MEDICAL_DEVICE}\n")
+    assert {row["leaky"] for row in csv.DictReader(io.StringIO(as_csv(stamped)))} == {"True"}
 
 
 def test_every_variant_is_a_quantization_that_export_knows() -> None:

@@ -17,6 +17,7 @@ from lentigo.data.prepared import PreparedSet
 from lentigo.errors import InputError
 from lentigo.evaluate.comparison import Comparison, compare
 from lentigo.evaluate.sides import find_evaluation, read_sides
+from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,8 @@ def evaluated(
     *,
     name: str,
     points: dict[str, float] | None = None,
+    leaky: bool = False,
+    cautions: tuple[str, ...] = (),
     **about: object,
 ) -> Path:
     """A run folder with a finished evaluation of the test split."""
@@ -55,6 +58,7 @@ def evaluated(
             line = data.manifest.iloc[row]
             writer.writerow([line["image_id"], line["label"], *values])
     context = {"model": name, "data": str(data.path), "description": about}
+    context |= {"leaky": leaky, "cautions": list(cautions)}
     if points:
         context["operating_points"] = [
             {"name": point, "target_sensitivity": 0.9, "threshold": threshold}
@@ -231,6 +235,23 @@ def test_each_models_figures_are_as_cautious_as_its_own_evaluation(
     assert low < 1
     difference = next(e for e in found.differences if e.metric == "sensitivity.star.argmax")
     assert difference.estimate.n_groups == alone["sensitivity.star.argmax"].n_groups
+
+
+def test_what_flatters_a_model_stands_above_its_figures(data: PreparedSet, tmp_path: Path) -> None:
+    said = ("SCALE 0.05: a look.",)
+    a = evaluated(tmp_path, data, answers(data, 2.0, 1), name="a", leaky=True, cautions=said)
+    b = evaluated(tmp_path, data, answers(data, 2.0, 2), name="b")
+    found = compared([a, b])
+    assert (found.leaky, found.cautions) == (("a",), {said[0]: ("a",)})
+    printed = CliRunner().invoke(app, ["compare", str(a), str(b), "--replicates", "100"]).stdout
+    first, second, *_, last = printed.splitlines()
+    assert first == "LEAKY: what was trained on also sits among these images: a."
+    assert second == "Caution: SCALE 0.05: a look. (a)"
+    assert last == NOT_A_MEDICAL_DEVICE
+    asked = ["compare", str(a), str(b), "--replicates", "100", "--json"]
+    plain = json.loads(CliRunner().invoke(app, asked).stdout)
+    assert (plain["leaky"], plain["cautions"]) == (["a"], {said[0]: ["a"]})
+    assert plain["notice"] == NOT_A_MEDICAL_DEVICE
 
 
 def test_other_images_are_refused_with_their_number(data: PreparedSet, tmp_path: Path) -> None:

@@ -170,6 +170,19 @@ def test_a_fold_that_was_trained_on_is_stamped_leaky(prepared, tmp_path, key) ->
         assert any("trained on some" in caution for caution in result.cautions) is leaky
 
 
+def test_a_set_without_names_of_lesions_does_not_claim_to_keep_them_apart(
+    prepared, tmp_path
+) -> None:
+    assert not any("name neither" in each for each in measured(prepared, tmp_path / "a").cautions)
+    prepared.manifest.loc[:6, "lesion_id"] = ""
+    result = measured(prepared, tmp_path / "b")
+    told = f"7 of the set's {IMAGES} images name neither lesion nor patient"
+    assert any(told in each for each in result.cautions)
+    assert told in result.report.read_text().replace("&#39;", "'")
+    prepared.leaky = True  # stamped as a whole
+    assert not any("name neither" in each for each in measured(prepared, tmp_path / "c").cautions)
+
+
 def test_a_look_at_all_images_is_one_at_the_test_list_too(prepared, tmp_path) -> None:
     assert measured(prepared, tmp_path / "all", split="all").looks == 1
     assert measured(prepared, tmp_path / "test").looks == 2

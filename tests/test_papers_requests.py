@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from lentigo.data.sources import SOURCES, ReadOptions
+from lentigo.data.sources.table import SourceTable
 from lentigo.errors import InputError, LentigoError
 from lentigo.papers import pages
 from lentigo.papers.collect import collect
@@ -45,6 +48,24 @@ def test_a_stand_in_takes_the_place_and_is_told(sixth_images: Path, tmp_path: Pa
     )
     collected = collect(plan, {"phantom": sixth_images}, 1.0, tmp_path)
     assert "phantom stand in for isic9." in collected.remarks
+    assert not any("name neither" in each for each in collected.remarks)
+
+
+def test_a_source_that_names_no_lesions_is_told(
+    sixth_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = SOURCES["phantom"]
+
+    def nameless(folder: Path, options: ReadOptions) -> SourceTable:
+        table = source.reader(folder, options)
+        names = dict.fromkeys(("lesion_id", "patient_id"), [""] * len(table.frame))
+        return replace(table, columns=dict(table.columns) | names)
+
+    monkeypatch.setitem(SOURCES, "phantom", replace(source, reader=nameless))
+    plan = DataPlan(sources=("phantom",), malignant=("star",), size=32)
+    collected = collect(plan, {"phantom": sixth_images}, 1.0, tmp_path)
+    n = collected.images
+    assert f"{n} of {n} images of phantom name neither lesion" in " ".join(collected.remarks)
 
 
 def test_fewer_images_than_the_paper_had_keep_its_proportions(

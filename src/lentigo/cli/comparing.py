@@ -9,6 +9,7 @@ import typer
 
 from lentigo.cli.options import Json, Seed
 from lentigo.cli.output import as_json, as_table, figure, need_data
+from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 
 if TYPE_CHECKING:
     from lentigo.score.estimate import Estimate
@@ -36,8 +37,12 @@ def compare(
     folders = [find_evaluation(each, split) for each in models]
     found = run(read_sides(folders, data), metric, replicates=replicates, seed=seed)
     if json:
-        as_json(found.to_dict())
+        as_json(found.to_dict() | {"notice": NOT_A_MEDICAL_DEVICE})
         return
+    if found.leaky:
+        print(f"LEAKY: what was trained on also sits among these images: {', '.join(found.leaky)}.")
+    for caution, names in found.cautions.items():
+        print(f"Caution: {caution} ({', '.join(names)})")
     print(
         f"{found.images} images of {found.groups} groups; "
         f"{found.replicates} paired bootstrap replicates.\n"
@@ -58,6 +63,7 @@ def compare(
             f"{figure(family.mean)}; seeds and folds move it by {family.between_runs:.3f} "
             f"(standard deviation), other test images by {family.test_noise:.3f}."
         )
+    print(NOT_A_MEDICAL_DEVICE)
 
 
 def score(

@@ -108,6 +108,11 @@ def group_ids(
     return _names(frame, together)
 
 
+def unnamed(frame: pd.DataFrame) -> int:
+    """Rows that name neither lesion nor patient: of those only copies of a picture are joined."""
+    return int((frame["lesion_id"].eq("") & frame["patient_id"].eq("")).sum())
+
+
 def groups_behind(manifest: pd.DataFrame, duplicates: Mapping[str, Any]) -> list[str]:
     """What belongs together in a set whose split was dealt image by image.
 

@@ -29,6 +29,7 @@ from lentigo.score.bootstrap import group_numbers, grouped_bootstrap
 from lentigo.score.estimate import Estimate, summarise
 from lentigo.score.panel import Panel
 from lentigo.score.trainings import scarce_groups
+from lentigo.taxonomy import NOT_A_MEDICAL_DEVICE
 from lentigo.train.run import NetworkRun, Run, open_network
 from lentigo.train.second_input import need_image_alone
 
@@ -60,6 +61,8 @@ class Cost:
         differences: The same minus the first row's, resampled together.
         latency_ms: Of one image, by threads: (median, 95th percentile).
         peak_mb: Memory of a process that only runs this bundle.
+        leaky: Whether the run was trained by a protocol that flatters its figures.
+        caution: What its recipe says of its figures; empty where nothing.
     """
 
     model: str
@@ -75,6 +78,8 @@ class Cost:
     differences: dict[str, Estimate]
     latency_ms: dict[int, tuple[float, float]]
     peak_mb: float | None
+    leaky: bool = False
+    caution: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -148,6 +153,8 @@ def costs(
                     max_difference=float(np.abs(reference.probability - drafted.probability).max()),
                     scores=scores,
                     differences=differences,
+                    leaky=run.info.leaky,
+                    caution=run.recipe().caution,
                     **_on_device(drafted, rounds),
                 )
             )
@@ -281,8 +288,11 @@ def as_markdown(table: Sequence[Cost]) -> str:
     """The table in Markdown, and beneath it what must be known of its figures."""
     lines = [HEADINGS, ["---"] * len(HEADINGS), *map(cells, table)]
     rows = ["| " + " | ".join(line) + " |" for line in lines]
-    told = [f"\n- {reason}: {', '.join(of)}" for reason, of in _reasons(table).items()]
-    return "\n".join([*rows, *told]) + "\n"
+    told = [f"- {reason}: {', '.join(of)}" for reason, of in _reasons(table).items()]
+    told += dict.fromkeys(f"- {c.model}: {c.caution}" for c in table if c.caution)
+    told += dict.fromkeys(f"- **LEAKY: {c.model} was trained by a protocol that flatters its "
+                          "figures.**" for c in table if c.leaky)  # fmt: skip
+    return "\n".join([*rows, "", *told, *[""] * bool(told), NOT_A_MEDICAL_DEVICE]) + "\n"
 
 
 def _reasons(table: Sequence[Cost]) -> dict[str, list[str]]:

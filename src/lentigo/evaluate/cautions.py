@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lentigo.data.metadata import Column, counts
+from lentigo.data.splits import unnamed
 
 if TYPE_CHECKING:
     from lentigo.data.prepared import PreparedSet
@@ -49,6 +50,13 @@ def cautions(
             f"The model was trained on {shared} of these very images: the figures flatter."
         )
     trained = _trained_digest(description)
+    blind = unnamed(prepared.manifest)
+    if blind and not prepared.leaky and trained in (None, prepared.digest):
+        found.append(
+            f"{blind} of the set's {len(prepared.manifest)} images name neither lesion nor "
+            "patient: of those only copies of a picture are kept on one side of the split, and "
+            "two photographs of one lesion may sit on both."
+        )
     same_test = split == "test" and description.get("test_digest") == prepared.test_digest
     if trained is not None and trained != prepared.digest and not same_test and not shared:
         found.append(

@@ -6,8 +6,8 @@ It reads what ``evaluate`` wrote, so comparing is no further look at a test list
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -123,6 +123,8 @@ class Comparison:
         scores: Each model's figures: name to metric to estimate.
         differences: Pair by pair, metric by metric.
         families: Models that differ in seed or fold only, where there are any.
+        leaky: Names of the models whose training saw what these images show.
+        cautions: What else a reader must know: each sentence, and the names of its models.
     """
 
     images: int
@@ -131,6 +133,8 @@ class Comparison:
     scores: dict[str, dict[str, Estimate]]
     differences: tuple[Difference, ...]
     families: tuple[Family, ...]
+    leaky: tuple[str, ...] = ()
+    cautions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -144,6 +148,8 @@ class Comparison:
             },
             "differences": [each.to_dict() for each in self.differences],
             "families": [each.to_dict() for each in self.families],
+            "leaky": list(self.leaky),
+            "cautions": {told: list(names) for told, names in self.cautions.items()},
         }
 
 
@@ -197,6 +203,11 @@ def compare(
         },
         differences=_differences(sides, panels, keys, observed, drawn),
         families=_families(sides, panels, keys, observed, drawn, seed),
+        leaky=tuple(side.name for side in sides if side.leaky),
+        cautions={
+            told: tuple(side.name for side in sides if told in side.cautions)
+            for told in dict.fromkeys(told for side in sides for told in side.cautions)
+        },
     )
 
 

@@ -32,6 +32,8 @@ class Side:
         groups: (n,) group of each image.
         thresholds: Of the malignant probability, by name of the operating point; each model's own.
         family: Recipe's name and digest of recipe and data, for runs; None for others.
+        leaky: Whether its evaluation says that training saw what these images show.
+        cautions: What else a reader must know of its figures, as its evaluation says.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Side:
     groups: NDArray[np.str_]
     family: tuple[str, str] | None
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    leaky: bool = False
+    cautions: tuple[str, ...] = ()
 
     @property
     def panel(self) -> Panel:
@@ -154,6 +158,8 @@ def read_sides(
                 groups=np.array([groups[image] for image in ids], dtype=str),
                 family=_family(context),
                 thresholds=_thresholds(context, folder),
+                leaky=bool(context.get("leaky")),
+                cautions=tuple(map(str, context.get("cautions", ()))),
             )
         )
     _check_alike(sides, folders)

@@ -15,6 +15,7 @@ import pandas as pd
 
 from lentigo.data.sources import SOURCES
 from lentigo.data.sources.table import ReadOptions
+from lentigo.data.splits import unnamed
 from lentigo.errors import InputError
 from lentigo.files import digest_text, write_text
 from lentigo.papers.schema import DataPlan
@@ -56,6 +57,11 @@ def collect(plan: DataPlan, given: Mapping[str, Path], scale: float, out: Path) 
         read = SOURCES[name].read(given[name], ReadOptions(skip_missing=True))
         if read.missing:
             remarks.append(f"{len(read.missing)} images that {name} lists are not there.")
+        if blind := unnamed(read.frame):
+            remarks.append(
+                f"{blind} of {len(read.frame)} images of {name} name neither lesion nor patient: "
+                "of those only copies of a picture are kept on one side of a leak-free split."
+            )
         frames.append(mapped(read.frame, plan.labels.get(name)))
     frame = pd.concat(frames, ignore_index=True)
     if not plan.official_split:
