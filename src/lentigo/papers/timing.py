@@ -77,8 +77,6 @@ def speed_up(
         after: Of the other kind.
         seed: Of the bootstrap.
     """
-    random = np.random.default_rng(seed)
-
     ratio = float(np.concatenate(before).mean() / np.concatenate(after).mean())
     if min(sum(map(len, before)), sum(map(len, after))) < 2:
         told = "one epoch has no interval"
