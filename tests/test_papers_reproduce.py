@@ -202,7 +202,7 @@ def test_what_is_printed_of_each_epoch_has_its_tables_beside_the_papers_others(
                 logged = [run.history()[epoch - 1][LOGGED[column]] for run in runs]
                 if len(set(logged)) == 1:
                     assert row["low"] == row["high"] == ""
-                    assert row["remark"].endswith("single epochs that all trainings have alike.")
+                    assert row["remark"].endswith("no interval: all trainings gave the same.")
                 else:
                     assert 0 <= float(row["low"]) < float(row["value"]) < float(row["high"]) <= 1
             seconds = [run.info.epoch_seconds[epoch - 1] for run in runs]

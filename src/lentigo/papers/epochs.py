@@ -27,7 +27,6 @@ _LOGGED: dict[EpochFigure, str] = {
 _Wanted = tuple[str, str, EpochFigure]
 """A column: its title, the variant, and the figure."""
 _ALONE = f"{NONE}single epochs of one training"
-_ALIKE = f"{NONE}single epochs that all trainings have alike"
 
 
 def with_epochs(paper: Paper, outcomes: Sequence[Outcome]) -> tuple[Paper, list[Outcome]]:
@@ -120,8 +119,6 @@ def _estimate(key: str, values: Sequence[float]) -> Estimate:
         return dataclasses.replace(found, reason=_ALONE)
     if found.low is None or found.high is None:
         return found
-    if found.low == found.high:  # which is no certainty
-        return dataclasses.replace(found, low=None, high=None, reason=_ALIKE)
     # Student knows of no bounds; neither seconds nor losses fall below 0.
     most = 1.0 if "accuracy" in key else math.inf
     return dataclasses.replace(found, low=max(found.low, 0.0), high=min(found.high, most))

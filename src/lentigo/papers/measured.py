@@ -18,7 +18,7 @@ from lentigo.papers.schema import Protocol
 from lentigo.papers.timing import seconds_per_epoch
 from lentigo.score.bootstrap import REPLICATES, group_numbers, grouped_bootstrap
 from lentigo.score.calibration import softmax
-from lentigo.score.estimate import LEVEL, Estimate, summarise
+from lentigo.score.estimate import LEVEL, NONE, Estimate, summarise
 from lentigo.score.panel import Panel
 from lentigo.score.trainings import mean_estimates, scarce_groups
 from lentigo.train import Run
@@ -184,7 +184,7 @@ def student(values: Sequence[float], what: str) -> Estimate:
     if len(values) < 2:
         return Estimate(mean, None, None, len(values), f"one of {what} has no interval")
     if np.ptp(values) < _ROUNDING:
-        return Estimate(mean, None, None, len(values), f"all {what} gave the same: no interval")
+        return Estimate(mean, None, None, len(values), f"{NONE}all {what} gave the same")
     from scipy.stats import t  # noqa: PLC0415 - comes with scikit-learn, and takes a while
 
     reach = float(t.ppf((1 + LEVEL) / 2, len(values) - 1) * np.std(values, ddof=1))
