@@ -21,7 +21,9 @@ from lentigo.papers.printed import Printed
 from lentigo.papers.second_opinion import class_opinion
 from small import lentigo
 
-# What the notes on the five studies say of them, one verdict a check.
+# What the notes on the five studies say of them, one verdict a check. In one the notes say more:
+# yilmaz2021's best against worst, z = 1.88, is "not significant" there as of two separate test
+# sets; on the same images the printed accuracies leave it open, so it is undecidable here.
 VERDICTS = {
     "guntara2024": {
         "float32": "consistent",
