@@ -22,6 +22,7 @@ from lentigo.papers.running import Task, Work, do
 from lentigo.papers.sweep import sweep
 from lentigo.papers.trials import Trial, overrides, parse_grid, read_trials, trials_of
 from lentigo.recipe import load_recipe
+from lentigo.train import open_run
 from small import SMALL, history, small_set
 
 GRID = trials_of({"stages.0.batch_size": [8, 32], "network.alpha": [1.0, 2.0]})
@@ -224,6 +225,65 @@ def test_a_trial_may_take_the_same_images_otherwise_prepared(
         sweep(recipe, data, dealt, out=tmp_path / "none")
 
 
+BUILT = [
+    Trial(name="first"),
+    Trial(name="other", set={"stages.0.batch_size": 8}),
+    Trial(name="goes on", set={"network.weights": "trial:first"}),
+    Trial(name="taught", set={"distillation": {"teachers": ["trial:first", "trial:goes on"]}}),
+]
+
+
+def test_a_trial_builds_on_the_runs_of_earlier_ones_fold_by_fold(
+    data: PreparedSet, recipe: str, tmp_path: Path
+) -> None:
+    done = sweep(recipe, data, BUILT, out=tmp_path, folds=[0, 2])
+    assert [each.failure for each in done.points] == [""] * 4
+    folds = {path.parent: read_json(path)["fold"] for path in tmp_path.rglob("run.json")}
+    recipes = {path: open_run(path).recipe() for path in folds}
+    began = {path: each.network.weights for path, each in recipes.items()}
+    began = {path: Path(each).parent for path, each in began.items() if each != "none"}
+    assert (len(folds), len(began)) == (8, 2)
+    for path, folder in began.items():
+        assert folds[folder] == folds[path]
+    taught = {path: each.distillation for path, each in recipes.items() if each.distillation}
+    assert len(taught) == 2
+    for path, distillation in taught.items():
+        first, goes_on = (Path(each).parent for each in distillation.teachers)
+        assert folds[first] == folds[goes_on] == folds[path]
+        assert began[goes_on] == first
+    steps: list[object] = []
+    sweep(recipe, data, BUILT, out=tmp_path, folds=[0, 2], report=steps.append)
+    assert not steps
+
+
+def test_what_builds_on_a_failed_trial_fails_alone(
+    data: PreparedSet, recipe: str, tmp_path: Path
+) -> None:
+    broken = BUILT[0].model_copy(update={"set": {"network.name": "no_such_module:build"}})
+    done = sweep(recipe, data, [broken, *BUILT[1:]], out=tmp_path)
+    assert not done.points[1].failure
+    assert [each.failure for each in done.points[2:]] == [
+        "A row it builds on failed: first.",
+        "A row it builds on failed: first, goes on.",
+    ]
+
+
+def test_on_a_cluster_a_trial_waits_for_those_it_builds_on(
+    data: PreparedSet, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="ray is not installed")
+    handed: list[int] = []
+
+    def take(address: str, tasks: Sequence[Task], say: object) -> Work:
+        handed.append(len(tasks))
+        return do
+
+    monkeypatch.setattr("lentigo.papers.sweep.run_all", take)
+    done = sweep(recipe, data, BUILT, out=tmp_path, folds=[0], cluster="local")
+    assert handed == [2, 1, 1]
+    assert not any(each.failure for each in done.points)
+
+
 def test_trials_are_read_whole_or_refused_with_all_that_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "tried.toml"
     path.write_text(
@@ -238,6 +298,12 @@ def test_trials_are_read_whole_or_refused_with_all_that_is_wrong(tmp_path: Path)
         read_trials(str(path))
     path.write_text('title = "t"\n[[trials]]\nname = "a"\nagainst = "b"\n[[trials]]\nname = "b"\n')
     with pytest.raises(InputError, match="'a' is against 'b', no row before it"):
+        read_trials(str(path))
+    path.write_text(
+        'title = "t"\n[[trials]]\nname = "a"\n[trials.set]\n"soup.runs" = ["trial:b"]\n'
+        '[[trials]]\nname = "b"\n'
+    )
+    with pytest.raises(InputError, match="'a' builds on 'b', no row before it"):
         read_trials(str(path))
     path.write_text('title = "t"\n[[trials]]\nnome = "a"\n')
     with pytest.raises(InputError, match="nome"):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ def sweep(
     one, or from the one it is against, is given twice: with an interval over groups, the
     trainings being what they are, and over the folds, each being the mean of its seeds.
     Finished runs and evaluations under ``out`` are used again. A trial that fails is told in
-    its row, and the others go on.
+    its row, and the others go on, but for those that build on its runs. On a cluster, trials
+    that build on others wait for all that stand before them.
 
     Args:
         recipe: A packaged recipe's name or a path.
@@ -102,30 +104,63 @@ def sweep(
         for each, changed in zip(trials, recipes, strict=True)
     ]
     work: Work = partial(do, report=report)
-    if cluster:
-        work = run_all(cluster, [task for tasks in plan for task in tasks], say)
     shown = (*SHOWN, *(name for name in metrics if name not in SHOWN))
     table = Table(title or recipe, data, split, seeds, folds, shown, tuple(choices))
     points: list[Point] = []
     evaluations: dict[str, Sequence[Path]] = {}
     csv, markdown = out / "sweep.csv", out / "sweep.md"
-    for trial, tasks in zip(trials, plan, strict=True):
-        if say is not None:
-            say(f"{len(points) + 1}/{len(trials)}: {trial.name or words(trial.set)}")
-        baseline = evaluations.get(trial.against or trials[0].name, ())
-        point, found = _point(trial, tasks, sets[trial.data], work, baseline)
-        evaluations.setdefault(trial.name, found)  # the points of a grid have no names
-        points.append(point)
-        # A long sweep is read while it runs.
-        write_text(csv, as_csv(table, points))
-        write_text(markdown, as_markdown(table, points))
+    for wave in _waves(trials):
+        for place in wave:
+            plan[place] = _built(recipe, changes, trials[place], plan[place], evaluations)
+        if cluster and (tasks := [task for place in wave for task in plan[place]]):
+            work = run_all(cluster, tasks, say)
+        for place in wave:
+            trial = trials[place]
+            if say is not None:
+                say(f"{place + 1}/{len(trials)}: {trial.name or words(trial.set)}")
+            baseline = evaluations.get(trial.against or trials[0].name, ())
+            point, found = _point(trial, plan[place], sets[trial.data], work, baseline)
+            evaluations.setdefault(trial.name, found)  # the points of a grid have no names
+            points.append(point)
+            # A long sweep is read while it runs.
+            write_text(csv, as_csv(table, points))
+            write_text(markdown, as_markdown(table, points))
     return Sweep(table, tuple(points), csv, markdown)
+
+
+def _waves(trials: Sequence[Trial]) -> list[range]:
+    """The places of the trials in stretches, none of which builds on one of its own."""
+    starts = [0]
+    for place, each in enumerate(trials):
+        if {other.name for other in trials[starts[-1] : place]}.intersection(each.builds_on):
+            starts.append(place)
+    return [range(*ends) for ends in itertools.pairwise([*starts, len(trials)])]
+
+
+def _built(
+    recipe: str,
+    changes: Sequence[str],
+    trial: Trial,
+    tasks: Sequence[Task],
+    evaluations: Mapping[str, Sequence[Path]],
+) -> list[Task]:
+    """The tasks on the runs that they build on, each of its fold and seed; none if one failed."""
+    if not all(evaluations.get(name) for name in trial.builds_on):
+        return []
+    found = []
+    for place, task in enumerate(tasks):
+        folders = {name: evaluations[name][place] for name in trial.builds_on}
+        runs = {name: folder.parent.parent.resolve() for name, folder in folders.items()}
+        found.append(replace(task, recipe=load_recipe(recipe, [*changes, *trial.on(runs)])))
+    return found
 
 
 def _point(
     trial: Trial, tasks: Sequence[Task], data: PreparedSet, work: Work, baseline: Sequence[Path]
 ) -> tuple[Point, Sequence[Path]]:
     """A trial's figures, how far they lie from ``baseline``, and its own evaluations."""
+    if not tasks:
+        return Point(trial, failure=f"A row it builds on failed: {', '.join(trial.builds_on)}."), ()
     try:
         measured, evaluations = measure(tasks, data, work)
         apart: Mapping[str, Difference] = {}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -17,6 +18,7 @@ from lentigo.recipe import value_of
 # More is a mistyped grid rather than a plan.
 MOST = 1000
 _SHELF = Shelf("lentigo.papers", "tried", "a list of trials")
+_EARLIER = "trial:"
 
 
 class Trial(Known):
@@ -25,7 +27,8 @@ class Trial(Known):
     Attributes:
         name: In the tables; a grid's points are called by their values.
         title: What it is, in words.
-        set: Dotted key of the recipe to value.
+        set: Dotted key of the recipe to value. Where a value names a run, ``trial:NAME`` is that
+            of an earlier row, of the same fold and seed: to go on from it or to learn from it.
         data: Another prepared set, beside the first one or by its path, that holds the same
             images otherwise prepared (``--splits-of``); empty is the first one.
         against: The earlier row that it differs from in one thing; empty is the first one.
@@ -41,6 +44,15 @@ class Trial(Known):
     def overrides(self) -> list[str]:
         """``set`` as `load_recipe` takes it."""
         return overrides(self.set)
+
+    @property
+    def builds_on(self) -> tuple[str, ...]:
+        """The earlier rows whose runs its values name."""
+        return tuple(dict.fromkeys(_earlier(self.set)))
+
+    def on(self, runs: Mapping[str, Path]) -> list[str]:
+        """``overrides``, with the folders of those runs by their rows' names."""
+        return overrides(_replaced(self.set, runs))
 
 
 class Trials(Known):
@@ -69,12 +81,34 @@ class Trials(Known):
         for place, each in enumerate(self.trials):
             if each.against and each.against not in names[:place]:
                 raise ValueError(f"{each.name!r} is against {each.against!r}, no row before it")
+            if unknown := set(each.builds_on).difference(names[:place]):
+                raise ValueError(f"{each.name!r} builds on {min(unknown)!r}, no row before it")
         return self
 
 
 def overrides(values: Mapping[str, Any]) -> list[str]:
     """Dotted keys and values as ``key=value`` texts."""
     return [f"{key}={_toml(value)}" for key, value in values.items()]
+
+
+def _earlier(value: Any) -> Iterator[str]:
+    """The names behind every ``trial:NAME`` in a value."""
+    if isinstance(value, str) and value.startswith(_EARLIER):
+        yield value.removeprefix(_EARLIER)
+    elif isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _earlier(each)
+
+
+def _replaced(value: Any, runs: Mapping[str, Path]) -> Any:
+    """The value, with a run's folder in place of every ``trial:NAME``."""
+    if isinstance(value, Mapping):
+        return {key: _replaced(each, runs) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_replaced(each, runs) for each in value]
+    if isinstance(value, str) and value.startswith(_EARLIER):
+        return str(runs[value.removeprefix(_EARLIER)])
+    return value
 
 
 def _toml(value: Any) -> str:
