@@ -263,8 +263,8 @@ def test_what_builds_on_a_failed_trial_fails_alone(
     done = sweep(recipe, data, [broken, *BUILT[1:]], out=tmp_path)
     assert not done.points[1].failure
     assert [each.failure for each in done.points[2:]] == [
-        "A row it builds on failed: first.",
-        "A row it builds on failed: first, goes on.",
+        "A row it builds on failed or is not there: first.",
+        "A row it builds on failed or is not there: first, goes on.",
     ]
 
 

@@ -160,7 +160,8 @@ def _point(
 ) -> tuple[Point, Sequence[Path]]:
     """A trial's figures, how far they lie from ``baseline``, and its own evaluations."""
     if not tasks:
-        return Point(trial, failure=f"A row it builds on failed: {', '.join(trial.builds_on)}."), ()
+        needed = ", ".join(trial.builds_on)
+        return Point(trial, failure=f"A row it builds on failed or is not there: {needed}."), ()
     try:
         measured, evaluations = measure(tasks, data, work)
         apart: Mapping[str, Difference] = {}

@@ -95,7 +95,7 @@ def _earlier(value: Any) -> Iterator[str]:
     """The names behind every ``trial:NAME`` in a value."""
     if isinstance(value, str) and value.startswith(_EARLIER):
         yield value.removeprefix(_EARLIER)
-    elif isinstance(value, Mapping | list):
+    elif isinstance(value, Mapping | list | tuple):
         for each in value.values() if isinstance(value, Mapping) else value:
             yield from _earlier(each)
 
@@ -104,7 +104,7 @@ def _replaced(value: Any, runs: Mapping[str, Path]) -> Any:
     """The value, with a run's folder in place of every ``trial:NAME``."""
     if isinstance(value, Mapping):
         return {key: _replaced(each, runs) for key, each in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_replaced(each, runs) for each in value]
     if isinstance(value, str) and value.startswith(_EARLIER):
         return str(runs[value.removeprefix(_EARLIER)])
