@@ -6,10 +6,13 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +25,7 @@ from lentigo.papers.cluster import (
     RETRIES,
     THREADS,
     _begin,
+    _reach,
     _reason,
     _results,
     check_address,
@@ -31,7 +35,7 @@ from lentigo.papers.reproduce import Request, reproduce
 from lentigo.papers.running import Task
 from lentigo.recipe import Distillation, Network, load_recipe
 from lentigo.train.state import load_checkpoint
-from small import environment
+from small import SMALL, environment, lentigo, small_set
 
 EPOCHS = 40
 PAPER = f"""
@@ -82,6 +86,13 @@ def holder(lock: Path) -> int | None:
     return None
 
 
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds the worker by /proc")
 def test_a_killed_worker_loses_its_unsaved_epochs_and_nothing_else(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="ray is not installed")
@@ -126,6 +137,45 @@ def test_a_killed_worker_loses_its_unsaved_epochs_and_nothing_else(tmp_path: Pat
     again = reproduce(str(paper), request, out / "spread2031", report=steps.append)
     assert not steps
     assert all(each.figures for each in again.outcomes)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """The address of a Ray that another process started."""
+    pytest.importorskip("ray", reason="ray is not installed")
+    ports = [free_port(), free_port()]
+    with TemporaryDirectory(prefix="ray") as folder:  # sockets' paths may not be long
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+        command += [f"--port={ports[0]}", f"--ray-client-server-port={ports[1]}", "--num-cpus=1"]
+        command += ["--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}"]
+        said = Path(folder) / "said"
+        with said.open("w") as log:
+            process = subprocess.Popen(
+                command, env=environment(PYTHONUNBUFFERED="1"), stdout=log, stderr=log
+            )
+        try:
+            deadline = time.monotonic() + 120
+            # Who calls as soon as the port listens may be turned away.
+            while "Ray runtime started" not in said.read_text():
+                assert process.poll() is None, said.read_text()
+                assert time.monotonic() < deadline, said.read_text()
+                time.sleep(0.2)
+            yield f"ray://127.0.0.1:{ports[1]}"
+        finally:
+            process.terminate()  # takes all that it started with it
+            process.wait(60)
+
+
+def test_a_ray_that_runs_already_takes_the_trainings(elsewhere: str, tmp_path: Path) -> None:
+    data, recipe = small_set(tmp_path), tmp_path / "tiny.toml"
+    recipe.write_text(SMALL, encoding="utf-8")
+    over = ("--over", "stages.0.batch_size=8,32")
+    said, _ = lentigo("sweep", recipe, "--data", data.path, *over, "--cluster", elsewhere,
+                      "--out", tmp_path / "out", "--json")  # fmt: skip
+    points = json.loads(said)["points"]
+    assert [each["failure"] for each in points] == ["", ""]
+    runs = [json.loads(each.read_text()) for each in tmp_path.glob("out/runs/*/run.json")]
+    assert len(runs) == 2
 
 
 def test_a_failed_training_is_told_with_its_reason_and_what_to_do() -> None:
@@ -180,6 +230,24 @@ def test_workers_train_on_the_same_backend_with_as_many_threads_as_they_were_giv
     _begin(ray, address)
     told = ray.asked[0]["runtime_env"]["env_vars"]
     assert told == dict.fromkeys(THREADS, threads) | {"KERAS_BACKEND": keras.backend.backend()}
+
+
+def test_a_head_that_could_not_fork_is_asked_again_and_any_other_failure_told() -> None:
+    class Young(FakeRay):
+        said = "RuntimeError: Starting Ray client server failed. See ray_client_server_23000.err"
+
+        def init(self, **options: Any) -> None:
+            super().init(**options)
+            if len(self.asked) == 1:
+                raise ConnectionAbortedError(self.said)
+
+    young, absent = Young(), Young()
+    _reach(young, "ray://head:10001")
+    assert len(young.asked) == 2
+    absent.said = "ray client connection timeout"
+    with pytest.raises(ConnectionAbortedError, match="timeout"):
+        _reach(absent, "ray://head:10001")
+    assert len(absent.asked) == 1
 
 
 def test_workers_are_told_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

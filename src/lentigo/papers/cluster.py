@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 LOCAL = "local"
 RETRIES = 5
 CORES_A_TASK = 2
+_NOT_FORKED = "Starting Ray client server failed"
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
@@ -71,16 +72,28 @@ def run_all(
 
     by_key = {task.key: task for task in tasks}
     try:
-        _begin(ray, address)
+        _reach(ray, address)
     except Exception as error:
         raise LentigoError(
-            f"No cluster answers at {address}: {error}", todo="Is it running, and of this version?"
+            f"No cluster answers at {address}: {_reason(error)}",
+            todo="Is it running, and of this version?",
         ) from error
     try:
         found = _results(ray, by_key, _cores(address), say)
     finally:
         ray.shutdown()
     return _Fetched(found)
+
+
+def _reach(ray: Any, address: str) -> None:
+    """Begin. Of a head that has just started, the first caller's server may not fork (2.51)."""
+    try:
+        _begin(ray, address)
+    except Exception as error:
+        if _NOT_FORKED not in str(error):
+            raise
+        logger.info("%s could not start a server for us, asked again", address)
+        _begin(ray, address)
 
 
 def _begin(ray: Any, address: str) -> None:
