@@ -88,7 +88,7 @@ def main() -> None:
     places = [np.searchsorted(everything, each.rows) for each in runs]
 
     print(f"{len(runs)} runs, {len(everything)} images; as made: {sorted({r.power for r in runs})}")
-    print(f"{'':8}" + "".join(f"{name:>22}" for name in arguments.metrics))
+    print(f"{'':8}" + "".join(f"{name:>24}" for name in arguments.metrics))
     ones, groups = np.ones((len(everything), 1)), data.groups[everything]
     own = [run.under(run.power) for run in runs]
     chosen = [own[0].keys.index(name) for name in arguments.metrics]
@@ -96,7 +96,7 @@ def main() -> None:
         panels = [run.under(power) for run in runs]
         triples = list(zip(panels, own, places, strict=True))
         found = np.stack([each.compute(ones[rows])[chosen, 0] for each, _, rows in triples])
-        print(f"{power:<8}" + "".join(f"{value:22.3f}" for value in found.mean(axis=0)))
+        print(f"{power:<8}" + "".join(f"{value:24.3f}" for value in found.mean(axis=0)))
         drawn = grouped_bootstrap(partial(gaps, triples, chosen), groups, replicates=REPLICATES)
         apart = found - [each.compute(ones[rows])[chosen, 0] for _, each, rows in triples]
         for place, name in enumerate(arguments.metrics):
