@@ -32,6 +32,7 @@ def main() -> None:
     except OSError as error:
         _end_where_nobody_reads(error)
         complain(in_words(error))
+        _drop_what_cannot_be_written()
         sys.exit(2)
     except SystemExit as ended:
         # Typer turns Ctrl-C into an exit code without a word, and so it does a broken pipe.
@@ -55,6 +56,14 @@ def _end_where_nobody_reads(error: OSError) -> None:
         for stream in unread:  # what is left in its buffer is written when Python ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         sys.exit(UNREAD)
+
+
+def _drop_what_cannot_be_written() -> None:
+    """Python tries again when it ends, and ends with 120 and two lines of its own."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _unread(descriptor: int) -> bool:
