@@ -231,7 +231,7 @@ def test_a_new_version_fetches_what_changed_and_nothing_else(
         )
         page = open_app(context, app)
         page.evaluate("navigator.serviceWorker.ready.then((each) => each.update())")
-        # Watched from outside the app: a visit while the new version takes over may hang Chromium.
+        # Watched from outside: a visit to the app at the moment of the change hung Chromium once.
         outside = open_app(context, host.url)
         worker = "navigator.serviceWorker.getRegistration('/app/').then((each) => {})"
         becomes_true(outside, worker.format("each.waiting !== null"))
