@@ -22,7 +22,7 @@ from lentigo.image import (
     to_greyscale,
 )
 from lentigo.image.quality import SHARPNESS_PX, Quality, seen_square, small_copy
-from lentigo.image.regions import shrunk
+from lentigo.image.regions import shrunk, steepness
 from lentigo.image.spec import PreprocessSpec, centre_square
 
 SKIN = (205, 160, 140)
@@ -201,6 +201,17 @@ def test_the_square_that_the_network_sees_may_be_handed_in(skin):
     large = cv2.resize(skin, (600, 450), interpolation=cv2.INTER_CUBIC)
     spec = PreprocessSpec(size=SHARPNESS_PX)
     assert assess(large, spec.apply(large)) == assess(large)
+
+
+def test_steepness_does_not_depend_on_where_in_memory_a_picture_lies(skin):
+    grey = cv2.cvtColor(skin, cv2.COLOR_RGB2GRAY)
+    first, sizes = steepness(grey), np.random.default_rng(0).integers(1, 200_000, 200)
+    moved = []
+    for size in sizes:  # OpenCV's results come to lie elsewhere each time
+        moved = [*moved[-20:], np.empty(size, np.uint8)]
+        np.testing.assert_array_equal(steepness(grey), first)
+    across, down = (cv2.Sobel(grey, cv2.CV_64F, *axis) for axis in ((1, 0), (0, 1)))
+    np.testing.assert_array_equal(first, np.hypot(across, down).astype(np.float32))
 
 
 def test_a_dark_lesion_in_the_middle_is_no_black_frame(skin):

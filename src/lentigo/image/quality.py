@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lentigo.image.area import shrink
-from lentigo.image.regions import GLARE, black_frame, dark_pixels, shrunk
+from lentigo.image.regions import GLARE, black_frame, dark_pixels, shrunk, steepness
 from lentigo.image.spec import SPARE, centre_square
 
 SHARPNESS_PX = 224
@@ -128,8 +128,7 @@ def _layout(
     square: NDArray[np.uint8], grey: NDArray[np.uint8], dark: NDArray[np.uint8]
 ) -> tuple[float, float]:
     """Busyness and redness of a small RGB square, given its grey levels and ``dark_pixels``."""
-    slope = cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
-    gradient = float(cv2.mean(slope)[0])
+    gradient = float(cv2.mean(steepness(grey))[0])
     if (dark_px := cv2.countNonZero(dark)) == dark.size:
         return gradient, 0.0
     lit = cv2.bitwise_not(dark) if dark_px else None  # without a mask it is sooner done

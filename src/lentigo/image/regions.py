@@ -46,6 +46,17 @@ def shrunk(rgb: NDArray[np.uint8], shorter_px: int) -> NDArray[np.uint8]:
     return shrink(rgb, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
+def steepness(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Length of the gradient (Sobel 3×3, unscaled) at each pixel of (H, W), grey levels.
+
+    The squares of whole numbers are exact in float32 and their root is rounded once, so one
+    image has one answer: ``cv2.magnitude`` is as fast, but a few pixels of it depend on where
+    in memory the image lies.
+    """
+    across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    return np.asarray(cv2.sqrt(across * across + down * down), dtype=np.float32)
+
+
 def dark_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """255 where even the brightest channel is at most ``DARK``, else 0; (H, W)."""
     return np.asarray(cv2.inRange(rgb, (0,) * 3, (DARK,) * 3), dtype=np.uint8)

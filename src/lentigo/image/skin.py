@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.image.regions import lesion_and_skin, shrunk, usable, without_hair
+from lentigo.image.regions import lesion_and_skin, shrunk, steepness, usable, without_hair
 
 SIDE_PX = 128
 LEAST_SKIN_SHARE = 0.02
@@ -111,10 +111,6 @@ def grey_edge_gains(rgb: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray
     Source:
         van de Weijer, Gevers & Gijsenij 2007, first order, Minkowski power 1.
     """
-    smooth = cv2.GaussianBlur(rgb, (0, 0), _SMOOTHING_PX).astype(np.float32)
-    slopes = [
-        cv2.magnitude(cv2.Sobel(channel, cv2.CV_32F, 1, 0), cv2.Sobel(channel, cv2.CV_32F, 0, 1))
-        for channel in cv2.split(smooth)
-    ]
+    slopes = [steepness(each) for each in cv2.split(cv2.GaussianBlur(rgb, (0, 0), _SMOOTHING_PX))]
     edges = np.array([float(slope[where].mean()) if where.any() else 0.0 for slope in slopes])
     return np.ones(3) if edges.min() <= 0 else edges.mean() / edges

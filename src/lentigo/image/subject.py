@@ -21,6 +21,7 @@ from lentigo.image.regions import (
     lesion_and_skin,
     of_channels,
     shrunk,
+    steepness,
     usable,
 )
 from lentigo.image.ruler import ruler_regularity
@@ -173,8 +174,7 @@ def _lesion_share(
     even = _evenly_lit(cv2.GaussianBlur(rgb[..., 2], (5, 5), 0), skin)
     if not where.any():
         return 0.0
-    across, down = cv2.Sobel(even, cv2.CV_32F, 1, 0), cv2.Sobel(even, cv2.CV_32F, 0, 1)
-    slope = cv2.magnitude(across, down)
+    slope = steepness(even)
     half, _ = cv2.threshold(even[where].reshape(-1, 1), 0, 255, cv2.THRESH_OTSU)
     best, area = -1.0, 0
     for level in np.linspace(np.quantile(even[where], _DARKEST), half, _LEVELS):
