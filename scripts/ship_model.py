@@ -51,8 +51,12 @@ SHOWN = {
     "roc_auc.mel": "ROC area, melanoma against the rest",
     "roc_auc.malignant": "ROC area, malignant (mel, bcc, akiec) against the rest",
     "roc_auc.macro": "ROC area, mean of the classes",
+    "sensitivity.malignant.sensitivity_0.80": "sensitivity for malignant at the 0.80 threshold",
+    "specificity.malignant.sensitivity_0.80": "specificity for malignant at the 0.80 threshold",
     "sensitivity.malignant.sensitivity_0.90": "sensitivity for malignant at the 0.90 threshold",
     "specificity.malignant.sensitivity_0.90": "specificity for malignant at the 0.90 threshold",
+    "sensitivity.malignant.sensitivity_0.95": "sensitivity for malignant at the 0.95 threshold",
+    "specificity.malignant.sensitivity_0.95": "specificity for malignant at the 0.95 threshold",
     "expected_calibration_error": "expected calibration error",
     "brier_score": "Brier score (0 to 2)",
 }

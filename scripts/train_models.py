@@ -102,16 +102,27 @@ MODELS: dict[str, tuple[Callable[[Sets, Trainer], Run], Quantization]] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prepare, train, export, and say how each bundle is measured."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("ham10000", type=Path)
-    parser.add_argument("frames", type=Path)
-    parser.add_argument("isic2017", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("models"))
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
-    parser.add_argument("--fold", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--weights", nargs="*", default=[], metavar="WIDTH=FILE")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", dest="changes")
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").partition("\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("ham10000", type=Path, help="the central crops of HAM10000")
+    add("frames", type=Path, help="its whole photographs; of the public download the same folder")
+    add("isic2017", type=Path, help="part 3 of the ISIC 2017 challenge")
+    add("--out", type=Path, default=Path("models"), help="prepared sets, runs and bundles")
+    add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="which to train")
+    add("--fold", type=int, default=0, help="of ten, the one that validates")
+    add("--seed", type=int, default=0, help="of every training")
+    add("--weights", nargs="*", default=[], metavar="WIDTH=FILE", help="ImageNet's, by width")
+    add(
+        "--set",
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="changes",
+        help="settings of every training",
+    )
     args = parser.parse_args(arguments)
     sets = sets_of(args.ham10000, args.frames, args.isic2017, args.out)
     weights = dict(each.split("=", 1) for each in args.weights)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lentigo.cli.predicting import predict
-from lentigo.deploy.bundle import BundleInfo, Familiarity
+from lentigo.deploy.bundle import BundleInfo, Familiarity, Figure
 from lentigo.deploy.engine import Engine
 from lentigo.deploy.paths import expand
 from lentigo.deploy.prediction import UNFAMILIAR, Prediction, describe, read_off
@@ -86,10 +86,29 @@ def test_the_json_form_names_every_class_and_carries_the_notice() -> None:
 def test_the_words_name_class_probability_thresholds_and_notice() -> None:
     text = describe(answer(*NEVUS), info())
     assert "labelled nv (melanocytic nevus): 70.0%" in text
-    assert "(akiec, bcc, mel): 20.0%" in text
+    assert "melanoma): 20.0%" in text
     assert "below the threshold 50.0%, but so were 20% of malignant images" in text
     assert "above the threshold 10.0%, which 95% of malignant images reached" in text
+    assert "answered by toy" in text
     assert NOT_A_MEDICAL_DEVICE in text
+
+
+def test_the_words_hold_a_threshold_against_images_that_did_not_set_it() -> None:
+    wanted = {0.80: Figure(value=0.7, low=0.61, high=0.78, n_groups=9), 0.95: None}
+    metrics = {
+        f"sensitivity.malignant.sensitivity_{share:.2f}": each or Figure(value=None, n_groups=0)
+        for share, each in wanted.items()
+    }
+    told = info().model_copy(update={"metrics": metrics})
+    text = describe(answer(*NEVUS), told)
+    assert "but so were 20% of malignant images in validation and 30% [22, 39] in the test" in text
+    assert (
+        "above the threshold 10.0%, which 95% of malignant images reached in validation\n" in text
+    )
+    sure = describe(answer(0.9, 0, 0, 0, 0, 0.1, 0), told)
+    assert (
+        "which 80% of malignant images reached in validation and 70% [61, 78] in the test" in sure
+    )
 
 
 @pytest.mark.parametrize("malignant", [0.0, 0.0004, 0.3, 1.0])
@@ -117,6 +136,7 @@ def test_an_unfamiliar_image_is_called_so_in_words_and_in_json() -> None:
     text = describe(strange, recognising())
     assert "I do not recognise this as a lesion like those I was trained on." in text
     assert "5% of 100 validation images" in text
+    assert "threshold" not in text
     assert strange.to_dict()["familiarity"] == {
         "score": 2.5,
         "threshold": 2.0,
@@ -172,11 +192,11 @@ def test_a_table_of_answers_has_its_warnings_beside_it(
 
 
 def test_the_words_say_how_common_malignant_lesions_are_taken_to_be() -> None:
-    assert "as if" not in describe(answer(*NEVUS), info())
+    assert "assuming" not in describe(answer(*NEVUS), info())
     # akiec, bcc and mel are malignant.
     mixture = (0.1, 0.05, 0.2, 0.05, 0.2, 0.35, 0.05)
     text = describe(answer(*NEVUS), info().model_copy(update={"mixture": mixture}))
-    assert "(as if 35% of all lesions were malignant)" in text
+    assert "20.0%, assuming that 35.0% of all lesions are malignant" in text
 
 
 @pytest.fixture

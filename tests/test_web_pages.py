@@ -18,9 +18,11 @@ import numpy as np
 import pytest
 
 from lentigo.deploy.export import QUANTIZATIONS
+from lentigo.deploy.prediction import Reading
 from lentigo.deploy.runtime import load_default
 from lentigo.image.verdict import CHECKS
 from lentigo.taxonomy import INTENDED_USE, LIMITS, NOT_A_MEDICAL_DEVICE, TAXONOMIES
+from lentigo.web.results import sentence
 from lentigo.web.strings import LANGUAGES, Words, catalogue, choose
 from web_server import BROWSER, get, page, photo, process
 
@@ -199,6 +201,20 @@ def test_a_probability_below_a_mark_is_called_no_all_clear(language: str) -> Non
     assert not_clear[language] in told
     assert "42.3%" in told
     assert "20.0%" in told
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_mark_is_held_against_images_that_did_not_set_it(language: str) -> None:
+    words, info = Words(language), load_default(threads=1).info
+    point = info.operating_points[1]
+    found = (info.metrics or {})[f"sensitivity.malignant.{point.name}"]
+    reading = Reading(point.name, point.target_sensitivity, point.threshold, above=False)
+    told = sentence(reading, info, words)
+    for each in (found.value, found.low, found.high):
+        assert each is not None
+        assert words.percent(each) in told
+    unmeasured = info.model_copy(update={"metrics": None})
+    assert words.percent(found.value or 0) not in sentence(reading, unmeasured, words)
 
 
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)

@@ -27,7 +27,7 @@ def leak(
     out: Annotated[Path, typer.Option(help="The folder of all that is made.")] = Path("leak"),
     json: Json = False,
 ) -> None:
-    """Measure what a split by image, and oversampling before it, add to a recipe's figures."""
+    """Measure what a leak adds. A split by image, and oversampling before the split."""
     need_training()
     from lentigo.files import read_json
     from lentigo.papers.leak import NAMES, STAMP

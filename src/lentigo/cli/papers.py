@@ -129,7 +129,10 @@ def sweep(
     ] = None,
     trials: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Named changes from a TOML, in place of --over."),
+        typer.Option(
+            metavar="NAME_OR_FILE",
+            help="Named changes, packaged (lentigo-small) or from a TOML, in place of --over.",
+        ),
     ] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Holds at every point.")

@@ -174,6 +174,15 @@ class BundleInfo(_Part):
             raise ValueError(f"mixture has {len(self.mixture)} shares for {classes} classes")
         return self
 
+    def held_out_sensitivity(self, point: str) -> Figure | None:
+        """The share of held-out malignant images at an operating point; None if not measured.
+
+        Args:
+            point: The operating point's name.
+        """
+        found = (self.metrics or {}).get(f"sensitivity.malignant.{point}")
+        return None if found is None or found.value is None else found
+
 
 @dataclass(frozen=True)
 class Bundle:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lentigo.deploy.bundle import BundleInfo
+from lentigo.deploy.bundle import BundleInfo, Figure
 from lentigo.errors import ImageError, visible
 from lentigo.score.attention import heat
 from lentigo.score.operating import OperatingPoint
@@ -209,7 +210,8 @@ def describe(prediction: Prediction, info: BundleInfo) -> str:
 
     It speaks of likeness to training images only: it gives no diagnosis and never says that
     a lesion needs no attention. A probability below a threshold comes with the share of
-    malignant images that lie there too.
+    malignant images that lie there too. Of an image that the model does not recognise nothing
+    is said of thresholds.
     """
     names = {each.code: each.name for each in info.taxonomy.classes}
     label = prediction.top
@@ -220,35 +222,49 @@ def describe(prediction: Prediction, info: BundleInfo) -> str:
         f"  most like training images labelled {label}: {_percent(prediction.top_probability)}",
     ]
     if prediction.malignant_probability is not None:
-        lines += _malignant_lines(prediction, info)
+        lines.append(_malignant_line(prediction.malignant_probability, info))
     if prediction.familiarity is not None and prediction.familiarity.unfamiliar:
+        # What share of malignant images reached a threshold says nothing of such an image.
         assert info.familiarity is not None
         told, seen = f"{1 - info.familiarity.kept:.0%}", info.familiarity.images
         usual = f"(The same is said of {told} of {seen} validation images.)"
         lines.insert(1, f"  {UNFAMILIAR} {usual}")
+    else:
+        lines += [f"    {_threshold_line(each, info)}" for each in prediction.readings]
     lines += [f"  photo: {warning}" for warning in prediction.warnings]
     if info.leaky:
         lines.append(f"  {LEAKY}")
+    lines.append(f"  answered by {visible(info.name)}")
     return "\n".join([*lines, f"  {NOT_A_MEDICAL_DEVICE}"])
 
 
-def _malignant_lines(prediction: Prediction, info: BundleInfo) -> list[str]:
-    codes = ", ".join(each.code for each in info.taxonomy.classes if each.malignant)
-    lines = [
-        f"  malignant classes together ({codes}): {_percent(prediction.malignant_probability)}"
-    ]
-    if info.mixture is not None:
-        before = sum(np.asarray(info.mixture)[np.asarray(info.taxonomy.malignant)])
-        lines[0] += f" (as if {before:.0%} of all lesions were malignant)"
-    for reading in prediction.readings:
-        share, threshold = f"{reading.target_sensitivity:.0%}", _percent(reading.threshold)
-        if reading.above:
-            text = f"above the threshold {threshold}, which {share} of malignant images reached"
-        else:
-            missed = f"{1 - reading.target_sensitivity:.0%}"
-            text = f"below the threshold {threshold}, but so were {missed} of malignant images"
-        lines.append(f"    {text} in validation")
-    return lines
+def _malignant_line(malignant: float, info: BundleInfo) -> str:
+    names = ", ".join(each.name for each in info.taxonomy.classes if each.malignant)
+    line = visible(f"  malignant classes together ({names}): {_percent(malignant)}")
+    if info.mixture is None:
+        return line
+    before = sum(np.asarray(info.mixture)[np.asarray(info.taxonomy.malignant)])
+    return f"{line}, assuming that {_percent(before)} of all lesions are malignant"
+
+
+def _threshold_line(reading: Reading, info: BundleInfo) -> str:
+    threshold, wanted = _percent(reading.threshold), reading.target_sensitivity
+    test = info.held_out_sensitivity(reading.name)
+    if reading.above:
+        text = f"above the threshold {threshold}, which {wanted:.0%} of malignant images"
+        return f"{text} reached in validation" + _in_test(test, lambda share: share)
+    text = f"below the threshold {threshold}, but so were {1 - wanted:.0%} of malignant images"
+    return f"{text} in validation" + _in_test(test, lambda share: 1 - share)
+
+
+def _in_test(measured: Figure | None, read: Callable[[float], float]) -> str:
+    if measured is None or measured.value is None:
+        return ""
+    text = f" and {read(measured.value):.0%}"
+    if measured.low is not None and measured.high is not None:
+        low, high = sorted((read(measured.low), read(measured.high)))
+        text += f" [{100 * low:.0f}, {100 * high:.0f}]"
+    return f"{text} in the test"
 
 
 def _percent(share: float | None) -> str:

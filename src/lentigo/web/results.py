@@ -79,7 +79,7 @@ def show_told(request: Request, told: Told) -> Response:
         warnings=[words.warning(each) for each in prediction.warnings],
         unfamiliar=_unfamiliar(prediction),
         thresholds=", ".join(words.percent(each.threshold) for each in prediction.readings),
-        readings=[_sentence(each, words) for each in prediction.readings],
+        readings=[sentence(each, info, words) for each in prediction.readings],
         above=any(each.above for each in prediction.readings),
         mixture=_malignant_before(info),
         width=SCALE_PX,
@@ -114,13 +114,20 @@ def _rows(prediction: Prediction, info: BundleInfo, words: Words) -> list[Row]:
     return sorted(rows, key=lambda row: -row.probability)
 
 
-def _sentence(reading: Reading, words: Words) -> str:
-    """A probability below a threshold comes with the malignant images that lie there too."""
+def sentence(reading: Reading, info: BundleInfo, words: Words) -> str:
+    """A reading in words: what lies below a threshold too, and what the test showed of it."""
     threshold = words.percent(reading.threshold)
     share = reading.target_sensitivity
     if reading.above:
-        return words("result.above", threshold=threshold, share=words.percent(share))
-    return words("result.below", threshold=threshold, missed=words.percent(1 - share))
+        sentence = words("result.above", threshold=threshold, share=words.percent(share))
+    else:
+        sentence = words("result.below", threshold=threshold, missed=words.percent(1 - share))
+    measured = info.held_out_sensitivity(reading.name)
+    if measured is None or measured.low is None or measured.high is None:
+        return sentence
+    shares = {"share": measured.value, "low": measured.low, "high": measured.high}
+    told = {name: words.percent(each or 0.0) for name, each in shares.items()}
+    return f"{sentence} {words('result.measured', **told)}"
 
 
 def _unfamiliar(prediction: Prediction) -> bool:

@@ -67,7 +67,8 @@ function malignant(prediction, info, words) {
       share: percent(point.target_sensitivity),
       missed: percent(1 - point.target_sensitivity),
     };
-    return element("li", {}, text(point.above ? "result.above" : "result.below", values));
+    const sentence = text(point.above ? "result.above" : "result.below", values);
+    return element("li", {}, sentence, measured(info, point.name, words));
   });
   const parts = [
     element("h3", {}, `${text("result.malignant")}: ${share}`),
@@ -81,6 +82,14 @@ function malignant(prediction, info, words) {
     parts.push(element("p", { class: "hint" }, sentence));
   }
   return parts;
+}
+
+/** What share of held-out malignant images reached an operating point, where it was measured. */
+function measured(info, name, { text, percent }) {
+  const figure = info.metrics?.[`sensitivity.malignant.${name}`];
+  if (typeof figure?.low !== "number" || typeof figure.high !== "number") return "";
+  const [share, low, high] = [figure.value, figure.low, figure.high].map(percent);
+  return ` ${text("result.measured", { share, low, high })}`;
 }
 
 /** The malignant probability from 0 to 100%, with the operating points marked. */
