@@ -128,6 +128,15 @@ def test_the_card_tells_of_the_run_it_began_from_once_and_by_one_name(prepared, 
     assert "`lentigo-frames`, trained on ham10000: 7,575 images of 5,643 groups" in row
     assert "held out" in row
     assert "`mine`, packaged as `lentigo-small`" in card
+    assert "$ lentigo train lentigo-frames --data ITS_SET" in card
+    assert "$ lentigo train lentigo-small --data PREPARED --seed 0 --fold 0 --set" in card
+
+
+def test_teachers_are_no_part_of_a_packaged_recipe(prepared, tmp_path) -> None:
+    told = {"kind": "run", "recipe": "mine", "packaged_as": "lentigo-small", "seed": 0}
+    predictor = FakePredictor(description={**told, "taught_by": [EARLIER]})
+    report = measured(prepared, tmp_path / "out", predictor).report.read_text()
+    assert "lentigo train RUN/recipe.toml" in report
 
 
 @pytest.mark.parametrize(("keep", "what"), [("best", "the epoch, the"), ("last", "the")])

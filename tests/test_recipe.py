@@ -193,3 +193,4 @@ def test_a_packaged_recipe_is_known_by_what_it_asks_for_and_not_by_its_name() ->
     taught = 'distillation={teachers=["RUN"],weight=0.6}'
     assert packaged_as(load_recipe("lentigo-small", [taught])) == "lentigo-small"
     assert packaged_as(load_recipe("lentigo-small", ["stages.0.epochs=99"])) is None
+    assert packaged_as(load_recipe("lentigo-small", ["network.weights='none'"])) is None

@@ -74,7 +74,10 @@ def _prepare(findings: Findings) -> str | None:
 
 def _train(run: str, told: dict[str, Any], data: str) -> str:
     fold = "" if told.get("fold") is None else f" --fold {told['fold']}"
-    return f"lentigo train {run}/recipe.toml --data {data} --seed {told.get('seed')}{fold}"
+    # A packaged recipe is at hand where the run is not; teachers it could not name.
+    packaged = told.get("packaged_as") if not told.get("taught_by") else None
+    recipe = packaged or f"{run}/recipe.toml"
+    return f"lentigo train {recipe} --data {data} --seed {told.get('seed')}{fold}"
 
 
 def _evaluate(findings: Findings, model: str) -> str:

@@ -27,14 +27,18 @@ def packaged_as(recipe: Recipe) -> str | None:
     """Name of the packaged recipe that asks for the same, whatever either is called.
 
     The weights that a training began from and the runs that it learned from are left out: they
-    are files of one machine, and a card tells of them beside the recipe.
+    are files of one machine, and a card tells of them beside the recipe. Whether it began from
+    random weights is not.
     """
     own = ("name", "title", "citation", "command", "notes", "caution", "distillation", "soup")
     aside: Any = dict.fromkeys(own, True)
     aside["network"] = {"weights"}
-    asked = recipe.model_dump(exclude=aside)
-    packaged = packaged_recipes().items()
-    return next((name for name, each in packaged if each.model_dump(exclude=aside) == asked), None)
+
+    def asks_for(each: Recipe) -> tuple[bool, dict[str, Any]]:
+        return each.network.weights == "none", each.model_dump(exclude=aside)
+
+    asked, packaged = asks_for(recipe), packaged_recipes().items()
+    return next((name for name, each in packaged if asks_for(each) == asked), None)
 
 
 def load_recipe(name_or_path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
