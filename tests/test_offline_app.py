@@ -25,7 +25,9 @@ from browsing import (
     start_chromium,
 )
 from lentigo.deploy.bundle import read_bundle, write_bundle
-from lentigo.web.strings import LANGUAGES
+from lentigo.deploy.prediction import Reading
+from lentigo.web.results import sentence
+from lentigo.web.strings import LANGUAGES, Words
 
 FIRST_PAGE_BYTES = 60_000
 SIZES = {"phone": (390, 844), "desk": (1400, 900)}
@@ -300,6 +302,26 @@ def test_what_the_visitor_says_of_the_dermatoscope_changes_the_words(app: Any, s
     shown = app.locator("#result").inner_text()
     assert CATALOGUE["result.plain"]["en"] not in shown
     assert CATALOGUE["result.unknown"]["en"] not in shown
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_mark_is_told_in_the_words_of_the_served_page(
+    language: str, browser: Any, app_folder: Path, spot: Path
+) -> None:
+    info, words = read_bundle(MODEL).info, Words(language)
+    context = browser.new_context(locale=language)
+    with hosted(app_folder) as host:
+        page = open_app(context, host.url)
+        ask(page, spot)
+        shown = page.locator("#result .readings li").all_inner_texts()
+    context.close()
+    assert len(shown) == len(info.operating_points) > 0
+    for point, told in zip(info.operating_points, shown, strict=True):
+        both = (
+            Reading(point.name, point.target_sensitivity, point.threshold, above=above)
+            for above in (True, False)
+        )
+        assert told in [sentence(each, info, words) for each in both]
 
 
 def test_what_makes_a_photo_doubtful_is_said_before_the_answer(app: Any, tmp_path: Path) -> None:

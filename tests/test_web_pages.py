@@ -208,11 +208,12 @@ def test_a_mark_is_held_against_images_that_did_not_set_it(language: str) -> Non
     words, info = Words(language), load_default(threads=1).info
     point = info.operating_points[1]
     found = (info.metrics or {})[f"sensitivity.malignant.{point.name}"]
-    reading = Reading(point.name, point.target_sensitivity, point.threshold, above=False)
-    told = sentence(reading, info, words)
+    reading = Reading(point.name, point.target_sensitivity, point.threshold, above=True)
+    below = replace(reading, above=False)
     for each in (found.value, found.low, found.high):
         assert each is not None
-        assert words.percent(each) in told
+        assert words.percent(each) in sentence(reading, info, words)
+        assert words.percent(1 - each) in sentence(below, info, words)
     unmeasured = info.model_copy(update={"metrics": None})
     assert words.percent(found.value or 0) not in sentence(reading, unmeasured, words)
 

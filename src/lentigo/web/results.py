@@ -116,18 +116,21 @@ def _rows(prediction: Prediction, info: BundleInfo, words: Words) -> list[Row]:
 
 def sentence(reading: Reading, info: BundleInfo, words: Words) -> str:
     """A reading in words: what lies below a threshold too, and what the test showed of it."""
-    threshold = words.percent(reading.threshold)
-    share = reading.target_sensitivity
-    if reading.above:
-        sentence = words("result.above", threshold=threshold, share=words.percent(share))
-    else:
-        sentence = words("result.below", threshold=threshold, missed=words.percent(1 - share))
-    measured = info.held_out_sensitivity(reading.name)
-    if measured is None or measured.low is None or measured.high is None:
-        return sentence
-    shares = {"share": measured.value, "low": measured.low, "high": measured.high}
-    told = {name: words.percent(each or 0.0) for name, each in shares.items()}
-    return f"{sentence} {words('result.measured', **told)}"
+    side, share = "above" if reading.above else "below", reading.target_sensitivity
+    told = words(
+        f"result.{side}",
+        threshold=words.percent(reading.threshold),
+        share=words.percent(share),
+        missed=words.percent(1 - share),
+    )
+    found = info.held_out_sensitivity(reading.name)
+    if found is None or found.value is None or found.low is None or found.high is None:
+        return told
+    shares = (found.value, found.low, found.high)
+    if not reading.above:
+        shares = (1 - found.value, 1 - found.high, 1 - found.low)
+    named = dict(zip(("share", "low", "high"), map(words.percent, shares), strict=True))
+    return f"{told} {words(f'result.{side}.measured', **named)}"
 
 
 def _unfamiliar(prediction: Prediction) -> bool:

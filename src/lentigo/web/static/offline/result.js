@@ -68,7 +68,7 @@ function malignant(prediction, info, words) {
       missed: percent(1 - point.target_sensitivity),
     };
     const sentence = text(point.above ? "result.above" : "result.below", values);
-    return element("li", {}, sentence, measured(info, point.name, words));
+    return element("li", {}, sentence, measured(info, point, words));
   });
   const parts = [
     element("h3", {}, `${text("result.malignant")}: ${share}`),
@@ -85,11 +85,14 @@ function malignant(prediction, info, words) {
 }
 
 /** What share of held-out malignant images reached an operating point, where it was measured. */
-function measured(info, name, { text, percent }) {
+function measured(info, { name, above }, { text, percent }) {
   const figure = info.metrics?.[`sensitivity.malignant.${name}`];
   if (typeof figure?.low !== "number" || typeof figure.high !== "number") return "";
-  const [share, low, high] = [figure.value, figure.low, figure.high].map(percent);
-  return ` ${text("result.measured", { share, low, high })}`;
+  const { value, low, high } = figure;
+  const shares = above ? [value, low, high] : [1 - value, 1 - high, 1 - low];
+  const [share, from, to] = shares.map(percent);
+  const key = above ? "result.above.measured" : "result.below.measured";
+  return ` ${text(key, { share, low: from, high: to })}`;
 }
 
 /** The malignant probability from 0 to 100%, with the operating points marked. */
