@@ -34,6 +34,7 @@ import keras
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from drawing import side_by_side
 from lentigo.deploy.bundle import read_bundle
 from lentigo.evaluate.svg import Plot, round_ticks
 from lentigo.files import write_text
@@ -143,19 +144,7 @@ def picture(points: list[Point], lines: dict[str, float]) -> str:
         panel(points, "megabytes", lambda p: p.megabytes, lines),
         panel(points, "milliseconds an image, one thread", lambda p: p.ms, lines),
     ]
-    width = sum(each.width for each in panels)
-    parts, left = [], 0.0
-    for each in panels:
-        inner = str(each.render()).replace(
-            "<svg ", f'<svg x="{left:g}" y="0" width="{each.width:g}" height="{each.height:g}" ', 1
-        )
-        parts.append(inner)
-        left += each.width
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {panels[0].height:g}" '
-        f'width="{width:g}" height="{panels[0].height:g}"><style>{STYLE}</style>'
-        f"{''.join(parts)}</svg>\n"
-    )
+    return side_by_side(panels, STYLE)
 
 
 def main() -> None:
