@@ -12,6 +12,7 @@ from typing import get_args
 import pandas as pd
 import pytest
 
+from lentigo.errors import InputError
 from lentigo.papers import pages
 from lentigo.papers.figures import FIGURES
 from lentigo.papers.measured import Outcome
@@ -355,6 +356,29 @@ def test_leak_free_alone_is_not_stamped(
     assert "LEAKY" not in alone.markdown.read_text()
 
 
+def test_what_an_earlier_call_finished_stands_beside_what_is_asked(
+    done: Reproduction, sixth_file: Path, sixth_images: Path
+) -> None:
+    steps: list[object] = []
+    request = Request(given={"phantom": sixth_images}, variants=("grey",), scale=0.5, seeds=2)
+    again = reproduce(str(sixth_file), request, done.page.parent, report=steps.append)
+    assert not steps
+    finished = {(o.variant, o.protocol) for o in done.outcomes if not o.failure}
+    assert {(o.variant, o.protocol) for o in again.outcomes} == finished
+    other = Request(given={"phantom": sixth_images}, variants=("grey",), scale=0.5)
+    alone = reproduce(str(sixth_file), other, done.page.parent, report=steps.append)
+    assert {o.variant for o in alone.outcomes if not o.derived} >= {"grey"}
+    assert all(o.seeds == 1 for o in alone.outcomes if not o.derived)
+
+
+def test_a_source_that_is_not_given_is_refused_before_anything_is_made(
+    sixth_file: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="phantom, which is not given"):
+        reproduce(str(sixth_file), Request(given={}), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_second_call_trains_and_looks_no_more(
     done: Reproduction, sixth_file: Path, sixth_images: Path
 ) -> None:
@@ -386,6 +410,9 @@ def test_the_command_reproduces_and_refuses(
     data = ("--data", f"phantom={sixth_images}")
     _, refused = lentigo("reproduce", sixth_file, *data, "--variants", "none,grey", code=2)
     assert "'none' is no variant" in refused
+    for nothing in (",", ""):
+        _, refused = lentigo("reproduce", sixth_file, *data, "--variants", nothing, code=2)
+        assert "names none" in refused
 
 
 def test_a_variant_that_failed_is_told_by_the_exit_code(

@@ -60,8 +60,8 @@ def reproduce(
         Which, typer.Option(help="as-published is LEAKY, and stamped so.")
     ] = Which.both,
     variants: Annotated[
-        str, typer.Option(help="Names with commas. [default: all]", show_default=False)
-    ] = "",
+        str | None, typer.Option(help="Names with commas. [default: all]", show_default=False)
+    ] = None,
     scale: Annotated[
         float, typer.Option(help="Share of images and epochs, for a look; it is stamped.")
     ] = 1.0,
@@ -85,13 +85,16 @@ def reproduce(
     from lentigo.papers.schema import PROTOCOLS
 
     read = read_paper(paper)
+    named = tuple(each.strip() for each in (variants or "").split(",") if each.strip())
+    if variants is not None and not named:
+        raise InputError(f"--variants {variants!r} names none.", todo="Leave it out for all.")
     request = Request(
-        given={name: Path(each) for name, each in parse_pairs(data, "--data").items()},
+        given={name: Path(each) for name, each in parse_pairs(data, "--data", "NAME=DIR").items()},
         protocols=tuple(each for each in PROTOCOLS if protocol in {Which.both, each}),
-        variants=tuple(each.strip() for each in variants.split(",") if each.strip()),
+        variants=named,
         scale=scale,
         seeds=seeds,
-        weights=parse_pairs(weights or [], "--weights"),
+        weights=parse_pairs(weights or [], "--weights", "NETWORK=FILE"),
         cluster=cluster,
     )
     with training_progress() as report:
@@ -164,8 +167,10 @@ def sweep(
     from lentigo.papers.sweep import words
     from lentigo.papers.trials import overrides, parse_grid, read_trials, trials_of
 
-    if (over is None) == (trials is None) or (fold and all_folds):
-        raise InputError("Give either --over or --trials, and either --fold or --all-folds.")
+    if (over is None) == (trials is None):
+        raise InputError("Give either --over or --trials.")
+    if fold and all_folds:
+        raise InputError("Give either --fold or --all-folds.")
     read = read_trials(trials) if trials is not None else None
     tried = trials_of(parse_grid(over or [])) if read is None else read.trials
     with training_progress() as report:

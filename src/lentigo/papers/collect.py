@@ -51,7 +51,7 @@ def collect(plan: DataPlan, given: Mapping[str, Path], scale: float, out: Path) 
         InputError: A source that is not given and has no stand-in that is, or no images.
         SourceError: A data set that cannot be read.
     """
-    sources, remarks = _available(plan, given)
+    sources, remarks = available(plan, given)
     frames = []
     for name in sources:
         read = SOURCES[name].read(given[name], ReadOptions(skip_missing=True))
@@ -77,8 +77,12 @@ def collect(plan: DataPlan, given: Mapping[str, Path], scale: float, out: Path) 
     return Collected(path, len(frame), (*remarks, *told))
 
 
-def _available(plan: DataPlan, given: Mapping[str, Path]) -> tuple[list[str], list[str]]:
-    """The sources that are read, and what stands in for what."""
+def available(plan: DataPlan, given: Mapping[str, Path]) -> tuple[list[str], list[str]]:
+    """The sources that are read, and what stands in for what, in sentences.
+
+    Raises:
+        InputError: A source is not given, nor one that stands in for it.
+    """
     sources: list[str] = []
     remarks, missing = [], []
     for name in plan.sources:

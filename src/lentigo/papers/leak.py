@@ -92,7 +92,8 @@ def leak(
     """
     data = data if isinstance(data, PreparedSet) else open_prepared(Path(data))
     if seeds < 1 or not 0 < up_to <= 1:
-        raise InputError(f"{seeds} seeds and a share of {up_to:g} cannot be.")
+        wrong = f"{seeds} seeds are none" if seeds < 1 else f"a share of {up_to:g} is not in (0, 1]"
+        raise InputError(f"The leak cannot be measured so: {wrong}.")
     check_dealable(data)
     check_fits(recipe.model_copy(update={"protocol": "leak-free"}), data)
     if cluster:

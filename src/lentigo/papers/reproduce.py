@@ -11,19 +11,19 @@ from functools import partial
 from pathlib import Path
 
 from lentigo.data.prepare import prepare
-from lentigo.data.prepared import PreparedSet
+from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.data.sources import SOURCES, ReadOptions
 from lentigo.errors import InputError, LentigoError, in_one_line, listed
 from lentigo.files import digest_json, locked
 from lentigo.papers import pages
 from lentigo.papers.cluster import check_address, run_all
-from lentigo.papers.collect import collect
+from lentigo.papers.collect import Collected, available, collect
 from lentigo.papers.counts import image_counts
 from lentigo.papers.deployed import cost_of, wanted
 from lentigo.papers.derived import derive
 from lentigo.papers.measured import Outcome
 from lentigo.papers.paper import Experiment, experiment, read_paper
-from lentigo.papers.running import Task, Work, do, measure, tasks_of
+from lentigo.papers.running import Task, Work, do, is_finished, measure, tasks_of
 from lentigo.papers.schema import PROTOCOLS, Paper, Protocol, Variant
 from lentigo.recipe import NAMED_WEIGHTS
 from lentigo.train import open_run
@@ -79,7 +79,8 @@ def reproduce(
     """Run a paper's variants and write its tables: claimed, as published, leak-free.
 
     What is done stays done: prepared sets, runs and evaluations under ``out`` are used again,
-    and after a kill the same call goes on. A variant that fails is told in its row.
+    and after a kill the same call goes on. A variant that fails is told in its row. Variants
+    that earlier calls with the same options finished under ``out`` stand in the tables too.
 
     Args:
         paper: A read paper, a packaged one's name, or a path.
@@ -102,11 +103,15 @@ def reproduce(
         work: Work = partial(do, report=report)
         if request.cluster:
             work = run_all(request.cluster, _all_tasks(paper, chosen, request, out), say)
-        for variant in chosen:
+        for variant in paper.variants:
             for protocol in request.protocols:
-                if say is not None:
-                    say(f"{paper.name}: {variant.name}, {protocol}")
-                outcomes.append(_outcome(paper, variant, protocol, request, out, work))
+                if variant in chosen:
+                    if say is not None:
+                        say(f"{paper.name}: {variant.name}, {protocol}")
+                    outcomes.append(_outcome(paper, variant, protocol, request, out, work))
+                elif _is_finished(paper, variant, protocol, request, out):
+                    read = _outcome(paper, variant, protocol, request, out, do)
+                    outcomes += [] if read.failure else [read]
         outcomes += derive(paper, outcomes, request.protocols)
         written = pages.write(paper, request.scale, request.protocols, outcomes, out)
     return Reproduction(*written, tuple(outcomes))
@@ -132,7 +137,10 @@ def _chosen(paper: Paper, request: Request) -> list[Variant]:
     if told:
         raise InputError(f"{paper.name} cannot be run so:\n{listed(told)}")
     wanted = request.variants or tuple(names)
-    return [each for each in paper.variants if each.name in wanted]
+    chosen = [each for each in paper.variants if each.name in wanted]
+    for each in chosen:  # here, and not after the first night
+        available(experiment(paper, each, request.protocols[0]).data, request.given)
+    return chosen
 
 
 def _given_problems(paper: Paper, request: Request) -> list[str]:
@@ -187,11 +195,6 @@ def _outcome(
         run = open_run(outcome.reports[0].parents[2])
         cost = cost_of(run, data, rows, wanted(paper, variant.name))
         return dataclasses.replace(outcome, figures={**(outcome.figures or {}), **cost})
-    except InputError as error:
-        # Data that are not given would fail every variant alike.
-        if "--data" in (error.todo or ""):
-            raise
-        return dataclasses.replace(failed, failure=str(error))
     except LentigoError as error:
         return dataclasses.replace(failed, failure=str(error))
     except Exception as error:
@@ -201,24 +204,46 @@ def _outcome(
         return dataclasses.replace(failed, failure=f"{type(error).__name__}: {reason}")
 
 
-def _prepared(plan: Experiment, request: Request, out: Path) -> tuple[PreparedSet, tuple[str, ...]]:
-    collected = collect(plan.data, request.given, request.scale, out / "tables")
-    spec, split = plan.data.spec, plan.split
-    made = split.oversampling(plan.data)
-    options = [spec.model_dump(mode="json"), split.model_dump()]
+def _is_finished(
+    paper: Paper, variant: Variant, protocol: Protocol, request: Request, out: Path
+) -> bool:
+    """Whether an earlier call trained and measured all that this row needs."""
+    try:
+        plan = experiment(paper, variant, protocol, scale=request.scale, weights=request.weights)
+        if not any((out / "runs").glob(f"{plan.recipe.name}-*")):
+            return False  # most often so, and sooner known than what it would be prepared from
+        data = open_prepared(_set_folder(plan, _collected(plan, request, out), out))
+    except LentigoError:
+        return False
+    return all(is_finished(task, data) for task in _tasks(plan, data, request.seeds, out))
+
+
+def _collected(plan: Experiment, request: Request, out: Path) -> Collected:
+    return collect(plan.data, request.given, request.scale, out / "tables")
+
+
+def _set_folder(plan: Experiment, collected: Collected, out: Path) -> Path:
+    """Where the prepared set lies: named by its images, their preparation and their split."""
+    made = plan.split.oversampling(plan.data)
+    options = [plan.data.spec.model_dump(mode="json"), plan.split.model_dump()]
     options += [made.model_dump(mode="json")] if made else []
     name = digest_json([collected.path.name, *options])
+    return out / "prepared" / f"{plan.protocol}-{name[:10]}"
+
+
+def _prepared(plan: Experiment, request: Request, out: Path) -> tuple[PreparedSet, tuple[str, ...]]:
+    collected, split = _collected(plan, request, out), plan.split
     data = prepare(
         "table",
         collected.path,
-        out / "prepared" / f"{plan.protocol}-{name[:10]}",
-        spec=spec,
+        _set_folder(plan, collected, out),
+        spec=plan.data.spec,
         protocol=plan.protocol,
         group_by=split.group_by,
         test_share=split.test_share,
         folds=split.folds,
         malignant=frozenset(plan.data.malignant),
-        oversampling=made,
+        oversampling=split.oversampling(plan.data),
     )
     return data, collected.remarks
 
@@ -279,8 +304,8 @@ def _weights_remark(plan: Experiment) -> tuple[str, ...]:
     return (f"{plan.recipe.network.name} began from random weights, not from ImageNet's.",)
 
 
-def parse_pairs(pairs: Sequence[str], option: str) -> dict[str, str]:
-    """``NAME=VALUE`` texts as a mapping.
+def parse_pairs(pairs: Sequence[str], option: str, form: str) -> dict[str, str]:
+    """Texts of ``form``, such as ``NAME=DIR``, as a mapping.
 
     Raises:
         InputError: One that is not of that form, or a name twice.
@@ -289,6 +314,6 @@ def parse_pairs(pairs: Sequence[str], option: str) -> dict[str, str]:
     for each in pairs:
         name, equals, value = each.partition("=")
         if not equals or not name or not value or name in found:
-            raise InputError(f"{option} {each!r} is not NAME=VALUE with a name of its own.")
+            raise InputError(f"{option} {each!r} is not {form} with a name of its own.")
         found[name] = value
     return found

@@ -10,10 +10,11 @@ import keras
 
 from lentigo.data.prepared import PreparedSet, open_prepared
 from lentigo.deploy.evaluating import evaluate
+from lentigo.errors import LentigoError
 from lentigo.files import digest_json
 from lentigo.papers.measured import Measured, figures_of
 from lentigo.recipe import Recipe
-from lentigo.train import open_run, train
+from lentigo.train import open_run, run_folder, train
 from lentigo.train.loop import Report
 
 KEPT = "features"
@@ -78,6 +79,15 @@ def do(task: Task, *, data: PreparedSet | None = None, report: Report | None = N
     if not (folder / "metrics.json").is_file():
         evaluate(run, data, split=task.split, out=folder)
     return folder
+
+
+def is_finished(task: Task, data: PreparedSet) -> bool:
+    """Whether `do` would train and measure nothing of ``task``, which is of ``data``."""
+    try:
+        run = run_folder(task.recipe, data, task.runs, fold=task.fold, seed=task.seed)
+    except LentigoError:
+        return False
+    return (run / "evaluation" / task.split / "metrics.json").is_file()
 
 
 def tasks_of(

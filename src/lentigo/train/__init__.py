@@ -5,7 +5,7 @@ from lentigo.train.loop import Progress
 from lentigo.train.run import ClassicRun, NetworkRun, Run, open_run
 from lentigo.train.seal import Calibration
 from lentigo.train.trackers import open_tracker
-from lentigo.train.train import check_fits, train
+from lentigo.train.train import check_fits, run_folder, train
 
 __all__ = [
     "Calibration",
@@ -17,5 +17,6 @@ __all__ = [
     "check_fits",
     "open_run",
     "open_tracker",
+    "run_folder",
     "train",
 ]

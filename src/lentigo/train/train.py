@@ -88,8 +88,7 @@ def train(
     kept = None if kept is None else Path(kept)
     data = data if isinstance(data, PreparedSet) else open_prepared(Path(data))
     check_fits(recipe, data)
-    if fold is None and not (data.manifest["split"] == "validation").any():
-        fold = 0
+    fold = _fold(data, fold)
     recipe = follow_runs(recipe, data, fold)
     weights = _weights_digest(recipe)
     path = Path(out) / run_name(recipe, weights, data.digest, fold, seed)
@@ -115,6 +114,25 @@ def train(
         kept_sight(run, data)
         training_features(run, data)  # where this is killed, whoever needs them computes them
     return run
+
+
+def run_folder(
+    recipe: Recipe, data: PreparedSet, out: Path, *, fold: int | None = None, seed: int = 0
+) -> Path:
+    """Where `train` keeps a run of these arguments, be it there or not.
+
+    Raises:
+        LentigoError: What the recipe goes on from is not there.
+    """
+    fold = _fold(data, fold)
+    recipe = follow_runs(recipe, data, fold)
+    return out / run_name(recipe, _weights_digest(recipe), data.digest, fold, seed)
+
+
+def _fold(data: PreparedSet, fold: int | None) -> int | None:
+    """The fold that validates; None is an official validation split."""
+    official = (data.manifest["split"] == "validation").any()
+    return 0 if fold is None and not official else fold
 
 
 def _empty(path: Path) -> None:
