@@ -6,6 +6,7 @@ import itertools
 import json
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from lentigo.model import NETWORKS
 from lentigo.papers import binary_search, class_search, score_checks
 from lentigo.papers.check_scores import check_scores, packaged_scores, read_scores
 from lentigo.papers.printed import Printed
+from lentigo.papers.score_checks import Classes, Counts
 from lentigo.papers.second_opinion import class_opinion
 from small import lentigo
 
@@ -301,6 +303,54 @@ def test_what_has_no_answer_is_refused(tmp_path: Path, check: str, told: str) ->
     with pytest.raises(InputError) as caught:
         read_scores(str(path))
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("figure", "told"),
+    [
+        ("90.51", "90.51 is no share of a whole: per cent want their sign, '90.51%'"),
+        ("1.5", "per cent want their sign"),
+        ("150%", "150% is no share of a whole"),
+        ("-90%", "-90% is no share of a whole"),
+    ],
+)
+@pytest.mark.parametrize(
+    "check",
+    [
+        'kind = "binary"\npositives = 263\nnegatives = 264\nscores = {{ accuracy = "{}" }}',
+        'kind = "counts"\ntotals = [527]\nfigures = {{ a = "{}" }}',
+        'kind = "significance"\ntotal = 100\nfigures = {{ a = "{}", b = "0.5" }}',
+        'kind = "classes"\nsupports = [9, 9]\nrows = {{ recall = ["{}", "0.5"] }}',
+    ],
+)
+def test_what_is_no_share_is_a_slip_and_no_proof(
+    tmp_path: Path, check: str, figure: str, told: str
+) -> None:
+    path = tmp_path / "bad.toml"
+    head = 'name = "bad"\ncitation = ""\n[[checks]]\nname = "one"\n'
+    path.write_text(head + check.format(figure), encoding="utf-8")
+    with pytest.raises(InputError, match="check 'one'") as caught:
+        read_scores(str(path))
+    assert told in str(caught.value)
+
+
+def test_a_share_that_rounds_beyond_one_is_one() -> None:
+    check = Counts(name="a", kind="counts", totals=(527,), figures={"a": Printed.of("1.0")})
+    assert check.answer()[0] == "consistent"
+
+
+def test_a_search_that_is_given_up_is_undecidable(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up = SimpleNamespace(status=1, x=None, message="time limit")
+    monkeypatch.setattr("scipy.optimize.milp", lambda *_, **__: given_up)
+    rows = {"recall": (Printed.of("0.90"), Printed.of("0.50"))}
+    check = Classes(
+        name="a",
+        kind="classes",
+        supports=(10, 10),
+        rows=rows,
+        whole={"accuracy": rows["recall"][1]},
+    )
+    assert check.answer() == ("undecidable", ("The search was given up undecided: time limit",))
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,10 @@ ROWS = ("precision", "recall", "f1", "class_accuracy")
 AVERAGED = ("precision", "recall", "f1")
 
 
+class UndecidedError(RuntimeError):
+    """The solver gave up before it knew."""
+
+
 @dataclass(frozen=True)
 class Pairs:
     """The pairs of one class that print as its row: right (k,), called (k,), scores (3, k)."""
@@ -164,7 +168,7 @@ def _solve(
     With an objective, a value a pair, the choice has the smallest sum of it.
 
     Raises:
-        RuntimeError: The solver gave up before it knew.
+        UndecidedError: The solver gave up before it knew.
     """
     from scipy.optimize import LinearConstraint, milp  # noqa: PLC0415 - an extra
 
@@ -183,6 +187,6 @@ def _solve(
     if result.status == 2:
         return None
     if result.x is None:
-        raise RuntimeError(f"the integer program was not decided: {result.message}")
+        raise UndecidedError(f"The search was given up undecided: {result.message}")
     starts = np.cumsum([0, *sizes])
     return [int(np.argmax(result.x[a:b])) for a, b in itertools.pairwise(starts)]

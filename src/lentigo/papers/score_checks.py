@@ -36,6 +36,20 @@ def _one_of(*known: str) -> AfterValidator:
     return AfterValidator(checked)
 
 
+def _share(printed: Printed) -> Printed:
+    """Refused rather than found inconsistent: it is a slip in copying, and no proof of anything."""
+    low, high = printed.rounded
+    if high < 0 or low > 1:
+        hint = ""
+        if printed.value > 1 and "%" not in printed.text:
+            hint = f": per cent want their sign, '{printed.text}%'"
+        raise ValueError(f"{printed} is no share of a whole{hint}")
+    return printed
+
+
+Share = Annotated[Printed, AfterValidator(_share)]
+
+
 class _Check(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,7 +72,7 @@ class Binary(_Check):
     positives: Positive | None = None
     negatives: Positive | None = None
     total: Annotated[int, Field(ge=2)] | None = None
-    scores: dict[Annotated[str, _one_of(*binary_search.SCORES)], Printed] = Field(min_length=1)
+    scores: dict[Annotated[str, _one_of(*binary_search.SCORES)], Share] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _few_enough(self) -> Binary:
@@ -91,12 +105,8 @@ class Classes(_Check):
 
     kind: Literal["classes"]
     supports: tuple[Positive, ...] = Field(min_length=2)
-    rows: dict[Annotated[str, _one_of(*class_search.ROWS)], tuple[Printed, ...]] = Field(
-        min_length=1
-    )
-    whole: dict[Annotated[str, _one_of("accuracy", *AVERAGES)], Printed] = Field(
-        default_factory=dict
-    )
+    rows: dict[Annotated[str, _one_of(*class_search.ROWS)], tuple[Share, ...]] = Field(min_length=1)
+    whole: dict[Annotated[str, _one_of("accuracy", *AVERAGES)], Share] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _whole_rows(self) -> Classes:
@@ -111,7 +121,10 @@ class Classes(_Check):
 
     def answer(self) -> tuple[Verdict, tuple[str, ...]]:
         """Choose a pair of margins a class by integer programming, and ask mlscorecheck."""
-        fits, told = class_search.explain(self.supports, self.rows, self.whole)
+        try:
+            fits, told = class_search.explain(self.supports, self.rows, self.whole)
+        except class_search.UndecidedError as error:
+            return "undecidable", (str(error),)
         opinion = class_opinion(self.supports, self.rows, self.whole, fits=fits)
         return "consistent" if fits else "inconsistent", (*told, *([opinion] if opinion else ()))
 
@@ -126,7 +139,7 @@ class Counts(_Check):
 
     kind: Literal["counts"]
     totals: tuple[Positive, ...] = Field(min_length=1)
-    figures: dict[str, Printed] = Field(min_length=1)
+    figures: dict[str, Share] = Field(min_length=1)
     unknown: str = ""
 
     def answer(self) -> tuple[Verdict, tuple[str, ...]]:
@@ -238,7 +251,7 @@ class Significance(_Check):
 
     kind: Literal["significance"]
     total: Positive
-    figures: dict[str, Printed] = Field(min_length=2)
+    figures: dict[str, Share] = Field(min_length=2)
 
     def answer(self) -> tuple[Verdict, tuple[str, ...]]:
         """Standard errors between the two: ``SIGNIFICANT`` are wanted."""
