@@ -7,7 +7,7 @@ none fits, none exists.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -226,13 +226,18 @@ def explain(
 
 def _single(scores: Mapping[str, Printed], positives: int, negatives: int) -> list[str]:
     """Scores that are a share of a known number, and of which no count gives the figure."""
-    of = {"accuracy": positives + negatives, "recall": positives}
-    of |= {"specificity": negatives, "false_positive_rate": negatives}
+    of = _wholes(positives, negatives)
     return [
         sentence
         for name, printed in scores.items()
         if name in of and (sentence := no_count_gives(name, printed, of[name]))
     ]
+
+
+def _wholes(positives: int, negatives: int) -> dict[str, int]:
+    """What some scores are a share of."""
+    of = {"accuracy": positives + negatives, "recall": positives}
+    return of | {"specificity": negatives, "false_positive_rate": negatives}
 
 
 def no_count_gives(name: str, printed: Printed, total: int) -> str:
@@ -246,15 +251,31 @@ def no_count_gives(name: str, printed: Printed, total: int) -> str:
 
 
 def _left_out(scores: Mapping[str, Printed], positives: int, negatives: int) -> list[str]:
-    """What each score would have to be, by all the others."""
+    """What each score would have to be, by all the others.
+
+    One that is no count of its whole counts with the two counts around it: else it would refute
+    every matrix and hide what the others say.
+    """
+    of = _wholes(positives, negatives)
+    near = {
+        key: replace(each, step=max(each.step, 2 / of[key]))
+        for key, each in scores.items()
+        if key in of and no_count_gives(key, each, of[key])
+    }
     told = []
     for name in scores if len(scores) > 1 else ():
-        others = {key: each for key, each in scores.items() if key != name}
+        others = {key: near.get(key, each) for key, each in scores.items() if key != name}
         found = fitting_matrices(others, positives, negatives, measured=(name,))
         if found.count:
             low, high = found.ranges[name]
+            first, last = scores[name].rounded
+            if near.keys() & others.keys() and first <= high and low <= last:
+                continue  # it may be, so nothing is said against it
             span = f"{low:.4f}" if high - low < 5e-5 else f"{low:.4f} to {high:.4f}"
-            words, rest = name.replace("_", " "), ", ".join(others).replace("_", " ")
+            words = name.replace("_", " ")
+            rest = ", ".join(
+                key.replace("_", " ") + " (by its nearest counts)" * (key in near) for key in others
+            )
             verb = "imply" if len(others) > 1 else "implies"
             told.append(f"{rest} {verb} {words} {span}; printed {scores[name]}.")
     return told
