@@ -337,6 +337,19 @@ def test_a_share_that_rounds_beyond_one_is_one() -> None:
     assert check.answer()[0] == "consistent"
 
 
+@pytest.mark.parametrize(
+    ("supports", "recall"), [((3000, 4000), "0.5"), ((30_000, 40_000), "0.5"), ((5000,) * 8, "0.6")]
+)
+def test_a_report_too_coarse_to_search_is_undecidable(
+    supports: tuple[int, ...], recall: str
+) -> None:
+    rows = {"recall": (Printed.of(recall),) * len(supports)}
+    check = Classes(name="a", kind="classes", supports=supports, rows=rows)
+    verdict, told = check.answer()
+    assert verdict == "undecidable"
+    assert "too coarse" in " ".join(told)
+
+
 def test_a_search_that_is_given_up_is_undecidable(monkeypatch: pytest.MonkeyPatch) -> None:
     given_up = SimpleNamespace(status=1, x=None, message="time limit")
     monkeypatch.setattr("scipy.optimize.milp", lambda *_, **__: given_up)

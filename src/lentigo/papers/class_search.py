@@ -24,8 +24,14 @@ ROWS = ("precision", "recall", "f1", "class_accuracy")
 AVERAGED = ("precision", "recall", "f1")
 
 
+# Of all classes together; the integer program has a variable a pair, and takes seconds by then.
+MOST_PAIRS = 200_000
+LARGEST_GRID = 20_000_000
+_TOO_COARSE = "The figures are too coarse, of too many images, for every report to be searched."
+
+
 class UndecidedError(RuntimeError):
-    """The solver gave up before it knew."""
+    """The search is too large, or the solver gave up before it knew."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,18 @@ class _Demand:
 
 
 def class_pairs(row: Mapping[str, Printed], support: int, total: int) -> Pairs:
-    """Every (right, called) of a class of ``support`` images that prints as ``row``."""
+    """Every (right, called) of a class of ``support`` images that prints as ``row``.
+
+    Raises:
+        UndecidedError: Too many have to be looked at.
+    """
     right = np.arange(support + 1)
     for name in ("recall", "class_accuracy"):
         if name in row:
             low, high = row[name].rounded
             right = right[(right / support >= low) & (right / support <= high)]
+    if len(right) * (total + 1) > LARGEST_GRID:
+        raise UndecidedError(_TOO_COARSE)
     grid = np.repeat(right, total + 1).astype(np.float64)
     called = np.tile(np.arange(total + 1.0), len(right))
     possible = (called >= grid) & (called - grid <= total - support)
@@ -79,10 +91,17 @@ def explain(
         supports: Images of each class, (k,).
         rows: By the names of ``ROWS``, one figure a class.
         whole: ``accuracy``, ``precision_macro``, ``f1_weighted`` and the like.
+
+    Raises:
+        UndecidedError: The figures are too coarse to search, or the solver gave up.
     """
     total = sum(supports)
     classes = [{name: each[c] for name, each in rows.items()} for c in range(len(supports))]
-    found = [class_pairs(row, n, total) for row, n in zip(classes, supports, strict=True)]
+    found: list[Pairs] = []
+    for row, support in zip(classes, supports, strict=True):
+        found.append(class_pairs(row, support, total))
+        if sum(len(each.right) for each in found) > MOST_PAIRS:
+            raise UndecidedError(_TOO_COARSE)
     empty = [c for c, each in enumerate(found) if not len(each.right)]
     if empty:
         return False, tuple(_why_empty(c, classes[c], supports[c]) for c in empty)
