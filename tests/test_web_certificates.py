@@ -6,6 +6,8 @@ import dataclasses
 import ipaddress
 import ssl
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -50,6 +52,11 @@ def test_the_authority_may_speak_for_local_names_only(made: Certificates) -> Non
     domains = [each.value for each in permitted if isinstance(each, x509.DNSName)]
     assert "local" in domains
     assert not any(each.endswith((".com", ".org")) for each in domains)
+
+
+def test_a_page_without_https_does_without_cryptography() -> None:
+    told = "import sys, lentigo.web.serve; sys.exit('cryptography' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", told], check=False).returncode == 0
 
 
 def test_keys_are_readable_by_their_owner_alone(made: Certificates) -> None:

@@ -54,7 +54,6 @@ def serve(
     from lentigo.deploy.runtime import BundlePredictor, load_default
     from lentigo.web.camera.capture import Capture
     from lentigo.web.camera.sources import opener
-    from lentigo.web.certificates import prepare
     from lentigo.web.kept import prepare as prepare_folder
     from lentigo.web.names import hosts_to_open
     from lentigo.web.serve import listening
@@ -69,7 +68,11 @@ def serve(
         prepare_folder(keep)
     sock = listening(host, port)
     secure = listening(host, https_port, "--https-port") if https else None
-    made = prepare(certificates.expanduser(), host=host, extra=names) if https else None
+    made = None
+    if https:
+        from lentigo.web.certificates import prepare
+
+        made = prepare(certificates.expanduser(), host=host, extra=names)
     predictor = load_default() if model is None else BundlePredictor(model)
     capture = None if camera is None else Capture(opener(camera))
     settings = Settings(

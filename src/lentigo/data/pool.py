@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,11 +16,12 @@ from lentigo.data.pixels import Chunk, Finished, Targets, prepare_chunk
 from lentigo.data.processes import context
 from lentigo.errors import LentigoError
 from lentigo.image.spec import PreprocessSpec
+from lentigo.machine import keep_freed_memory
 
 # Starting a process costs about as much as preparing this many images.
 _IMAGES_WORTH_A_PROCESS = 100
 # Of glibc's malloc.h; 32 MiB is the most that it takes as a threshold.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT_BYTES = -1, -3, 32 << 20
+_KEPT_BYTES = 32 << 20
 
 
 def run_chunks(
@@ -72,21 +71,10 @@ def open_pool(workers: int) -> ProcessPoolExecutor:
 def _start() -> None:
     """Set up a worker: one thread each, memory kept, and an end when the parent is gone."""
     cv2.setNumThreads(1)
-    _keep_memory()
+    # An image's memory is kept for the next one: the page faults of taking it again cost as much
+    # as decoding a small JPEG.
+    keep_freed_memory(up_to=_KEPT_BYTES)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _keep_memory() -> None:
-    """Let the allocator keep an image's memory for the next one.
-
-    glibc would hand it back to the system after each, and the page faults of taking it again
-    cost as much as decoding a small JPEG.
-    """
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-        if mallopt is not None:
-            mallopt(_M_TRIM_THRESHOLD, 4 * _KEPT_BYTES)
-            mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
 
 
 def _end_with_parent() -> None:

@@ -9,18 +9,25 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import cv2
 import uvicorn
 from fastapi import FastAPI
 
 from lentigo.errors import InputError
+from lentigo.machine import keep_freed_memory
 from lentigo.web.app import make_app
-from lentigo.web.certificates import Certificates
 from lentigo.web.patience import patient
 from lentigo.web.server import Server
 
+if TYPE_CHECKING:  # see lentigo.web.settings
+    from lentigo.web.certificates import Certificates
+
 ENDING_S = 3
+# Of a small photo every piece, so that the next is answered without page faults; of a large one
+# none, or each would leave some megabytes behind.
+_KEPT_BYTES = 4_000_000
 
 
 class _Quiet(uvicorn.Server):
@@ -84,6 +91,7 @@ async def _serve(
 ) -> None:
     # OpenCV would spread one small photo over cores that have photos of their own.
     cv2.setNumThreads(1)
+    keep_freed_memory(up_to=_KEPT_BYTES)
     server.desk.warm_up()
     app, certificates = make_app(server), server.settings.certificates
     pairs = [(_Quiet(config_of(app, server)), sock)]

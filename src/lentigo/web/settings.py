@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lentigo.web.certificates import Certificates
+if TYPE_CHECKING:  # a page without https does without cryptography's 10 MB
+    from lentigo.web.certificates import Certificates
 
 MEGABYTE = 1_000_000
 
